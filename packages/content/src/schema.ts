@@ -1,0 +1,67 @@
+import { z } from "zod";
+
+/** A content id or any other SHA-256: 64 lower-case hex digits. */
+export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, "64 lower-case hex digits");
+
+/** Files longer than this are also described as content-defined chunks. */
+export const chunkedAbove = 256 * 1024;
+/** Files longer than this also carry the SHA-256 of each span, so that verifying uses every core and names the bad span. */
+export const spannedAbove = 64 * 1024 * 1024;
+export const spanSize = 10_485_760;
+/** The name of the chunking in `chunkContent`: gear hash, 8 to 128 KiB, 32 KiB on average. */
+export const chunkingName = "prestage-gear-32k-v1";
+
+/** One file of a content version, or of an image in it. Sizes in bytes. */
+export const indexFileSchema = z.strictObject({
+  /** Relative, `/` between parts, checked by `checkRelativePath`. */
+  path: z.string().min(1).max(4096),
+  size: z.int().min(0),
+  sha256: sha256Schema,
+  executable: z.literal(true).optional(),
+  /** Files over 256 KiB: how many chunks, and the SHA-256 of their list in chunks.bin. */
+  chunks: z.strictObject({ count: z.int().min(1), sha256: sha256Schema }).optional(),
+  /** Files over 64 MiB: SHA-256 of each 10,485,760 bytes from offset 0. */
+  spans: z.array(sha256Schema).optional(),
+});
+export type IndexFile = z.infer<typeof indexFileSchema>;
+
+/** The first level of a content version's index (design.md section 4). Its canonical bytes' SHA-256 is the content id. */
+export const contentIndexSchema = z.strictObject({
+  format: z.literal("prestage-content-v1"),
+  /** `files`: the stored WIM's image 1 is the tree. `image`: the one file image.wim is the stored WIM itself. */
+  shape: z.enum(["files", "image"]),
+  chunking: z.literal(chunkingName),
+  /** Directories that hold no file, and all their parents' paths are implied. */
+  directories: z.array(z.string().min(1).max(4096)).max(1_000_000),
+  files: z.array(indexFileSchema).max(1_000_000),
+  /** Of shape `image`: the files in each image of image.wim. */
+  images: z.array(z.strictObject({ index: z.int().min(1), name: z.string().max(1000), files: z.array(indexFileSchema).max(2_000_000) })).max(1000).optional(),
+});
+export type ContentIndex = z.infer<typeof contentIndexSchema>;
+
+/** Where a file's bytes lie in the stored WIM: any range of raw bytes maps to a range of it. */
+export const storedFileSchema = z.strictObject({
+  path: z.string().min(1).max(4096),
+  /** Bytes [offset, offset + storedSize) of content.wim. */
+  offset: z.int().min(0),
+  storedSize: z.int().min(0),
+  size: z.int().min(0),
+  compression: z.enum(["none", "xpress", "lzx"]),
+  /** Uncompressed bytes per chunk. */
+  chunkSize: z.int().min(1),
+  /** Bytes of the chunk table at `offset`, before chunk 0. */
+  tableSize: z.int().min(0),
+  /** Stored size of each chunk in turn; empty when not compressed. */
+  chunkSizes: z.array(z.int().min(1)),
+});
+export type StoredFile = z.infer<typeof storedFileSchema>;
+
+/** storage.json: outside the content id, bound by its own hash in the signed policy. */
+export const storageMapSchema = z.strictObject({
+  format: z.literal("prestage-storage-v1"),
+  wimSize: z.int().min(208),
+  wimSha256: sha256Schema,
+  /** Empty files are not listed: they have no bytes. */
+  files: z.array(storedFileSchema).max(1_000_000),
+});
+export type StorageMap = z.infer<typeof storageMapSchema>;

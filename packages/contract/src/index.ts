@@ -1,0 +1,2 @@
+export * from "./management-point.ts";
+export * from "./objects.ts";

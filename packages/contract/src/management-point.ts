@@ -1,0 +1,132 @@
+import { sha256Schema } from "@prestage/content/schema";
+import { contentKinds, objectIdSchema, variableNameSchema } from "@prestage/media/schema";
+import { z } from "zod";
+import { objectDefinitionSchema } from "./objects.ts";
+
+/** The management point's paths. All bodies are JSON; all but the first three are signed with the device key (RFC 9421). */
+export const managementPointPaths = {
+  time: "/mp/v1/time", // GET ?nonce=32 hex digits -> DSSE envelope of a signed time
+  challenge: "/mp/v1/enrolment/challenge", // POST ChallengeRequest (trust) -> ChallengeAnswer
+  enrolment: "/mp/v1/enrolment", // POST EnrolmentRequest (trust) -> EnrolmentAnswer; repeated until approved
+  policy: "/mp/v1/policy", // POST PolicyRequest -> PolicyAnswer
+  contentUrls: "/mp/v1/content-urls", // POST ContentUrlsRequest -> ContentUrlsAnswer
+  status: "/mp/v1/status", // POST StatusRequest -> StatusAnswer
+} as const;
+
+export const challengeAnswerSchema = z.strictObject({ challenge: z.string().max(500), proofs: z.array(z.enum(["approval"])).min(1) });
+export type ChallengeAnswer = z.infer<typeof challengeAnswerSchema>;
+
+/** waiting: show `code`, ask again after `retryAfterSeconds`. refused: show `reason`. */
+export const enrolmentAnswerSchema = z.discriminatedUnion("state", [
+  z.strictObject({ state: z.literal("approved"), deviceId: z.string().max(64), deviceName: z.string().max(64) }),
+  z.strictObject({ state: z.literal("waiting"), code: z.string().length(6), retryAfterSeconds: z.number().min(0.1).max(60) }),
+  z.strictObject({ state: z.literal("refused"), reason: z.string().max(500) }),
+]);
+export type EnrolmentAnswer = z.infer<typeof enrolmentAnswerSchema>;
+
+/** Asking for offers (no deploymentId) or for the policy of the chosen deployment. */
+export const policyRequestSchema = z.strictObject({
+  mediaId: sha256Schema,
+  /** SMSTSPreferredAdvertID, where it is set: then only that deployment is offered. */
+  preferredDeploymentId: objectIdSchema.optional(),
+  deploymentId: objectIdSchema.optional(),
+});
+export type PolicyRequest = z.infer<typeof policyRequestSchema>;
+
+/** One content version the chosen sequence uses, as the policy fixes it. */
+export const policyContentSchema = z.strictObject({
+  objectId: objectIdSchema,
+  kind: z.enum(contentKinds),
+  name: z.string().max(256),
+  softwareVersion: z.string().max(64),
+  revision: z.int().min(1),
+  contentId: sha256Schema,
+  storageSha256: sha256Schema,
+  /** Bytes of content.wim: the stored, compressed size of the version. */
+  storedBytes: z.int().min(0),
+  /** Earlier versions of the same object, newest first: what the disk may hold. */
+  earlierContentIds: z.array(sha256Schema).max(64),
+  definition: objectDefinitionSchema,
+});
+export type PolicyContent = z.infer<typeof policyContentSchema>;
+
+export const offerSchema = z.strictObject({ deploymentId: objectIdSchema, taskSequenceId: objectIdSchema, name: z.string().max(256), comment: z.string().max(1000), purpose: z.enum(["available", "required"]) });
+export type Offer = z.infer<typeof offerSchema>;
+
+/** Payload of a DSSE document of kind `policy`, signed by the policy role. */
+export const policySchema = z.strictObject({
+  format: z.literal("prestage-policy-v1"),
+  keyringVersion: z.int().min(1),
+  deviceKeyId: sha256Schema,
+  deviceId: z.string().max(64),
+  deviceName: z.string().max(64),
+  /** Rises with every policy of a device; older than the highest journalled is refused. */
+  number: z.int().min(1),
+  issued: z.iso.datetime(),
+  expires: z.iso.datetime(),
+  offers: z.array(offerSchema).max(1000),
+  /** Why nothing is offered, in words for the screen; names the preferred id if one was asked for. */
+  nothingOffered: z.string().max(500).optional(),
+  selected: z
+    .strictObject({
+      deploymentId: objectIdSchema,
+      taskSequence: z.strictObject({ id: objectIdSchema, name: z.string().max(256), sha256: sha256Schema }),
+      content: z.array(policyContentSchema).max(10_000),
+      distributionPoints: z.array(z.url()).max(64),
+      /** Collection, then device: later wins (design.md section 9). */
+      variables: z.array(z.strictObject({ name: variableNameSchema, value: z.string().max(4000), source: z.enum(["collection", "device"]) })).max(2000),
+    })
+    .optional(),
+});
+export type Policy = z.infer<typeof policySchema>;
+
+/** Envelopes travel as base64 of their bytes: what is verified is the bytes received. `taskSequence` comes with `selected`: its SHA-256 over the DSSE *payload* stands in the policy. */
+export const policyAnswerSchema = z.strictObject({ policy: z.base64(), taskSequence: z.base64().optional() });
+export type PolicyAnswer = z.infer<typeof policyAnswerSchema>;
+
+export const contentUrlsRequestSchema = z.strictObject({ contentIds: z.array(sha256Schema).min(1).max(1000) });
+/** `queries[contentId][file]` is the query to add to `DP/content/<id>/<file>`; valid at each of the site's distribution points and the media's own. */
+export const contentUrlsAnswerSchema = z.strictObject({ expires: z.iso.datetime(), queries: z.record(sha256Schema, z.record(z.string(), z.string().max(1000))) });
+export type ContentUrlsAnswer = z.infer<typeof contentUrlsAnswerSchema>;
+export const contentFileNames = ["content.wim", "index.json", "chunks.bin", "storage.json"] as const;
+
+export const statusKinds = [
+  "verification-started", "verification-finished", "file-damaged", "enrolled", "policy-received", "sequence-started", "step-started", "step-finished", "step-skipped",
+  "content-resolved", "content-fetch-started", "content-fetch-progress", "content-fetch-finished", "distribution-point-failed", "restart", "sequence-finished", "error",
+] as const;
+
+export const contentStateSchema = z.strictObject({
+  objectId: objectIdSchema, kind: z.enum(contentKinds), name: z.string().max(256), contentId: sha256Schema,
+  state: z.enum(["hit", "revised", "missing"]),
+  files: z.strictObject({ hit: z.int(), revised: z.int(), missing: z.int() }),
+  bytesToFetch: z.int().min(0), bytesTotal: z.int().min(0),
+});
+export type ContentState = z.infer<typeof contentStateSchema>;
+
+/** One status message. `number` starts at 1 for a device and never skips: the site keeps each number once. */
+export const statusMessageSchema = z.strictObject({
+  number: z.int().min(1),
+  time: z.iso.datetime(),
+  kind: z.enum(statusKinds),
+  /** boot: the boot environment; installed: the installed system. */
+  environment: z.enum(["boot", "installed"]),
+  deploymentId: objectIdSchema.optional(),
+  step: z.strictObject({ id: z.string().max(128), name: z.string().max(256), type: z.string().max(64), path: z.array(z.string().max(256)).max(32) }).optional(),
+  outcome: z.enum(["succeeded", "failed", "skipped"]).optional(),
+  exitCode: z.int().optional(),
+  seconds: z.number().min(0).optional(),
+  /** The last lines of what a step printed. */
+  outputTail: z.string().max(4000).optional(),
+  content: contentStateSchema.optional(),
+  progress: z.strictObject({ done: z.number().min(0), total: z.number().min(0), unit: z.enum(["bytes", "files", "percent"]) }).optional(),
+  /** The error's stable code and its message. */
+  error: z.strictObject({ code: z.string().max(128), message: z.string().max(2000) }).optional(),
+  text: z.string().max(2000).optional(),
+});
+export type StatusMessage = z.infer<typeof statusMessageSchema>;
+export const statusRequestSchema = z.strictObject({ messages: z.array(statusMessageSchema).min(1).max(500) });
+/** Everything up to `highest` is kept; the spool may forget it. */
+export const statusAnswerSchema = z.strictObject({ highest: z.int().min(0) });
+
+/** Every refusal's body. */
+export const errorAnswerSchema = z.object({ code: z.string(), message: z.string() });

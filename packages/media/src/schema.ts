@@ -1,0 +1,69 @@
+import { sha256Schema } from "@prestage/content/schema";
+import { z } from "zod";
+
+/** Site code and five hex digits; braces around it are accepted where people type. */
+export const objectIdSchema = z.string().regex(/^[A-Z0-9]{3}[0-9A-F]{5}$/, "a site code and five hex digits, such as ABC00001");
+
+export const contentKinds = ["os-image", "boot-image", "application", "package", "driver-package"] as const;
+export type ContentKind = (typeof contentKinds)[number];
+
+/** A variable's name as the reference limits it: letters, digits, `_`, not read-only. */
+export const variableNameSchema = z.string().max(256).regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/);
+
+/** One content version a media carries; its files are covered by its index, whose SHA-256 is `contentId`. */
+export const mediaContentSchema = z.strictObject({
+  objectId: objectIdSchema,
+  kind: z.enum(contentKinds),
+  name: z.string().max(256),
+  revision: z.int().min(1),
+  contentId: sha256Schema,
+});
+export type MediaContent = z.infer<typeof mediaContentSchema>;
+
+/** A file that no index covers. `volume` esp: on the EFI system partition; data: on the data volume. Sizes in bytes. */
+export const manifestFileSchema = z.strictObject({
+  volume: z.enum(["esp", "data"]),
+  path: z.string().min(1).max(4096),
+  size: z.int().min(0),
+  sha256: sha256Schema,
+  spans: z.array(sha256Schema).optional(),
+});
+export type ManifestFile = z.infer<typeof manifestFileSchema>;
+
+/** The manifest (design.md section 5). The media id is the SHA-256 of its bytes (the DSSE payload). */
+export const manifestSchema = z.strictObject({
+  formatVersion: z.literal(1),
+  leastAgentVersion: z.string().max(32),
+  /** The reference's limits: 32, 50 and 127 characters. */
+  version: z.string().max(32),
+  createdBy: z.string().max(50),
+  comment: z.string().max(127),
+  /** RFC 3339; absent is unlimited. */
+  validFrom: z.iso.datetime().optional(),
+  validTo: z.iso.datetime().optional(),
+  /** The latest issue time of the keyring and the revisions named here; never the build time. */
+  floor: z.iso.datetime(),
+  architecture: z.literal("x64"),
+  site: z.strictObject({ code: z.string().regex(/^[A-Z0-9]{3}$/) }),
+  keyring: z.strictObject({ version: z.int().min(1), sha256: sha256Schema }),
+  managementPoints: z.strictObject({ mode: z.enum(["site-based", "dynamic"]), urls: z.array(z.url()).min(1).max(64) }),
+  /** In order of preference: used when the management point names none, or none of its answers works. */
+  distributionPoints: z.array(z.url()).max(64),
+  unknownComputers: z.boolean(),
+  passwordRequired: z.boolean(),
+  unattended: z.boolean(),
+  userDeviceAffinity: z.enum(["none", "approval", "automatic"]),
+  /** A hint for people and sheets; what is offered is decided by the management point. */
+  taskSequence: z.strictObject({ id: objectIdSchema, name: z.string().max(256) }),
+  variables: z.array(z.strictObject({ name: variableNameSchema, value: z.string().max(4000) })).max(1000),
+  prestartCommand: z.string().max(4000).optional(),
+  keyboardLayout: z.string().max(16),
+  language: z.string().max(16),
+  /** repair: fetch what is damaged once enrolled; stop: nothing runs from a media with a damaged file. */
+  damaged: z.enum(["repair", "stop"]),
+  bootImage: z.strictObject({ objectId: objectIdSchema, name: z.string().max(256), revision: z.int().min(1), contentId: sha256Schema }),
+  osImage: z.strictObject({ objectId: objectIdSchema, contentId: sha256Schema, index: z.int().min(1) }).optional(),
+  content: z.array(mediaContentSchema).max(10_000),
+  files: z.array(manifestFileSchema).max(10_000),
+});
+export type Manifest = z.infer<typeof manifestSchema>;
