@@ -1,0 +1,27 @@
+/**
+ * The settings of GRUB on the ESP. Debian's signed GRUB reads them from EFI/debian, whatever it was started from. The
+ * file is the same on every disk: which ESP it lies on travels on the kernel's command line, and the switch between boot
+ * environment and installed system with its file system in prestage/boot.env.
+ */
+export const grubConfig = `set timeout=0
+set esp=$root
+probe --set=espid --part-uuid $esp
+load_env -f ($esp)/prestage/boot.env boot root_uuid
+if [ "$boot" = "installed" -o ! -e ($esp)/prestage/vmlinuz ]; then
+  search --no-floppy --set=root --fs-uuid $root_uuid
+  set prefix=($root)/boot/grub
+  configfile $prefix/grub.cfg
+else
+  echo "Prestage: loading the boot environment"
+  linux ($esp)/prestage/vmlinuz prestage.esp=$espid console=tty0 console=ttyS0,115200 panic=10 quiet loglevel=3
+  initrd ($esp)/prestage/initrd
+  boot
+fi
+`;
+
+/** boot.env as it is laid down: a GRUB environment block of exactly 1,024 bytes that says "environment". */
+export function initialBootEnvironment(): Uint8Array {
+  const block = Buffer.alloc(1024, "#");
+  block.write("# GRUB Environment Block\nboot=environment\n", "latin1");
+  return block;
+}
