@@ -1,0 +1,10 @@
+export { buildMedia } from "./build-media.ts";
+export type { MediaBuildInput, MediaBuildProgress, MediaBuildResult, MediaSourceContent } from "./build-media.ts";
+export { MediaError, mediaErrors } from "./error.ts";
+export type { MediaErrorCode } from "./error.ts";
+export { checkValidity, openManifest, signManifest } from "./manifest.ts";
+export type { OpenedManifest } from "./manifest.ts";
+export * from "./media-layout.ts";
+export * from "./schema.ts";
+export { inspectMedia, verifyMedia } from "./verify-media.ts";
+export type { InspectedMedia, MediaFinding } from "./verify-media.ts";

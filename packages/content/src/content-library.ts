@@ -1,0 +1,82 @@
+import { createHash } from "node:crypto";
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { ContentError } from "./error.ts";
+import { openIndex } from "./index-document.ts";
+import { sha256Schema } from "./schema.ts";
+import type { ContentIndex } from "./schema.ts";
+
+/** A content version as it lies in a library: content/<id>/{content.wim, index.json, chunks.bin, storage.json}. */
+export interface StoredVersion {
+  contentId: string;
+  folder: string;
+  wimPath: string;
+  index: ContentIndex;
+  /** SHA-256 of storage.json, as the signed policy names it. */
+  storageSha256: string;
+  storedBytes: number;
+}
+
+/** The site's store of content versions: each is written once under its id and never changed. */
+export class ContentLibrary {
+  readonly root: string;
+
+  /** `root` holds the folder content/, which any web server can serve as a distribution point. */
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  folderOf(contentId: string): string {
+    return join(this.root, "content", sha256Schema.parse(contentId));
+  }
+
+  async has(contentId: string): Promise<boolean> {
+    return stat(join(this.folderOf(contentId), "storage.json")).then(() => true, () => false);
+  }
+
+  /** Reads a version's description. @throws ContentError PRESTAGE_CONTENT_NOT_FOUND, PRESTAGE_CONTENT_INDEX_MALFORMED */
+  async open(contentId: string): Promise<StoredVersion> {
+    const folder = this.folderOf(contentId);
+    try {
+      const [index, storage, wim] = await Promise.all([readFile(join(folder, "index.json")), readFile(join(folder, "storage.json")), stat(join(folder, "content.wim"))]);
+      return {
+        contentId, folder, wimPath: join(folder, "content.wim"), index: openIndex(index, contentId),
+        storageSha256: createHash("sha256").update(storage).digest("hex"), storedBytes: wim.size,
+      };
+    } catch (cause) {
+      if (cause instanceof ContentError) throw cause;
+      throw new ContentError("PRESTAGE_CONTENT_NOT_FOUND", `Expected content ${contentId} in the library; found none. Import it again.`, { cause });
+    }
+  }
+
+  /** A folder on the library's file system to prepare a version in; `keep` moves it into place. */
+  async prepare(): Promise<string> {
+    const folder = join(this.root, "incoming", `${process.pid}-${Date.now()}-${Math.random().toString(36).slice(2)}`);
+    await mkdir(folder, { recursive: true });
+    return folder;
+  }
+
+  /** Moves a prepared version into place, durably. A version that is there already stays as it is. */
+  async keep(prepared: string, contentId: string): Promise<StoredVersion> {
+    if (await this.has(contentId)) {
+      await rm(prepared, { recursive: true, force: true });
+      return this.open(contentId);
+    }
+    for (const name of ["content.wim", "index.json", "chunks.bin", "storage.json"]) await syncPath(join(prepared, name));
+    await syncPath(prepared);
+    await mkdir(join(this.root, "content"), { recursive: true });
+    await rename(prepared, this.folderOf(contentId));
+    await syncPath(join(this.root, "content"));
+    return this.open(contentId);
+  }
+}
+
+/** fsync of a file or directory. */
+export async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,209 @@
+import { createHash } from "node:crypto";
+import type { Hash } from "node:crypto";
+import { link, mkdir, open, rename, rm } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
+import { decompressLzxChunk, decompressXpressChunk } from "@prestage/wim";
+import { syncPath } from "./content-library.ts";
+import type { ContentSource, FetchOptions } from "./content-source.ts";
+import { ContentError } from "./error.ts";
+import { planFileFetch } from "./fetch-plan.ts";
+import type { FetchRun, PlannedFile } from "./fetch-plan.ts";
+import { chunkListOffsets, openIndex, openStorageMap } from "./index-document.ts";
+import type { CacheAnswer, LocalCache } from "./local-cache.ts";
+import { ResumingReader } from "./resuming-reader.ts";
+import { chunkRecordSize } from "./chunking.ts";
+import type { ContentIndex, StorageMap } from "./schema.ts";
+
+export interface FetchedDescription { index: ContentIndex; indexBytes: Uint8Array; chunks: Uint8Array; storage: StorageMap }
+
+/** The largest index, chunk list or storage map taken from a distribution point. */
+const maximumDescriptionBytes = 256 * 1024 * 1024;
+
+/**
+ * Fetches a version's index, chunk lists and storage map. Each is bound: the index by the content id, the lists by the index,
+ * the map by the hash in the signed policy.
+ * @throws ContentError
+ */
+export async function fetchDescription(sources: readonly ContentSource[], contentId: string, storageSha256: string, options: FetchOptions = {}): Promise<FetchedDescription> {
+  const { value: index, bytes: indexBytes } = await fetchWhole(sources, contentId, "index.json", (bytes) => openIndex(bytes, contentId), options);
+  const { value: storage } = await fetchWhole(sources, contentId, "storage.json", (bytes) => openStorageMap(bytes, storageSha256), options);
+  const { bytes: chunks } = await fetchWhole(sources, contentId, "chunks.bin", (bytes) => checkChunkLists(index, bytes), options);
+  return { index, indexBytes, chunks, storage };
+}
+
+/**
+ * Fetches the files of a version that are not a hit, whole, by ranges of its stored WIM, into the cache.
+ * A file cut off is gone on with; each is hashed as it is written and takes its name only when it is right.
+ * @throws ContentError PRESTAGE_CONTENT_FETCH_FAILED
+ */
+export async function fetchFiles(cache: LocalCache, sources: readonly ContentSource[], contentId: string, answer: CacheAnswer, storage: StorageMap, options: FetchOptions = {}): Promise<{ bytes: number }> {
+  const plan = planFileFetch(answer, storage);
+  let received = 0;
+  const onBytes = (count: number) => options.onProgress?.({ done: (received += count), total: plan.bytes });
+  for (const path of plan.emptyFiles) await writeEmpty(cache.filePath(contentId, path));
+  for (const run of plan.runs) await fetchRun(cache, sources, contentId, run, options, onBytes);
+  return { bytes: received };
+}
+
+/** Fetches one run; where a source delivered wrong bytes the rest of the run is fetched from the others. */
+async function fetchRun(cache: LocalCache, sources: readonly ContentSource[], contentId: string, run: FetchRun, options: FetchOptions, onBytes: (count: number) => void): Promise<void> {
+  let usable = [...sources];
+  let files = [...run.files];
+  while (files.length > 0) {
+    const first = files[0];
+    if (first === undefined) return;
+    const from = await resumePoint(cache.filePath(contentId, first.paths[0] ?? ""), first);
+    const reader = new ResumingReader(usable, contentId, "content.wim", { start: from.offset, end: run.end }, options, onBytes);
+    try {
+      let at = from.offset;
+      for (const file of files) {
+        const begin = file === first ? from : { offset: file.stored.offset, chunk: 0 };
+        await reader.read(begin.offset - at);
+        await receiveFile(reader, cache, contentId, file, begin.chunk);
+        at = file.stored.offset + file.stored.storedSize;
+        files = files.slice(1);
+      }
+    } catch (cause) {
+      if (!(cause instanceof WrongBytes)) throw cause;
+      options.onSourceFailed?.({ source: reader.sourceName, reason: cause.message, round: 1 });
+      usable = usable.filter((source) => source.name !== reader.sourceName);
+      if (usable.length === 0) throw new ContentError("PRESTAGE_CONTENT_FETCH_FAILED", `Expected correct bytes from ${sources.length} distribution point(s); ${cause.message}. Validate the content at the site.`, { cause });
+    } finally {
+      await reader.close();
+    }
+  }
+}
+
+class WrongBytes extends Error {}
+
+/** Where to go on with a file that was cut off: the first stored chunk that is not yet on the disk. */
+async function resumePoint(target: string, file: PlannedFile): Promise<{ offset: number; chunk: number }> {
+  const { stored } = file;
+  const partial = await open(`${target}.partial`, "r").then(async (handle) => (await handle.stat().finally(() => handle.close())).size, () => 0);
+  const chunk = Math.min(Math.floor(partial / stored.chunkSize), Math.floor(stored.size / stored.chunkSize));
+  if (chunk === 0) return { offset: stored.offset, chunk: 0 };
+  if (stored.compression === "none") return { offset: stored.offset + chunk * stored.chunkSize, chunk };
+  return { offset: stored.offset + stored.tableSize + stored.chunkSizes.slice(0, chunk).reduce((sum, size) => sum + size, 0), chunk };
+}
+
+/** Receives one stored resource, decodes it and writes every file that has these bytes. */
+async function receiveFile(reader: ResumingReader, cache: LocalCache, contentId: string, file: PlannedFile, firstChunk: number): Promise<void> {
+  const target = cache.filePath(contentId, file.paths[0] ?? "");
+  await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+  const partial = `${target}.partial`;
+  const handle = await open(partial, firstChunk === 0 ? "w" : "r+", 0o600);
+  let found: string;
+  try {
+    const hash = createHash("sha256");
+    await hashPrefix(handle, firstChunk * file.stored.chunkSize, hash);
+    await decodeChunks(reader, file, firstChunk, async (bytes, offset) => {
+      hash.update(bytes);
+      await handle.write(bytes, 0, bytes.length, offset);
+    });
+    await handle.sync();
+    found = hash.digest("hex");
+  } finally {
+    await handle.close();
+  }
+  if (found !== file.sha256) {
+    await rm(partial, { force: true });
+    throw new WrongBytes(`${JSON.stringify(file.paths[0])} arrived with SHA-256 ${found}, expected ${file.sha256}`);
+  }
+  await rename(partial, target);
+  await syncPath(dirname(target));
+  for (const twin of file.paths.slice(1)) {
+    const path = cache.filePath(contentId, twin);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await rm(path, { force: true });
+    await link(target, path);
+  }
+}
+
+async function decodeChunks(reader: ResumingReader, file: PlannedFile, firstChunk: number, write: (bytes: Uint8Array, offset: number) => Promise<void>): Promise<void> {
+  const { stored } = file;
+  if (stored.compression === "none") {
+    for (let offset = firstChunk * stored.chunkSize; offset < stored.size; ) {
+      const bytes = await reader.read(Math.min(1024 * 1024, stored.size - offset));
+      await write(bytes, offset);
+      offset += bytes.length;
+    }
+    return;
+  }
+  if (firstChunk === 0) await reader.read(stored.tableSize);
+  for (let i = firstChunk; i < stored.chunkSizes.length; i++) {
+    const offset = i * stored.chunkSize;
+    const size = Math.min(stored.chunkSize, stored.size - offset);
+    const input = await reader.read(stored.chunkSizes[i] ?? 0);
+    await write(decodeChunk(file, input, size), offset);
+  }
+}
+
+/** A chunk as long as its output is stored raw (notes on the format, "Compressed resource"). */
+function decodeChunk(file: PlannedFile, input: Uint8Array, size: number): Uint8Array {
+  if (input.length === size) return input;
+  try {
+    return file.stored.compression === "lzx" ? decompressLzxChunk(input, size, file.stored.chunkSize) : decompressXpressChunk(input, size);
+  } catch (cause) {
+    throw new WrongBytes(`a compressed chunk of ${JSON.stringify(file.paths[0])} does not decode`, { cause });
+  }
+}
+
+async function hashPrefix(handle: FileHandle, length: number, hash: Hash): Promise<void> {
+  const buffer = Buffer.alloc(256 * 1024);
+  for (let offset = 0; offset < length; ) {
+    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, length - offset), offset);
+    if (bytesRead === 0) throw new WrongBytes("a partial file is shorter than it was");
+    hash.update(buffer.subarray(0, bytesRead));
+    offset += bytesRead;
+  }
+}
+
+async function writeEmpty(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await (await open(path, "w", 0o600)).close();
+}
+
+/** Fetches a small file whole; a source whose bytes are wrong is passed over. */
+async function fetchWhole<T>(sources: readonly ContentSource[], contentId: string, file: string, check: (bytes: Buffer) => T, options: FetchOptions): Promise<{ value: T; bytes: Buffer }> {
+  let last: unknown;
+  const checked: ContentSource = {
+    name: "all",
+    open: async (id, name, _range, signal) => {
+      for (const source of sources) {
+        try {
+          const parts: Uint8Array[] = [];
+          let size = 0;
+          for await (const part of await source.open(id, name, { start: 0 }, signal)) {
+            if ((size += part.length) > maximumDescriptionBytes) throw new RangeError(`${name} has more than ${maximumDescriptionBytes} bytes`);
+            parts.push(part);
+          }
+          const bytes = Buffer.concat(parts);
+          value = { value: check(bytes), bytes };
+          return (async function* () {
+            yield Uint8Array.of(0);
+          })();
+        } catch (cause) {
+          last = cause;
+          signal.throwIfAborted();
+          options.onSourceFailed?.({ source: source.name, reason: cause instanceof Error ? cause.message : String(cause), round: 1 });
+        }
+      }
+      throw last instanceof Error ? last : new Error("no distribution point is known");
+    },
+  };
+  let value: { value: T; bytes: Buffer } | undefined;
+  const { onSourceFailed: _, ...quiet } = options;
+  await new ResumingReader([checked], contentId, file, { start: 0, end: 1 }, quiet, () => undefined).read(1);
+  if (value === undefined) throw new ContentError("PRESTAGE_CONTENT_FETCH_FAILED", `Expected ${file} of content ${contentId}; found none.`, { cause: last });
+  return value;
+}
+
+function checkChunkLists(index: ContentIndex, bytes: Buffer): void {
+  for (const [file, offset] of chunkListOffsets(index)) {
+    const list = bytes.subarray(offset, offset + (file.chunks?.count ?? 0) * chunkRecordSize);
+    if (createHash("sha256").update(list).digest("hex") !== file.chunks?.sha256) {
+      throw new ContentError("PRESTAGE_CONTENT_INDEX_MALFORMED", `Expected the chunk list of ${JSON.stringify(file.path)} to have the hash its index names; it has not.`);
+    }
+  }
+}

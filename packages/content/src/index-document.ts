@@ -1,0 +1,78 @@
+import { createHash } from "node:crypto";
+import { canonicalJson } from "@prestage/trust";
+import { z } from "zod";
+import { chunkRecordSize } from "./chunking.ts";
+import { ContentError } from "./error.ts";
+import { checkNoCaseTwins, checkRelativePath } from "./relative-path.ts";
+import { contentIndexSchema, storageMapSchema } from "./schema.ts";
+import type { ContentIndex, IndexFile, StorageMap } from "./schema.ts";
+
+/** Larger index or storage files are refused before they are parsed. */
+const maximumIndexBytes = 512 * 1024 * 1024;
+
+export interface EncodedIndex { bytes: Buffer; contentId: string }
+
+/** The bytes of index.json and the content id, which is their SHA-256. */
+export function encodeIndex(index: ContentIndex): EncodedIndex {
+  const bytes = canonicalJson(index);
+  return { bytes, contentId: createHash("sha256").update(bytes).digest("hex") };
+}
+
+/**
+ * Opens index.json as received: its SHA-256 must be `contentId`, its paths safe.
+ * @throws ContentError PRESTAGE_CONTENT_INDEX_MALFORMED, PRESTAGE_CONTENT_PATH_UNSAFE
+ */
+export function openIndex(bytes: Uint8Array, contentId: string): ContentIndex {
+  const found = createHash("sha256").update(bytes).digest("hex");
+  if (found !== contentId) throw new ContentError("PRESTAGE_CONTENT_INDEX_MALFORMED", `Expected an index whose SHA-256 is ${contentId}; found ${found}. It was altered or belongs to other content.`);
+  const index = parse(contentIndexSchema, bytes, "PRESTAGE_CONTENT_INDEX_MALFORMED", "index");
+  for (const { path } of index.files) checkRelativePath(path);
+  for (const path of index.directories) checkRelativePath(path);
+  checkNoCaseTwins([...index.directories, ...index.files.map((file) => file.path)]);
+  if (index.shape === "image" && (index.files.length !== 1 || index.files[0]?.path !== "image.wim" || index.directories.length > 0)) {
+    throw new ContentError("PRESTAGE_CONTENT_INDEX_MALFORMED", "Expected an image's index to hold the one file image.wim; found another tree.");
+  }
+  return index;
+}
+
+/** Opens storage.json; `sha256` is the hash the signed policy names. @throws ContentError PRESTAGE_CONTENT_STORAGE_MALFORMED */
+export function openStorageMap(bytes: Uint8Array, sha256: string): StorageMap {
+  const found = createHash("sha256").update(bytes).digest("hex");
+  if (found !== sha256) throw new ContentError("PRESTAGE_CONTENT_STORAGE_MALFORMED", `Expected a storage map whose SHA-256 is ${sha256}; found ${found}.`);
+  const map = parse(storageMapSchema, bytes, "PRESTAGE_CONTENT_STORAGE_MALFORMED", "storage map");
+  for (const file of map.files) checkStoredFile(file, map.wimSize);
+  return map;
+}
+
+/** Where each file's chunk list begins in chunks.bin, by file object. The lists of `files` come first, then those of each image. */
+export function chunkListOffsets(index: ContentIndex): Map<IndexFile, number> {
+  const offsets = new Map<IndexFile, number>();
+  let at = 0;
+  for (const file of [...index.files, ...(index.images ?? []).flatMap((image) => image.files)]) {
+    if (file.chunks === undefined) continue;
+    offsets.set(file, at);
+    at += file.chunks.count * chunkRecordSize;
+  }
+  return offsets;
+}
+
+function checkStoredFile(file: StorageMap["files"][number], wimSize: number): void {
+  const wrong = (found: string) => new ContentError("PRESTAGE_CONTENT_STORAGE_MALFORMED", `Expected ${JSON.stringify(file.path)} to lie inside the stored WIM in whole chunks; found ${found}.`);
+  if (file.offset + file.storedSize > wimSize) throw wrong(`bytes ${file.offset} to ${file.offset + file.storedSize} of ${wimSize}`);
+  if (file.compression === "none") {
+    if (file.storedSize !== file.size || file.tableSize !== 0) throw wrong("an uncompressed file of another stored size");
+    return;
+  }
+  const stored = file.chunkSizes.reduce((sum, size) => sum + size, file.tableSize);
+  if (file.chunkSizes.length !== Math.ceil(file.size / file.chunkSize) || stored !== file.storedSize) throw wrong(`${file.chunkSizes.length} chunks of ${stored} bytes in all`);
+}
+
+function parse<T>(schema: z.ZodType<T>, bytes: Uint8Array, code: "PRESTAGE_CONTENT_INDEX_MALFORMED" | "PRESTAGE_CONTENT_STORAGE_MALFORMED", what: string): T {
+  if (bytes.byteLength > maximumIndexBytes) throw new ContentError(code, `Expected a ${what} of at most ${maximumIndexBytes} bytes; found ${bytes.byteLength}.`);
+  try {
+    return schema.parse(JSON.parse(Buffer.from(bytes).toString("utf8")));
+  } catch (cause) {
+    const found = cause instanceof z.ZodError ? z.prettifyError(cause) : "bytes that are not JSON";
+    throw new ContentError(code, `Expected a content ${what} of format version 1; found: ${found}`, { cause });
+  }
+}

@@ -1,0 +1,149 @@
+import { constants } from "node:fs";
+import { chmod, copyFile, link, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { syncPath } from "./content-library.ts";
+import { ContentError } from "./error.ts";
+import { openIndex } from "./index-document.ts";
+import { sha256Schema } from "./schema.ts";
+import type { ContentIndex, IndexFile } from "./schema.ts";
+import { verifyFiles } from "./verify-files.ts";
+import type { VerifyOptions } from "./verify-files.ts";
+
+/** What the disk holds of one file of a version: as it must be, another version of it (or a damaged one), or nothing. */
+export type FileState = "hit" | "revised" | "missing";
+export interface CachedFile { file: IndexFile; state: FileState; /** Of a hit: where its bytes lie. */ foundAt?: string }
+
+export interface CacheAnswer {
+  /** hit: every file; missing: no version of it on the disk; else revised. */
+  state: FileState;
+  files: CachedFile[];
+}
+
+/** The content on a device: plain files under content/<id>/files, with index.json and chunks.bin beside them (design.md section 4). */
+export class LocalCache {
+  readonly root: string;
+
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  folderOf(contentId: string): string {
+    return join(this.root, sha256Schema.parse(contentId));
+  }
+  filePath(contentId: string, path: string): string {
+    return join(this.folderOf(contentId), "files", path);
+  }
+
+  /** The index of a version on the disk; undefined where there is none or it is damaged. */
+  async readIndex(contentId: string): Promise<ContentIndex | undefined> {
+    try {
+      return openIndex(await readFile(join(this.folderOf(contentId), "index.json")), contentId);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /**
+   * Answers hit, revised or missing for each file of a version, by reading and hashing what could be it:
+   * the file itself, and every file of equal SHA-256 in the earlier versions given.
+   */
+  async ask(contentId: string, index: ContentIndex, earlierContentIds: readonly string[], options: VerifyOptions = {}): Promise<CacheAnswer> {
+    const candidates = new Map<string, string[]>();
+    const knownPaths = new Set<string>();
+    let anyVersion = false;
+    for (const id of [contentId, ...earlierContentIds]) {
+      const held = id === contentId ? index : await this.readIndex(id);
+      if (held === undefined) continue;
+      for (const file of held.files) {
+        const path = this.filePath(id, file.path);
+        if (!(await stat(path).then((s) => s.isFile(), () => false))) continue;
+        anyVersion = true;
+        knownPaths.add(file.path);
+        candidates.set(file.sha256, [...(candidates.get(file.sha256) ?? []), path]);
+      }
+    }
+    const files: CachedFile[] = [];
+    for (const file of index.files) {
+      const foundAt = await this.#firstGood(file, candidates.get(file.sha256) ?? [], options);
+      files.push(foundAt === undefined ? { file, state: knownPaths.has(file.path) ? "revised" : "missing" } : { file, state: "hit", foundAt });
+    }
+    const state = files.every((file) => file.state === "hit") ? "hit" : anyVersion ? "revised" : "missing";
+    return { state, files };
+  }
+
+  /** Brings files found elsewhere in the cache to their place in this version, without a second copy where possible. */
+  async adopt(contentId: string, answer: CacheAnswer): Promise<void> {
+    for (const { file, foundAt } of answer.files) {
+      const target = this.filePath(contentId, file.path);
+      if (foundAt === undefined || foundAt === target) continue;
+      await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+      const temporary = `${target}.partial`;
+      await rm(temporary, { force: true });
+      await link(foundAt, temporary).catch(() => copyFile(foundAt, temporary, constants.COPYFILE_FICLONE));
+      await rename(temporary, target);
+    }
+  }
+
+  /** Keeps a version's description, durably: index.json and chunks.bin. */
+  async keepDescription(contentId: string, indexBytes: Uint8Array, chunks: Uint8Array): Promise<void> {
+    const folder = this.folderOf(contentId);
+    await mkdir(join(folder, "files"), { recursive: true, mode: 0o700 });
+    await writeDurably(join(folder, "chunks.bin"), chunks);
+    await writeDurably(join(folder, "index.json"), indexBytes);
+  }
+
+  /**
+   * Makes a root-only copy of a version for a step to run from. Each file is opened once and hashed as it is copied:
+   * what runs is exactly what was verified.
+   * @throws ContentError PRESTAGE_CONTENT_DAMAGED
+   */
+  async checkOut(contentId: string, index: ContentIndex, target: string): Promise<void> {
+    await rm(target, { recursive: true, force: true });
+    await mkdir(target, { recursive: true, mode: 0o700 });
+    for (const directory of index.directories) await mkdir(join(target, directory), { recursive: true, mode: 0o700 });
+    for (const file of index.files) {
+      const to = join(target, file.path);
+      await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+      await copyFile(this.filePath(contentId, file.path), to, constants.COPYFILE_EXCL).catch((cause: unknown) => {
+        throw damaged(file, `${cause instanceof Error ? cause.message : String(cause)}`);
+      });
+      // The copy is what runs, so the copy is what is hashed; nobody but root reaches it.
+      const [bad] = await verifyFiles([{ path: to, name: file.path, size: file.size, sha256: file.sha256, spans: file.spans }], { threads: 1 });
+      if (bad !== undefined) throw damaged(file, bad.bad[0] ? `SHA-256 ${bad.bad[0].found}` : `${bad.foundSize ?? 0} bytes`);
+      await chmod(to, file.executable ? 0o700 : 0o600);
+    }
+  }
+
+  async #firstGood(file: IndexFile, paths: readonly string[], options: VerifyOptions): Promise<string | undefined> {
+    for (const path of paths) {
+      const bad = await verifyFiles([{ path, name: file.path, size: file.size, sha256: file.sha256, spans: file.spans }], options);
+      if (bad.length === 0) return path;
+    }
+    return undefined;
+  }
+}
+
+/** Writes a file so that after a power cut it is there whole or not at all (ext4, NTFS; never on FAT). */
+export async function writeDurably(path: string, bytes: Uint8Array, mode = 0o600): Promise<void> {
+  const temporary = `${path}.partial`;
+  await writeFile(temporary, bytes, { mode });
+  await syncPath(temporary);
+  await rename(temporary, path);
+  await syncPath(dirname(path));
+}
+
+/** Reads at most `limit` bytes of a file. */
+export async function readBounded(path: string, limit: number): Promise<Buffer> {
+  const handle = await open(path, "r");
+  try {
+    const { size } = await handle.stat();
+    if (size > limit) throw new ContentError("PRESTAGE_CONTENT_DAMAGED", `Expected ${path} to have at most ${limit} bytes; found ${size}.`);
+    return await handle.readFile();
+  } finally {
+    await handle.close();
+  }
+}
+
+function damaged(file: IndexFile, found: string): ContentError {
+  return new ContentError("PRESTAGE_CONTENT_DAMAGED", `Expected ${JSON.stringify(file.path)} with ${file.size} bytes and SHA-256 ${file.sha256}; found ${found}. It will be fetched again.`);
+}

@@ -1,0 +1,156 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import type { IndexFile, StoredVersion } from "@prestage/content";
+import { buildWim, openWimFile } from "@prestage/wim";
+import type { WimFile, WimSource } from "@prestage/wim";
+import { syncPath } from "@prestage/content";
+import type { SigningKey } from "@prestage/trust";
+import { MediaError } from "./error.ts";
+import { signManifest } from "./manifest.ts";
+import { contentFolder, dataPaths } from "./media-layout.ts";
+import type { Manifest, ManifestFile, MediaContent } from "./schema.ts";
+import { mediaSheet } from "./media-sheet.ts";
+
+/** A content version to carry, with its place in the library. */
+export interface MediaSourceContent { content: MediaContent; version: StoredVersion }
+
+export interface MediaBuildInput {
+  /** All of the manifest but what follows from the content. */
+  manifest: Omit<Manifest, "bootImage" | "osImage" | "content" | "files" | "keyring">;
+  keyring: { version: number; envelope: Uint8Array };
+  bootImage: MediaSourceContent;
+  osImage?: { source: MediaSourceContent; index: number };
+  content: readonly MediaSourceContent[];
+  mediaKey: SigningKey;
+  output: string;
+}
+
+export interface MediaBuildResult { path: string; mediaId: string; size: number; sha256: string; manifest: Manifest }
+export interface MediaBuildProgress { phase: "copy" | "integrity" | "checksum"; done: number; total: number }
+export interface MediaBuildOptions { signal?: AbortSignal; onProgress?: (event: MediaBuildProgress) => void }
+
+/**
+ * Builds a media: one WIM, two images, by raw copy; beside it `.sha256` and a readable sheet.
+ * The same inputs give the same bytes, on any day, in any folder.
+ * @throws MediaError, WimError
+ */
+export async function buildMedia(input: MediaBuildInput, options: MediaBuildOptions = {}): Promise<MediaBuildResult> {
+  if (await stat(input.output).then(() => true, () => false)) {
+    throw new MediaError("PRESTAGE_MEDIA_OUTPUT_EXISTS", `Expected no file at ${input.output}; found one. Remove it or choose another name.`);
+  }
+  const carried = carriedContent(input);
+  const manifest = completeManifest(input, carried);
+  const signed = signManifest(manifest, input.mediaKey);
+  const opened: WimFile[] = [];
+  try {
+    const open = async (version: StoredVersion) => {
+      const wim = await openWimFile(version.wimPath);
+      opened.push(wim);
+      return wim;
+    };
+    const boot = await open(input.bootImage.version);
+    const data = await dataSources(input, carried, signed.envelope, boot, open);
+    await buildWim(
+      {
+        guid: Buffer.from(signed.mediaId, "hex").subarray(0, 16),
+        time: fileTimeOf(new Date(manifest.floor)),
+        images: [
+          { name: "boot", description: "For the EFI system partition (FAT32)", sources: [{ kind: "tree", wim: boot, image: 1, destination: "" }] },
+          { name: "data", description: "For the data volume", sources: data },
+        ],
+      },
+      input.output,
+      options,
+    );
+    const { size } = await stat(input.output);
+    const sha256 = await writeCompanions(input.output, size, manifest, signed.mediaId, options);
+    return { path: input.output, mediaId: signed.mediaId, size, sha256, manifest };
+  } catch (cause) {
+    for (const path of [input.output, `${input.output}.sha256`, `${input.output}.txt`]) await rm(path, { force: true });
+    throw cause;
+  } finally {
+    for (const wim of opened) await wim.close();
+  }
+}
+
+/** Content in the order of ids, so that the order of options does not change the bytes. */
+function carriedContent(input: MediaBuildInput): MediaSourceContent[] {
+  const all = [...(input.osImage ? [input.osImage.source] : []), ...input.content];
+  const byObject = new Map(all.map((source) => [source.content.objectId, source]));
+  return [...byObject.values()].sort((a, b) => (a.content.objectId < b.content.objectId ? -1 : 1));
+}
+
+function completeManifest(input: MediaBuildInput, carried: readonly MediaSourceContent[]): Manifest {
+  const boot = input.bootImage;
+  return {
+    ...input.manifest,
+    keyring: { version: input.keyring.version, sha256: sha256Of(input.keyring.envelope) },
+    bootImage: { objectId: boot.content.objectId, name: boot.content.name, revision: boot.content.revision, contentId: boot.content.contentId },
+    ...(input.osImage && { osImage: { objectId: input.osImage.source.content.objectId, contentId: input.osImage.source.content.contentId, index: input.osImage.index } }),
+    content: carried.map((source) => source.content),
+    files: [
+      ...imageFiles(boot.version, 1, "esp", ""),
+      ...imageFiles(boot.version, 2, "data", `${dataPaths.agent}/`),
+      { volume: "data", path: dataPaths.keyring, size: input.keyring.envelope.length, sha256: sha256Of(input.keyring.envelope) },
+    ],
+  };
+}
+
+/** The boot image's files as its index describes them. */
+function imageFiles(version: StoredVersion, image: number, volume: "esp" | "data", prefix: string): ManifestFile[] {
+  const files: readonly IndexFile[] = version.index.images?.find((one) => one.index === image)?.files ?? [];
+  if (files.length === 0) throw new MediaError("PRESTAGE_MEDIA_NOT_MEDIA", `Expected a boot image with files in image ${image}; found none. Import the output of \`prestage boot-image build\`.`);
+  return files
+    .map(({ path, size, sha256, spans }) => ({ volume, path: `${prefix}${path}`, size, sha256, ...(spans && { spans }) }))
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+const rootOnly = { uid: 0, gid: 0, mode: 0o040700, rdev: 0 };
+const rootOnlyFile = { uid: 0, gid: 0, mode: 0o100600, rdev: 0 };
+
+async function dataSources(input: MediaBuildInput, carried: readonly MediaSourceContent[], manifest: Buffer, boot: WimFile, open: (version: StoredVersion) => Promise<WimFile>): Promise<WimSource[]> {
+  const bytes = (destination: string, value: Uint8Array): WimSource => ({ kind: "file", destination, from: { bytes: value }, size: value.length, unix: rootOnlyFile });
+  const sources: WimSource[] = [
+    { kind: "directory", destination: dataPaths.root, unix: rootOnly },
+    bytes(dataPaths.manifest, manifest),
+    bytes(dataPaths.keyring, input.keyring.envelope),
+    { kind: "tree", wim: boot, image: 2, destination: dataPaths.agent },
+  ];
+  const done = new Set<string>();
+  for (const { content, version } of carried) {
+    if (done.has(content.contentId)) continue;
+    done.add(content.contentId);
+    const folder = contentFolder(content.contentId);
+    sources.push(bytes(`${folder}/index.json`, await readFile(join(version.folder, "index.json"))), bytes(`${folder}/chunks.bin`, await readFile(join(version.folder, "chunks.bin"))));
+    const wim = await open(version);
+    if (version.index.shape === "files") sources.push({ kind: "tree", wim, image: 1, destination: `${folder}/files` });
+    else sources.push({ kind: "file", destination: `${folder}/files/image.wim`, from: { path: version.wimPath }, size: version.storedBytes, wim, unix: rootOnlyFile });
+  }
+  return sources;
+}
+
+/** `.sha256` as sha256sum reads it, and the sheet for people. */
+async function writeCompanions(output: string, size: number, manifest: Manifest, mediaId: string, options: MediaBuildOptions): Promise<string> {
+  const hash = createHash("sha256");
+  let done = 0;
+  for await (const piece of createReadStream(output, { highWaterMark: 1024 * 1024, ...(options.signal && { signal: options.signal }) }) as AsyncIterable<Buffer>) {
+    hash.update(piece);
+    options.onProgress?.({ phase: "checksum", done: (done += piece.length), total: size });
+  }
+  const sha256 = hash.digest("hex");
+  await writeFile(`${output}.sha256`, `${sha256}  ${basename(output)}\n`);
+  await writeFile(`${output}.txt`, mediaSheet(manifest, { name: basename(output), mediaId, size, sha256 }));
+  for (const path of [`${output}.sha256`, `${output}.txt`]) await syncPath(path);
+  return sha256;
+}
+
+/** 100 ns since 1601-01-01 UTC. */
+function fileTimeOf(date: Date): bigint {
+  return (BigInt(date.getTime()) + 11_644_473_600_000n) * 10_000n;
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
