@@ -1,0 +1,84 @@
+import { readSha1, asBuffer } from "./bytes.ts";
+import { WimError } from "./error.ts";
+import { headerSize } from "./header.ts";
+import { parseResourceHeader, resourceFlags, writeResourceHeader, type ResourceHeader } from "./resource-header.ts";
+import { checkRange } from "./source.ts";
+
+/** A byte string of the WIM, known by its SHA-1. */
+export interface BlobEntry {
+  readonly resource: ResourceHeader;
+  readonly referenceCount: number;
+  /** 40 lower-case hex digits. */
+  readonly sha1: string;
+}
+
+export interface BlobTable {
+  readonly blobs: Map<string, BlobEntry>;
+  /** The metadata resource of each image, in image order. */
+  readonly metadata: BlobEntry[];
+}
+
+const entrySize = 50;
+
+/**
+ * Parses `resource header 24 | u16 part | u32 references | SHA-1 20` entries. Image N is the N-th metadata entry. Ignored,
+ * as readers do: zero hash, size 0, a hash seen before, another part. Throws PRESTAGE_WIM_BLOB_TABLE.
+ */
+export function parseBlobTable(table: Uint8Array, fileSize: number): BlobTable {
+  const bytes = asBuffer(table);
+  const blobs = new Map<string, BlobEntry>();
+  const metadata: BlobEntry[] = [];
+  for (let at = 0; at + entrySize <= bytes.length; at += entrySize) {
+    const resource = parseResourceHeader(bytes, at);
+    const part = bytes.readUInt16LE(at + 24);
+    const referenceCount = bytes.readUInt32LE(at + 26);
+    const sha1 = readSha1(bytes, at + 30);
+    if ((resource.flags & resourceFlags.solid) !== 0) {
+      throw new WimError("PRESTAGE_WIM_SOLID", "The WIM holds solid resources. Convert it with: wimlib-imagex export IN all OUT.wim --compress=LZX:20 --check");
+    }
+    if (sha1 === undefined || resource.size === 0 || part !== 1) continue;
+    checkResource(resource, fileSize);
+    if ((resource.flags & resourceFlags.metadata) !== 0) {
+      if (referenceCount === 0) continue;
+      if (referenceCount !== 1) throw damaged(`metadata ${sha1} has ${referenceCount} references, expected 1`);
+      metadata.push({ resource, referenceCount, sha1 });
+    } else if (!blobs.has(sha1)) blobs.set(sha1, { resource, referenceCount, sha1 });
+  }
+  refuseOverlaps([...blobs.values(), ...metadata]);
+  return { blobs, metadata };
+}
+
+export function serializeBlobTable(entries: readonly BlobEntry[]): Buffer {
+  const bytes = Buffer.alloc(entries.length * entrySize);
+  for (const [i, { resource, referenceCount, sha1 }] of entries.entries()) {
+    const at = i * entrySize;
+    writeResourceHeader(bytes, at, resource);
+    bytes.writeUInt16LE(1, at + 24);
+    bytes.writeUInt32LE(referenceCount, at + 26);
+    bytes.write(sha1, at + 30, "hex");
+  }
+  return bytes;
+}
+
+/** Inside the file, behind the header, and of one size where nothing is compressed. */
+function checkResource(resource: ResourceHeader, fileSize: number): void {
+  checkRange(fileSize, resource.offset, resource.storedSize);
+  if (resource.offset < headerSize) throw damaged(`a resource lies over the header, at byte ${resource.offset}`);
+  if ((resource.flags & resourceFlags.compressed) === 0 && resource.storedSize !== resource.size) {
+    throw damaged(`an uncompressed resource of ${resource.size} bytes takes ${resource.storedSize}`);
+  }
+}
+
+/** Two different blobs on the same bytes multiply what a small file can decode to. */
+function refuseOverlaps(entries: BlobEntry[]): void {
+  entries.sort((a, b) => a.resource.offset - b.resource.offset);
+  let end = 0;
+  for (const { resource, sha1 } of entries) {
+    if (resource.offset < end) throw damaged(`blob ${sha1} at byte ${resource.offset} lies over another that ends at ${end}`);
+    end = resource.offset + resource.storedSize;
+  }
+}
+
+function damaged(why: string): WimError {
+  return new WimError("PRESTAGE_WIM_BLOB_TABLE", `The blob table is damaged: ${why}. Get the file again from its source.`);
+}

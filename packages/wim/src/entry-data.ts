@@ -1,0 +1,80 @@
+import { createHash } from "node:crypto";
+import { open, rm } from "node:fs/promises";
+import { asBuffer } from "./bytes.ts";
+import { symlinkTag, type WimEntry } from "./entry.ts";
+import { guarded, WimError } from "./error.ts";
+import type { VerifyOptions } from "./integrity.ts";
+import type { ReadOptions } from "./resource.ts";
+import { ioGuard } from "./source.ts";
+import type { WimFile } from "./wim-file.ts";
+
+/**
+ * The bytes of a blob. The last piece is followed by the check of its SHA-1: use nothing before the end is reached.
+ * Throws PRESTAGE_WIM_BLOB_MISSING, PRESTAGE_WIM_BLOB_HASH.
+ */
+export async function* readBlob(wim: WimFile, sha1: string, options?: ReadOptions): AsyncGenerator<Uint8Array> {
+  const { resource } = wim.blob(sha1);
+  const hash = createHash("sha1");
+  for await (const piece of wim.readResource(resource, options)) {
+    hash.update(piece);
+    yield piece;
+  }
+  const found = hash.digest("hex");
+  if (found !== sha1) throw new WimError("PRESTAGE_WIM_BLOB_HASH", `Data at byte ${resource.offset} have SHA-1 ${found}, expected ${sha1}. The file is damaged; get it again from its source.`);
+}
+
+/** The unnamed data of a file, checked as `readBlob` does. Throws PRESTAGE_WIM_NO_DATA for directories and links. */
+export async function* readEntryData(wim: WimFile, entry: WimEntry, options?: ReadOptions): AsyncGenerator<Uint8Array> {
+  if (entry.sha1 !== undefined) yield* readBlob(wim, entry.sha1, options);
+  else if (entry.isDirectory || entry.reparseTag !== undefined) throw new WimError("PRESTAGE_WIM_NO_DATA", `${JSON.stringify(entry.name)} is a directory or a link and has no data.`);
+}
+
+/** Writes the data of a file to a new file; an existing one is refused, a half-written one removed. */
+export async function extractEntry(wim: WimFile, entry: WimEntry, path: string, options?: ReadOptions): Promise<void> {
+  const data = readEntryData(wim, entry, options);
+  const file = await ioGuard(`Cannot make ${path}`, () => open(path, "wx"));
+  try {
+    for await (const piece of data) await ioGuard(`Cannot write ${path}`, () => file.writeFile(piece));
+    await ioGuard(`Cannot write ${path}`, () => file.sync());
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+const maxReparseData = 16384;
+
+/** Where a symbolic link points, in Linux spelling; undefined when the entry is not one. */
+export async function readLinkTarget(wim: WimFile, entry: WimEntry): Promise<string | undefined> {
+  if (entry.reparseTag !== symlinkTag || entry.reparseSha1 === undefined) return undefined;
+  const { resource } = wim.blob(entry.reparseSha1);
+  if (resource.size > maxReparseData) throw new WimError("PRESTAGE_WIM_LIMIT", `The link ${JSON.stringify(entry.name)} has ${resource.size} bytes of reparse data, at most ${maxReparseData} are allowed.`);
+  const bytes = asBuffer(await wim.readResourceRange(resource, 0, resource.size));
+  return guarded("PRESTAGE_WIM_METADATA", `The link ${JSON.stringify(entry.name)}`, () => parseLinkTarget(bytes));
+}
+
+/** `u16 substitute offset, length, print offset, length | u32 flags (1 relative) | names` ([MS-FSCC] 2.1.2.4). */
+function parseLinkTarget(bytes: Buffer): string {
+  const start = 12 + bytes.readUInt16LE(0);
+  const end = start + bytes.readUInt16LE(2);
+  if (end > bytes.length) throw new RangeError("name past the end");
+  const target = bytes.toString("utf16le", start, end);
+  const relative = (bytes.readUInt32LE(8) & 1) !== 0;
+  const local = relative ? target : target.replace(/^\\\?\?\\(?:[A-Za-z]:)?/, "");
+  return local.replaceAll("\\", "/");
+}
+
+/** Checks the SHA-1 of every blob. Progress counts decoded bytes. Throws PRESTAGE_WIM_BLOB_HASH. */
+export async function verifyBlobs(wim: WimFile, options: VerifyOptions = {}): Promise<void> {
+  const blobs = [...wim.blobs.values()].sort((a, b) => a.resource.offset - b.resource.offset);
+  const total = blobs.reduce((sum, blob) => sum + blob.resource.size, 0);
+  let done = 0;
+  for (const { sha1 } of blobs) {
+    for await (const piece of readBlob(wim, sha1, options)) {
+      done += piece.length;
+      options.onProgress?.({ done, total });
+    }
+  }
+}

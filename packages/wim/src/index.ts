@@ -1,0 +1,17 @@
+export type { BlobEntry } from "./blob-table.ts";
+export type { ChunkTable } from "./chunk-table.ts";
+export { extractEntry, readBlob, readEntryData, readLinkTarget, verifyBlobs } from "./entry-data.ts";
+export { attributeFlags, symlinkTag, type UnixItem, type WimEntry, type WimStream } from "./entry.ts";
+export { WimError, wimErrors, type WimErrorCode } from "./error.ts";
+export type { WimCompression, WimHeader } from "./header.ts";
+export { integritySpan, verifyIntegrity, type IntegrityTable, type VerifyOptions } from "./integrity.ts";
+export { defaultWimLimits, type WimLimits } from "./limits.ts";
+export { decompressLzxChunk } from "./lzx.ts";
+export { findEntry, walkEntries, type WalkedEntry, type WimImage } from "./metadata.ts";
+export { resourceFlags, type ResourceHeader } from "./resource-header.ts";
+export type { ReadOptions } from "./resource.ts";
+export { memorySource, openFileSource, type RandomAccessSource } from "./source.ts";
+export { nameFault, unsafeNames, type NameTarget, type UnsafeName, type UnsafeNameReason } from "./unsafe-names.ts";
+export { openWim, openWimFile, type OpenWimOptions, type WimFile } from "./wim-file.ts";
+export type { WimImageInfo, WimXml, WindowsInfo } from "./xml.ts";
+export { decompressXpressChunk } from "./xpress.ts";

@@ -1,0 +1,101 @@
+import { asBuffer } from "./bytes.ts";
+import { WimError } from "./error.ts";
+import { badXml, parseXml, type XmlElement } from "./xml-parse.ts";
+
+/** What an image says about its Windows. */
+export interface WindowsInfo {
+  /** 0 x86, 5 ARM, 9 x64, 12 ARM64. */
+  readonly architecture: number | undefined;
+  readonly productName: string | undefined;
+  readonly editionId: string | undefined;
+  readonly installationType: string | undefined;
+  readonly languages: readonly string[];
+  readonly defaultLanguage: string | undefined;
+  /** major.minor.build.servicePackBuild, as far as given. */
+  readonly version: string | undefined;
+  readonly systemRoot: string | undefined;
+}
+
+export interface WimImageInfo {
+  /** From 1. */
+  readonly index: number;
+  readonly name: string;
+  readonly description?: string;
+  readonly directoryCount: number;
+  readonly fileCount: number;
+  readonly totalBytes: number;
+  readonly hardLinkBytes: number;
+  readonly windows?: WindowsInfo;
+  /** The IMAGE element, unknown parts too. */
+  readonly element: XmlElement;
+}
+
+export interface WimXml {
+  readonly raw: string;
+  readonly images: readonly WimImageInfo[];
+}
+
+/** Parses `FF FE` and UTF-16LE text: root WIM, one IMAGE per image, INDEX 1..n without holes. Throws PRESTAGE_WIM_XML. */
+export function parseWimXml(bytes: Uint8Array, imageCount: number): WimXml {
+  const buffer = asBuffer(bytes);
+  if (buffer.length < 2 || buffer.readUInt16LE(0) !== 0xfeff) throw badXml("it does not begin with the byte order mark FF FE");
+  const raw = buffer.toString("utf16le", 2);
+  let end = raw.length;
+  while (end > 0 && raw.codePointAt(end - 1) === 0) end--;
+  const root = parseXml(raw.slice(0, end));
+  if (root.name !== "WIM") throw badXml(`the root element is ${JSON.stringify(root.name.slice(0, 40))}, expected WIM`);
+  const encrypted = child(child(root, "ESD"), "ENCRYPTED");
+  if (encrypted !== undefined) throw new WimError("PRESTAGE_WIM_ENCRYPTED", "The file is an encrypted ESD. Use a decrypted image.");
+  const images = root.children.filter((element) => element.name === "IMAGE").map(parseImage);
+  images.sort((a, b) => a.index - b.index);
+  if (images.length !== imageCount || images.some((image, i) => image.index !== i + 1)) {
+    throw badXml(`it describes images ${images.slice(0, 20).map((image) => image.index).join(", ") || "none"}, the header counts ${imageCount}`);
+  }
+  return { raw, images };
+}
+
+function parseImage(element: XmlElement): WimImageInfo {
+  const description = textOf(element, "DESCRIPTION");
+  const windows = child(element, "WINDOWS");
+  return {
+    index: numberFrom(element.attributes.get("INDEX")),
+    name: textOf(element, "NAME") ?? "",
+    ...(description === undefined ? {} : { description }),
+    directoryCount: numberFrom(textOf(element, "DIRCOUNT")),
+    fileCount: numberFrom(textOf(element, "FILECOUNT")),
+    totalBytes: numberFrom(textOf(element, "TOTALBYTES")),
+    hardLinkBytes: numberFrom(textOf(element, "HARDLINKBYTES")),
+    ...(windows === undefined ? {} : { windows: parseWindows(windows) }),
+    element,
+  };
+}
+
+function parseWindows(element: XmlElement): WindowsInfo {
+  const languages = child(element, "LANGUAGES");
+  const version = child(element, "VERSION");
+  const parts = ["MAJOR", "MINOR", "BUILD", "SPBUILD"].map((name) => textOf(version, name)).filter((part) => part !== undefined);
+  const architecture = textOf(element, "ARCH");
+  return {
+    architecture: architecture === undefined ? undefined : numberFrom(architecture),
+    productName: textOf(element, "PRODUCTNAME"),
+    editionId: textOf(element, "EDITIONID"),
+    installationType: textOf(element, "INSTALLATIONTYPE"),
+    languages: (languages?.children ?? []).filter((item) => item.name === "LANGUAGE").map((item) => item.text),
+    defaultLanguage: textOf(languages, "DEFAULT"),
+    version: parts.length === 0 ? undefined : parts.join("."),
+    systemRoot: textOf(element, "SYSTEMROOT"),
+  };
+}
+
+function child(element: XmlElement | undefined, name: string): XmlElement | undefined {
+  return element?.children.find((item) => item.name === name);
+}
+
+function textOf(element: XmlElement | undefined, name: string): string | undefined {
+  return child(element, name)?.text;
+}
+
+/** Decimal digits; anything else counts as 0, since nothing but a display depends on it. */
+function numberFrom(text: string | undefined): number {
+  return text !== undefined && /^[0-9]{1,15}$/.test(text) ? Number(text) : 0;
+}
