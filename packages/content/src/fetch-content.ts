@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Hash } from "node:crypto";
-import { link, mkdir, open, rename, rm } from "node:fs/promises";
+import { link, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { decompressLzxChunk, decompressXpressChunk } from "@prestage/wim";
@@ -80,7 +80,7 @@ class WrongBytes extends Error {}
 /** Where to go on with a file that was cut off: the first stored chunk that is not yet on the disk. */
 async function resumePoint(target: string, file: PlannedFile): Promise<{ offset: number; chunk: number }> {
   const { stored } = file;
-  const partial = await open(`${target}.partial`, "r").then(async (handle) => (await handle.stat().finally(() => handle.close())).size, () => 0);
+  const partial = await stat(`${target}.partial`).then((status) => status.size, () => 0);
   const chunk = Math.min(Math.floor(partial / stored.chunkSize), Math.floor(stored.size / stored.chunkSize));
   if (chunk === 0) return { offset: stored.offset, chunk: 0 };
   if (stored.compression === "none") return { offset: stored.offset + chunk * stored.chunkSize, chunk };

@@ -1,0 +1,41 @@
+// Plain JavaScript that Node 18 runs.
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+
+/** Debian packages each task needs, and why. */
+export const debianPackages = {
+  lint: [],
+  cli: ["wimtools", "postgresql-15"],
+  all: [
+    "ca-certificates", "debian-archive-keyring", // package downloads
+    "wimtools", "7zip", // WIM as a program, and a second reader as test oracle
+    "mmdebstrap", "zstd", "xz-utils", "kmod", "binutils", "sbsigntool", // boot environment and demo image
+    "fdisk", "gdisk", "dosfstools", "mtools", "e2fsprogs", "ntfs-3g", "util-linux", // disks
+    "qemu-system-x86", "ovmf", // the lab
+    "postgresql-15", // the site's database
+  ],
+};
+
+/** Installs what is missing, naming it first. */
+export function ensureDebianPackages(names) {
+  const missing = names.filter((name) => !isInstalled(name));
+  const noLists = !readdirSync("/var/lib/apt/lists").some((name) => name.endsWith("Release"));
+  if (missing.length === 0 && !noLists) return;
+  if (missing.length > 0) console.error(`Installing Debian packages: ${missing.join(" ")}`);
+  runAsRoot(["apt-get", "-q", "update"]);
+  if (missing.length > 0) runAsRoot(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", "--no-install-recommends", "install", ...missing]);
+}
+
+function isInstalled(name) {
+  const result = spawnSync("dpkg-query", ["-W", "-f=${Status}", name], { encoding: "utf8" });
+  if (result.error) throw new Error(`Expected a Debian system with dpkg; found: ${result.error.message}. Prestage's set-up runs on Debian 12 or newer.`);
+  return result.stdout.includes("install ok installed");
+}
+
+function runAsRoot(command) {
+  const argv = process.getuid() === 0 ? command : ["sudo", ...command];
+  const result = spawnSync(argv[0], argv.slice(1), { stdio: ["ignore", 2, 2] });
+  if (result.error || result.status !== 0) {
+    throw new Error(`Expected \`${argv.join(" ")}\` to succeed; it ended with ${result.error ? result.error.message : result.status}. Run it by hand as root, then start again.`);
+  }
+}

@@ -1,0 +1,57 @@
+// `npm run demo`, `npm test` and the rest: installs what is missing, then runs the task under Node 24.
+// Plain JavaScript that Node 18 runs.
+import { spawn } from "node:child_process";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { cacheFolder } from "./cache-folder.mjs";
+import { debianPackages, ensureDebianPackages } from "./debian-packages.mjs";
+import { ensureNode, ensureNpmPackages } from "./node-runtime.mjs";
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+const [task, ...args] = process.argv.slice(2);
+
+/** Each task: the Debian packages it needs, and the programs to run in turn; the last one's exit code is the task's. */
+const tasks = {
+  cli: { packages: debianPackages.cli, commands: [["packages/cli/src/main.ts", ...args]] },
+  demo: { packages: debianPackages.all, commands: [["demo/main.ts", ...args]] },
+  lint: { packages: debianPackages.lint, commands: [["setup/lint.mjs"]] },
+  test: { packages: debianPackages.all, commands: [["setup/lint.mjs"], ["setup/test.mjs", ...args]] },
+  "test-long": { packages: debianPackages.all, commands: [["setup/test.mjs", "--long", ...args]] },
+  bench: { packages: debianPackages.all, commands: [["bench/main.ts", ...args]] },
+};
+
+async function main() {
+  const chosen = tasks[task];
+  if (chosen === undefined) throw new Error(`Expected one of ${Object.keys(tasks).join(", ")}; found ${task}.`);
+  ensureDebianPackages(chosen.packages);
+  const cache = cacheFolder();
+  const node = ensureNode(cache);
+  ensureNpmPackages(root, node);
+  for (const command of chosen.commands) {
+    const code = await runNode(node, command, cache);
+    if (code !== 0) return code;
+  }
+  return 0;
+}
+
+/** Runs a program of the checkout in the caller's folder; Ctrl-C reaches it as the terminal sends it. */
+function runNode(node, [file, ...rest], cache) {
+  const child = spawn(node, [join(root, file), ...rest], {
+    stdio: "inherit",
+    env: { ...process.env, PRESTAGE_CACHE: cache, PATH: `${dirname(node)}:${process.env.PATH}:/usr/sbin:/sbin`, NODE_NO_WARNINGS: "1" },
+  });
+  const ignore = () => {};
+  process.on("SIGINT", ignore).on("SIGTERM", () => child.kill("SIGTERM"));
+  return new Promise((done, fail) => {
+    child.on("error", fail);
+    child.on("close", (code, signal) => done(code ?? (signal === "SIGINT" ? 130 : 143)));
+  });
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error) => {
+    console.error(error.message);
+    process.exit(1);
+  },
+);
