@@ -45,7 +45,7 @@ async function findPattern(root: string, folders: readonly string[], pattern: st
   const expression = new RegExp(`^${pattern.slice(cut + 1).split("*").map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, "\\$&")).join(".*")}$`);
   const found: FirmwareFile[] = [];
   for (const folder of folders) {
-    for (const name of (await readdir(join(folder, directory)).catch(() => [])).sort()) {
+    for (const name of await readdir(join(folder, directory)).catch(() => [])) {
       if (expression.test(name)) found.push(...(await findFirmware(root, [folder], join(directory, name))));
     }
   }

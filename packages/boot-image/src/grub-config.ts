@@ -12,6 +12,10 @@ if [ "$boot" = "installed" -o ! -e ($esp)/prestage/vmlinuz ]; then
   set prefix=($root)/boot/grub
   configfile $prefix/grub.cfg
 else
+  # The screen's own resolution, kept for the kernel: without this the console shares the serial port's few lines.
+  set gfxmode=1920x1080,auto
+  set gfxpayload=keep
+  terminal_output gfxterm
   echo "Prestage: loading the boot environment"
   linux ($esp)/prestage/vmlinuz prestage.esp=$espid console=tty0 console=ttyS0,115200 panic=10 quiet loglevel=3
   initrd ($esp)/prestage/initrd

@@ -1,0 +1,19 @@
+// A process of its own, because a power cut is that this side sees the connection break.
+// node volatile-disk-main.ts DISK SOCKET SEED
+import { fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { createServer } from "node:net";
+import { serveNbd } from "./nbd-server.ts";
+import { VolatileCache } from "./volatile-cache.ts";
+
+const [disk = "", socketPath = "", seed = "1"] = process.argv.slice(2);
+const file = openSync(disk, "r+");
+const size = Math.floor(fstatSync(file).size / 512) * 512;
+const cache = new VolatileCache(
+  { size, read: (offset, target) => void readSync(file, target, 0, target.length, offset), write: (offset, data) => void writeSync(file, data, 0, data.length, offset) },
+  Number(seed),
+);
+const server = createServer((socket) => {
+  server.close(); // one machine, one connection
+  serveNbd(socket, cache, size, (end) => process.stdout.write(`${JSON.stringify(end)}\n`, () => process.exit(0)));
+});
+server.listen(socketPath, () => process.stdout.write("ready\n"));
