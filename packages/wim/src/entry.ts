@@ -20,6 +20,7 @@ export interface WimEntry {
   readonly name: string;
   readonly shortName: string;
   readonly attributes: number;
+  /** A link to a directory is none: it has a reparse tag and no children. */
   readonly isDirectory: boolean;
   /** Index into the image's security descriptors; -1 = none. */
   readonly securityIndex: number;
@@ -79,7 +80,7 @@ export class StoredEntry implements WimEntry {
     return this.raw.readUInt32LE(8);
   }
   get isDirectory(): boolean {
-    return (this.attributes & attributeFlags.directory) !== 0;
+    return (this.attributes & (attributeFlags.directory | attributeFlags.reparsePoint)) === attributeFlags.directory;
   }
   get created(): bigint {
     return this.raw.readBigUInt64LE(40);
@@ -171,4 +172,11 @@ export function findTaggedItem(items: Uint8Array, tag: number): Buffer | undefin
     at = align8(at + 8 + length);
   }
   return undefined;
+}
+
+/** Every SHA-1 an entry refers to, one for each stream with data. */
+export function storedHashes(raw: Buffer): string[] {
+  const own = readSha1(raw, 64);
+  const extra = readExtraStreams(raw, layoutOf(raw)).map((stream) => stream.sha1);
+  return [own, ...extra].filter((sha1) => sha1 !== undefined);
 }

@@ -1,4 +1,6 @@
 export type { BlobEntry } from "./blob-table.ts";
+export { buildWim, type WimBuildOptions, type WimBuildResult } from "./build.ts";
+export type { DirectorySource, FileSource, TreeSource, WimBuildImage, WimBuildPlan, WimSource } from "./build-plan.ts";
 export type { ChunkTable } from "./chunk-table.ts";
 export { extractEntry, readBlob, readEntryData, readLinkTarget, verifyBlobs } from "./entry-data.ts";
 export { attributeFlags, symlinkTag, type UnixItem, type WimEntry, type WimStream } from "./entry.ts";
@@ -8,6 +10,7 @@ export { integritySpan, verifyIntegrity, type IntegrityTable, type VerifyOptions
 export { defaultWimLimits, type WimLimits } from "./limits.ts";
 export { decompressLzxChunk } from "./lzx.ts";
 export { findEntry, walkEntries, type WalkedEntry, type WimImage } from "./metadata.ts";
+export type { CopyRange } from "./output-file.ts";
 export { resourceFlags, type ResourceHeader } from "./resource-header.ts";
 export type { ReadOptions } from "./resource.ts";
 export { memorySource, openFileSource, type RandomAccessSource } from "./source.ts";

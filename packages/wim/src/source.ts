@@ -6,6 +6,10 @@ export interface RandomAccessSource {
   readonly size: number;
   /** Exactly `length` bytes from `offset`, or it throws. */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /** The same into the caller's buffer, where the source can. */
+  readInto?(target: Buffer, offset: number): Promise<void>;
+  /** A path another process can open to reach the very file that is open here. */
+  readonly descriptorPath?: string;
   close(): Promise<void>;
 }
 
@@ -14,19 +18,24 @@ export async function openFileSource(path: string): Promise<RandomAccessSource> 
   const file = await ioGuard(`Cannot open ${path}`, () => open(path, "r"));
   try {
     const { size } = await ioGuard(`Cannot open ${path}`, () => file.stat());
+    const readInto = async (target: Buffer, offset: number): Promise<void> => {
+      checkRange(size, offset, target.length);
+      for (let done = 0; done < target.length; ) {
+        const { bytesRead } = await ioGuard(`Cannot read ${path}`, () => file.read(target, done, target.length - done, offset + done));
+        if (bytesRead === 0) throw truncated(path, offset + target.length, offset + done);
+        done += bytesRead;
+      }
+    };
     return {
       size,
+      readInto,
       read: async (offset, length) => {
         checkRange(size, offset, length);
-        const bytes = Buffer.allocUnsafe(length);
-        let done = 0;
-        while (done < length) {
-          const { bytesRead } = await ioGuard(`Cannot read ${path}`, () => file.read(bytes, done, length - done, offset + done));
-          if (bytesRead === 0) throw truncated(path, offset + length, offset + done);
-          done += bytesRead;
-        }
+        const bytes = Buffer.allocUnsafeSlow(length);
+        await readInto(bytes, offset);
         return bytes;
       },
+      ...(process.platform === "linux" ? { descriptorPath: `/proc/${process.pid}/fd/${file.fd}` } : {}),
       close: () => ioGuard(`Cannot close ${path}`, () => file.close()),
     };
   } catch (error) {

@@ -1,0 +1,147 @@
+import type { Hash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
+import { headerSize } from "./header.ts";
+import { integritySpan } from "./integrity.ts";
+import { ioGuard, type RandomAccessSource } from "./source.ts";
+import { SpanHasher } from "./span-hasher.ts";
+
+/**
+ * Copies a range between two files inside the kernel (copy_file_range), sharing blocks where the file system can. false:
+ * not possible here, and nothing was promised about the target; it is then copied by read and write.
+ */
+export type CopyRange = (range: { from: string; fromOffset: number; to: string; toOffset: number; length: number }, signal?: AbortSignal) => Promise<boolean>;
+
+export interface OutputOptions {
+  readonly integrity: boolean;
+  readonly copyRange: CopyRange | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** Bytes copied since the last call. */
+  readonly onCopied: (bytes: number) => void;
+}
+
+const pieceSize = 2 ** 18;
+/** Shorter ranges are not worth a call outside. */
+const leastRange = 2 ** 22;
+
+/** A WIM being written, front to back. */
+export class OutputFile {
+  position = headerSize;
+  readonly spans: SpanHasher | undefined;
+  private readonly file: FileHandle;
+  private readonly path: string;
+  private readonly options: OutputOptions;
+  private copyRange: CopyRange | undefined;
+  private readonly pieces = [Buffer.allocUnsafe(pieceSize), Buffer.allocUnsafe(pieceSize)];
+
+  constructor(file: FileHandle, path: string, options: OutputOptions) {
+    this.file = file;
+    this.path = path;
+    this.options = options;
+    this.copyRange = options.copyRange;
+    this.spans = options.integrity ? new SpanHasher() : undefined;
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    this.spans?.feed(bytes);
+    await this.writeAt(this.position, bytes);
+    this.position += bytes.length;
+  }
+
+  /** Leaves a hole, which reads as zeros. */
+  skipTo(position: number): void {
+    this.spans?.feedZeros(position - this.position);
+    this.position = position;
+  }
+
+  /**
+   * Copies [from, from + length) of a source. `known` gives the digest of an output span that lies wholly inside; its bytes
+   * need not be seen, unless `hash` wants them.
+   */
+  async copy(source: RandomAccessSource, from: number, length: number, known?: (span: number) => Uint8Array | undefined, hash?: Hash): Promise<void> {
+    const shift = this.position - from;
+    const end = this.position + length;
+    const firstSpan = Math.ceil((this.position - headerSize) / integritySpan);
+    const lastSpan = Math.floor((end - headerSize) / integritySpan);
+    let knownEnd = this.position;
+    let knownStart = end;
+    for (let span = firstSpan; span < lastSpan && this.spans !== undefined && known !== undefined; span++) {
+      const digest = known(span);
+      if (digest === undefined) continue;
+      this.spans.know(span, digest);
+      knownStart = Math.min(knownStart, headerSize + span * integritySpan);
+      knownEnd = headerSize + (span + 1) * integritySpan;
+    }
+    const path = source.descriptorPath;
+    if (hash === undefined && path !== undefined && this.copyRange !== undefined && knownEnd - knownStart >= leastRange) {
+      await this.copySeen(source, this.position - shift, knownStart - this.position, undefined);
+      if (await this.copyUnseen(path, knownStart - shift, knownEnd - knownStart)) {
+        await this.copySeen(source, knownEnd - shift, end - knownEnd, undefined);
+        return;
+      }
+    }
+    await this.copySeen(source, this.position - shift, end - this.position, hash);
+  }
+
+  /** One range inside the kernel; once it is refused it is not tried again. */
+  private async copyUnseen(path: string, from: number, length: number): Promise<boolean> {
+    const { signal } = this.options;
+    signal?.throwIfAborted();
+    const done = await this.copyRange?.({ from: path, fromOffset: from, to: this.path, toOffset: this.position, length }, signal);
+    if (done !== true) {
+      this.copyRange = undefined;
+      return false;
+    }
+    this.spans?.skip(length);
+    this.position += length;
+    this.options.onCopied(length);
+    return true;
+  }
+
+  /** Read and write through two buffers: the next piece is read while this one is hashed and written. */
+  private async copySeen(source: RandomAccessSource, from: number, length: number, hash: Hash | undefined): Promise<void> {
+    let [current, other] = this.pieces as [Buffer, Buffer];
+    const read = (buffer: Buffer, done: number): Promise<Buffer> => {
+      const piece = buffer.subarray(0, Math.min(pieceSize, length - done));
+      return readPiece(source, piece, from + done);
+    };
+    let reading = length > 0 ? read(current, 0) : undefined;
+    for (let done = 0; reading !== undefined; ) {
+      const piece: Buffer = await reading;
+      this.options.signal?.throwIfAborted();
+      const next = done + piece.length;
+      const writing = this.writeAt(this.position, piece);
+      reading = next < length ? read(other, next) : undefined;
+      hash?.update(piece);
+      this.spans?.feed(piece);
+      const settled = await Promise.allSettled([writing, reading]);
+      for (const result of settled) if (result.status === "rejected") throw result.reason;
+      this.position += piece.length;
+      done = next;
+      [current, other] = [other, current];
+      this.options.onCopied(piece.length);
+    }
+  }
+
+  private async writeAt(position: number, bytes: Uint8Array): Promise<void> {
+    await ioGuard(`Cannot write ${this.path}`, async () => {
+      for (let done = 0; done < bytes.length; ) done += (await this.file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+    });
+  }
+
+  /** Writes outside the sequence: the header. */
+  async writeHeader(bytes: Uint8Array): Promise<void> {
+    await this.writeAt(0, bytes);
+  }
+
+  /** Writes behind the hashed part: XML and the integrity table. */
+  async appendUnhashed(bytes: Uint8Array): Promise<void> {
+    await this.writeAt(this.position, bytes);
+    this.position += bytes.length;
+  }
+}
+
+async function readPiece(source: RandomAccessSource, target: Buffer, offset: number): Promise<Buffer> {
+  if (source.readInto === undefined) target.set(await source.read(offset, target.length));
+  else await source.readInto(target, offset);
+  return target;
+}
