@@ -5,7 +5,6 @@ import type { StoredFile } from "./schema.ts";
 export async function storedFileOf(wim: WimFile, path: string, resource: ResourceHeader): Promise<StoredFile> {
   const compression = (resource.flags & 4) === 0 ? "none" : wim.header.compression;
   if (compression === "none") return { path, offset: resource.offset, storedSize: resource.storedSize, size: resource.size, compression, chunkSize: 32768, tableSize: 0, chunkSizes: [] };
-  if (compression === "lzms") throw new TypeError("content is never stored with LZMS");
   const table = await wim.chunkTable(resource);
   return {
     path, offset: resource.offset, storedSize: resource.storedSize, size: resource.size, compression,

@@ -1,2 +1,3 @@
 export * from "./management-point.ts";
 export * from "./objects.ts";
+export * from "./administration.ts";

@@ -1,0 +1,124 @@
+import { sha256Schema } from "@prestage/content/schema";
+import { contentKinds, manifestSchema, objectIdSchema, variableNameSchema } from "@prestage/media/schema";
+import { z } from "zod";
+import { applicationDefinitionSchema, contentObjectSchema, driverPackageDefinitionSchema, packageDefinitionSchema } from "./objects.ts";
+import { statusMessageSchema } from "./management-point.ts";
+
+/** The administration API lives below this path; every route but none needs `Authorization: Bearer TOKEN`. */
+export const administrationPrefix = "/v1";
+
+const name = z.string().min(1).max(256);
+const softwareVersion = z.string().max(64).default("");
+/** A folder or file as the site server sees it. */
+const sourcePath = z.string().min(1).max(4096);
+/** Given: a new revision of that object, if the content or definition changed. */
+const update = objectIdSchema.optional();
+
+export const importRequestSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("os-image"), name, softwareVersion, source: sourcePath, index: z.int().min(1), update }),
+  z.strictObject({ kind: z.literal("boot-image"), name, softwareVersion, source: sourcePath, profile: z.string().max(32).default(""), update }),
+  z.strictObject({ kind: z.literal("application"), name, softwareVersion, source: sourcePath, definition: applicationDefinitionSchema, update }),
+  z.strictObject({ kind: z.literal("package"), name, softwareVersion, source: sourcePath, definition: packageDefinitionSchema, update }),
+  z.strictObject({ kind: z.literal("driver-package"), name, softwareVersion, source: sourcePath, definition: driverPackageDefinitionSchema, update }),
+]);
+export type ImportRequest = z.infer<typeof importRequestSchema>;
+
+export const jobSchema = z.strictObject({
+  id: z.guid(),
+  kind: z.enum(["import", "media-create"]),
+  state: z.enum(["waiting", "running", "succeeded", "failed", "cancelled"]),
+  progress: z.strictObject({ phase: z.string(), done: z.number(), total: z.number() }).nullable(),
+  result: z.record(z.string(), z.unknown()).nullable(),
+  error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
+  created: z.iso.datetime(),
+});
+export type Job = z.infer<typeof jobSchema>;
+export const jobAnswerSchema = z.strictObject({ jobId: z.guid() });
+
+export const objectListQuerySchema = z.strictObject({ kind: z.enum(contentKinds).optional() });
+export const objectListSchema = z.array(contentObjectSchema);
+
+export const addSequenceRequestSchema = z.strictObject({ yaml: z.string().max(4 * 1024 * 1024), update });
+export const sequenceRecordSchema = z.strictObject({ id: objectIdSchema, name: z.string(), revision: z.int(), sha256: sha256Schema, created: z.iso.datetime(), yaml: z.string() });
+export type SequenceRecord = z.infer<typeof sequenceRecordSchema>;
+
+export const makeAvailableToSchema = z.enum(["Clients", "ClientsMediaAndPxe", "MediaAndPxe", "MediaAndPxeHidden"]);
+export type MakeAvailableTo = z.infer<typeof makeAvailableToSchema>;
+
+export const createDeploymentRequestSchema = z
+  .strictObject({
+    taskSequenceId: objectIdSchema,
+    collectionId: objectIdSchema.optional(),
+    deviceId: z.guid().optional(),
+    purpose: z.enum(["available", "required"]),
+    makeAvailableTo: makeAvailableToSchema,
+    comment: z.string().max(1000).default(""),
+  })
+  .refine((value) => (value.collectionId === undefined) !== (value.deviceId === undefined), "a deployment has either a collection or a device");
+export const setDeploymentRequestSchema = z.strictObject({ purpose: z.enum(["available", "required"]).optional(), makeAvailableTo: makeAvailableToSchema.optional(), enabled: z.boolean().optional() });
+export const deploymentSchema = z.strictObject({
+  id: objectIdSchema, taskSequenceId: objectIdSchema, taskSequenceName: z.string(), collectionId: objectIdSchema.nullable(), deviceId: z.guid().nullable(),
+  purpose: z.enum(["available", "required"]), makeAvailableTo: makeAvailableToSchema, enabled: z.boolean(), comment: z.string(), created: z.iso.datetime(),
+});
+export type Deployment = z.infer<typeof deploymentSchema>;
+
+const variables = z.array(z.strictObject({ name: variableNameSchema, value: z.string().max(4000) })).max(1000);
+const macAddress = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/);
+export const addDeviceRequestSchema = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9-]{1,63}$/),
+  smbiosUuid: z.string().max(64).optional(),
+  serialNumber: z.string().max(128).optional(),
+  macAddress: macAddress.optional(),
+  /** The device whose user state and settings this one takes over. */
+  replaces: z.guid().optional(),
+  variables: variables.default([]),
+});
+export const setDeviceRequestSchema = z.strictObject({ name: z.string().regex(/^[A-Za-z0-9-]{1,63}$/).optional(), replaces: z.guid().nullable().optional(), variables: variables.optional() });
+export const deviceStateSchema = z.enum(["expected", "waiting", "enrolled", "refused"]);
+export const deviceSchema = z.strictObject({
+  id: z.guid(), name: z.string(), state: deviceStateSchema, known: z.boolean(), approvalCode: z.string().nullable(), mediaId: sha256Schema.nullable(),
+  attributes: z.record(z.string(), z.unknown()), replaces: z.guid().nullable(), lastSeen: z.iso.datetime().nullable(), created: z.iso.datetime(),
+  lastStatus: statusMessageSchema.nullable(),
+});
+export type Device = z.infer<typeof deviceSchema>;
+export const decideApprovalRequestSchema = z.strictObject({ decision: z.enum(["approve", "refuse"]), name: z.string().regex(/^[A-Za-z0-9-]{1,63}$/).optional() });
+
+export const collectionSchema = z.strictObject({ id: objectIdSchema, name: z.string(), builtIn: z.enum(["all-systems", "all-unknown-computers"]).nullable(), members: z.array(z.guid()), variables });
+export const createCollectionRequestSchema = z.strictObject({ name, members: z.array(z.guid()).max(100_000).default([]), variables: variables.default([]) });
+
+/** What `media create` asks for; the site completes it from the sequence and its records. */
+export const createMediaRequestSchema = z.strictObject({
+  taskSequenceId: objectIdSchema,
+  applications: z.array(objectIdSchema).max(1000).default([]),
+  packages: z.array(objectIdSchema).max(1000).default([]),
+  driverPackages: z.array(objectIdSchema).max(1000).default([]),
+  bootImageId: objectIdSchema.optional(),
+  osImage: z.strictObject({ id: objectIdSchema, index: z.int().min(1).optional() }).optional(),
+  managementPoints: z.array(z.url()).max(64).default([]),
+  distributionPoints: z.array(z.url()).max(64).default([]),
+  variables,
+  unattended: z.boolean().default(false),
+  unknownComputers: z.boolean().default(true),
+  validFrom: z.iso.datetime().optional(),
+  validTo: z.iso.datetime().optional(),
+  createdBy: manifestSchema.shape.createdBy.default(""),
+  version: manifestSchema.shape.version.default(""),
+  comment: manifestSchema.shape.comment.default(""),
+  language: z.string().max(16).default("en"),
+  keyboardLayout: z.string().max(16).default("us"),
+  damaged: z.enum(["repair", "stop"]).default("repair"),
+  /** Written by the site where it runs on the same machine; absent: kept at the site for download. */
+  output: sourcePath.optional(),
+});
+export type CreateMediaRequest = z.infer<typeof createMediaRequestSchema>;
+export const mediaRecordSchema = z.strictObject({
+  mediaId: sha256Schema, size: z.int(), sha256: sha256Schema, path: z.string(), created: z.iso.datetime(), manifest: manifestSchema,
+});
+export type MediaRecord = z.infer<typeof mediaRecordSchema>;
+
+export const receiptRecordSchema = z.strictObject({ id: z.guid(), mediaId: sha256Schema, confirmed: z.boolean(), imported: z.iso.datetime(), receipt: z.record(z.string(), z.unknown()) });
+export const statusListQuerySchema = z.strictObject({ deviceId: z.guid().optional(), after: z.coerce.number().int().min(0).default(0), limit: z.coerce.number().int().min(1).max(5000).default(500) });
+export const statusRecordSchema = z.strictObject({ position: z.int(), deviceId: z.guid(), received: z.iso.datetime(), message: statusMessageSchema });
+export type StatusRecord = z.infer<typeof statusRecordSchema>;
+export const distributionPointSchema = z.strictObject({ url: z.url(), order: z.int().min(0).max(1000) });
+export const siteSchema = z.strictObject({ siteCode: z.string(), version: z.string(), managementPoints: z.array(z.string()), distributionPoints: z.array(distributionPointSchema), keyringVersion: z.int() });

@@ -1,0 +1,40 @@
+import { z } from "zod";
+import type { Routes } from "../http/create-server.ts";
+import type { SiteContext } from "../site-context.ts";
+import { listDevices } from "../store/devices.ts";
+import { checkToken } from "./routes.ts";
+
+/** Nothing from elsewhere, no inline script. */
+const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/** The page that shows devices live. Its files hold no data; the data needs the token. */
+export function consoleRoutes(server: Routes, context: SiteContext): void {
+  for (const { path, type, body } of context.pages) {
+    server.get(path, (_request, reply) => reply.type(type).header("content-security-policy", contentSecurityPolicy).header("x-content-type-options", "nosniff").header("referrer-policy", "no-referrer").send(body));
+  }
+  server.get("/v1/devices/events", { schema: { querystring: z.strictObject({}) } }, async (request, reply) => {
+    checkToken(/^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1], context.keys.adminToken);
+    reply.hijack();
+    reply.raw.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+    let pending = false;
+    const send = async () => {
+      if (pending) return;
+      pending = true;
+      try {
+        const devices = await listDevices(context.db);
+        pending = false;
+        reply.raw.write(`event: devices\ndata: ${JSON.stringify(devices)}\n\n`);
+      } catch (cause) {
+        pending = false;
+        context.log.warn({ err: cause }, "device events");
+      }
+    };
+    const unsubscribe = context.feed.subscribe(() => void send());
+    const beat = setInterval(() => reply.raw.write(": alive\n\n"), 15_000);
+    reply.raw.on("close", () => {
+      clearInterval(beat);
+      unsubscribe();
+    });
+    await send();
+  });
+}

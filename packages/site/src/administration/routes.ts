@@ -1,0 +1,197 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { administrationPrefix } from "@prestage/contract";
+import * as contract from "@prestage/contract";
+import { objectIdSchema } from "@prestage/media";
+import { sha256Schema } from "@prestage/content";
+import { receiptSchema } from "@prestage/trust";
+import { sql } from "kysely";
+import { z } from "zod";
+import { notFound, SiteError } from "../error.ts";
+import type { Routes } from "../http/create-server.ts";
+import { parseRange } from "../distribution-point/parse-range.ts";
+import { decideApproval } from "../management-point/enrol.ts";
+import { audit } from "../site-context.ts";
+import type { SiteContext } from "../site-context.ts";
+import { listDeployments, openDeployment } from "../store/deployments.ts";
+import { listDevices, openDevice } from "../store/devices.ts";
+import { nextObjectId } from "../store/object-ids.ts";
+import { listObjects, objectRevisions } from "../store/objects.ts";
+import { addSequence, listSequences, openSequence } from "../store/sequences.ts";
+
+/** Compared by hash, so that neither length nor content shows in the time taken. @throws SiteError PRESTAGE_SITE_UNAUTHORIZED */
+export function checkToken(given: string | undefined, token: string): void {
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  if (given === undefined || !timingSafeEqual(digest(given), digest(token))) {
+    throw new SiteError("PRESTAGE_SITE_UNAUTHORIZED", "Expected the administration token (Authorization: Bearer ...); found none or another. It stands in the file admin-token in the site's data directory.");
+  }
+}
+
+/** The administration API: every route needs the token, from the first start. */
+export function administrationRoutes(server: Routes, context: SiteContext): void {
+  server.register(
+    async (scope) => {
+      const api = scope as unknown as Routes;
+      api.addHook("onRequest", async (request) => checkToken(/^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1], context.keys.adminToken));
+      siteRoutes(api, context);
+      objectRoutes(api, context);
+      deploymentRoutes(api, context);
+      deviceRoutes(api, context);
+      mediaRoutes(api, context);
+    },
+    { prefix: administrationPrefix },
+  );
+}
+
+const idParams = z.strictObject({ id: objectIdSchema });
+const guidParams = z.strictObject({ id: z.guid() });
+
+function siteRoutes(api: Routes, context: SiteContext): void {
+  const points = () => context.db.selectFrom("distribution_point").selectAll().orderBy("order").orderBy("url").execute();
+  api.get("/site", { schema: { response: { 200: contract.siteSchema } } }, async () => ({
+    siteCode: context.configuration.siteCode, version: "0.1.0", managementPoints: context.publicUrls(), distributionPoints: await points(), keyringVersion: context.keys.keyring.version,
+  }));
+  api.get("/keyring", (_request, reply) => reply.type("application/json").send(context.keys.keyringEnvelope));
+  api.get("/distribution-points", { schema: { response: { 200: z.array(contract.distributionPointSchema) } } }, points);
+  api.put("/distribution-points", { schema: { body: contract.distributionPointSchema } }, async (request, reply) => {
+    const { url, order } = request.body;
+    await context.db.insertInto("distribution_point").values({ url, order }).onConflict((conflict) => conflict.column("url").doUpdateSet({ order })).execute();
+    await audit(context, "administrator", "distribution-point-set", url);
+    return reply.status(204).send();
+  });
+  api.delete("/distribution-points", { schema: { querystring: z.strictObject({ url: z.url() }) } }, async (request, reply) => {
+    await context.db.deleteFrom("distribution_point").where("url", "=", request.query.url).execute();
+    await audit(context, "administrator", "distribution-point-remove", request.query.url);
+    return reply.status(204).send();
+  });
+  api.get("/jobs/:id", { schema: { params: guidParams, response: { 200: contract.jobSchema } } }, (request) => context.jobs.get(request.params.id));
+  api.delete("/jobs/:id", { schema: { params: guidParams } }, async (request, reply) => {
+    await context.jobs.cancel(request.params.id);
+    return reply.status(204).send();
+  });
+}
+
+function objectRoutes(api: Routes, context: SiteContext): void {
+  const shown = ({ storageSha256: _, ...object }: Awaited<ReturnType<typeof listObjects>>[number]) => object;
+  api.post("/imports", { schema: { body: contract.importRequestSchema, response: { 202: contract.jobAnswerSchema } } }, async (request, reply) => reply.status(202).send({ jobId: await context.jobs.add("import", request.body) }));
+  api.get("/objects", { schema: { querystring: contract.objectListQuerySchema, response: { 200: contract.objectListSchema } } }, async (request) => (await listObjects(context.db, request.query.kind)).map(shown));
+  api.get("/objects/:id", { schema: { params: idParams, response: { 200: contract.objectListSchema } } }, async (request) => (await objectRevisions(context.db, request.params.id)).map(shown));
+  api.post("/task-sequences", { schema: { body: contract.addSequenceRequestSchema, response: { 200: contract.sequenceRecordSchema } } }, async (request) => {
+    const { record } = await addSequence(context.db, context.configuration.siteCode, request.body.yaml, request.body.update);
+    await audit(context, "administrator", "task-sequence-add", `${record.id} revision ${record.revision}`);
+    return record;
+  });
+  api.get("/task-sequences", { schema: { response: { 200: z.array(contract.sequenceRecordSchema) } } }, () => listSequences(context.db));
+  api.get("/task-sequences/:id", { schema: { params: idParams, response: { 200: contract.sequenceRecordSchema } } }, async (request) => (await openSequence(context.db, request.params.id)).record);
+}
+
+function deploymentRoutes(api: Routes, context: SiteContext): void {
+  api.get("/collections", { schema: { response: { 200: z.array(contract.collectionSchema) } } }, async () => {
+    const members = await context.db.selectFrom("collection_member").selectAll().execute();
+    const rows = await context.db.selectFrom("collection").selectAll().orderBy("id").execute();
+    return rows.map((row) => ({ id: row.id, name: row.name, builtIn: row.built_in, variables: row.variables, members: members.filter((one) => one.collection_id === row.id).map((one) => one.device_id) }));
+  });
+  api.post("/collections", { schema: { body: contract.createCollectionRequestSchema } }, async (request) => {
+    const { name, members, variables } = request.body;
+    const taken = await context.db.selectFrom("collection").select("id").where("name", "=", name).executeTakeFirst();
+    if (taken !== undefined) throw new SiteError("PRESTAGE_SITE_CONFLICT", `Expected a name no other collection has; ${taken.id} is called ${name} already.`);
+    const id = await nextObjectId(context.db, context.configuration.siteCode);
+    await context.db.insertInto("collection").values({ id, name, built_in: null, variables: JSON.stringify(variables) }).execute();
+    if (members.length > 0) await context.db.insertInto("collection_member").values(members.map((device) => ({ collection_id: id, device_id: device }))).execute();
+    await audit(context, "administrator", "collection-create", id);
+    return { id };
+  });
+  api.post("/deployments", { schema: { body: contract.createDeploymentRequestSchema, response: { 200: contract.deploymentSchema } } }, async (request) => {
+    const { taskSequenceId, collectionId, deviceId, purpose, makeAvailableTo, comment } = request.body;
+    await openSequence(context.db, taskSequenceId);
+    if (deviceId !== undefined) await openDevice(context.db, deviceId);
+    if (collectionId !== undefined && !(await context.db.selectFrom("collection").select("id").where("id", "=", collectionId).executeTakeFirst())) throw notFound("collection", collectionId);
+    const id = await nextObjectId(context.db, context.configuration.siteCode);
+    await context.db.insertInto("deployment").values({ id, sequence_id: taskSequenceId, collection_id: collectionId ?? null, device_id: deviceId ?? null, purpose, make_available_to: makeAvailableTo, enabled: true, comment }).execute();
+    await audit(context, "administrator", "deployment-create", id);
+    return openDeployment(context.db, id);
+  });
+  api.get("/deployments", { schema: { response: { 200: z.array(contract.deploymentSchema) } } }, () => listDeployments(context.db));
+  api.get("/deployments/:id", { schema: { params: idParams, response: { 200: contract.deploymentSchema } } }, (request) => openDeployment(context.db, request.params.id));
+  api.patch("/deployments/:id", { schema: { params: idParams, body: contract.setDeploymentRequestSchema, response: { 200: contract.deploymentSchema } } }, async (request) => {
+    const { purpose, makeAvailableTo, enabled } = request.body;
+    await openDeployment(context.db, request.params.id);
+    const changes = { ...(purpose && { purpose }), ...(makeAvailableTo && { make_available_to: makeAvailableTo }), ...(enabled !== undefined && { enabled }) };
+    if (Object.keys(changes).length > 0) await context.db.updateTable("deployment").set(changes).where("id", "=", request.params.id).execute();
+    await audit(context, "administrator", "deployment-set", `${request.params.id} ${JSON.stringify(request.body)}`);
+    return openDeployment(context.db, request.params.id);
+  });
+}
+
+function deviceRoutes(api: Routes, context: SiteContext): void {
+  api.get("/devices", { schema: { response: { 200: z.array(contract.deviceSchema) } } }, () => listDevices(context.db));
+  api.get("/devices/:id", { schema: { params: guidParams, response: { 200: contract.deviceSchema } } }, (request) => openDevice(context.db, request.params.id));
+  api.post("/devices", { schema: { body: contract.addDeviceRequestSchema, response: { 200: contract.deviceSchema } } }, async (request) => {
+    const { name, smbiosUuid, serialNumber, macAddress, replaces, variables } = request.body;
+    if (smbiosUuid === undefined && serialNumber === undefined && macAddress === undefined) throw new SiteError("PRESTAGE_SITE_REQUEST_INVALID", "Expected a SMBIOS UUID, a serial number or a MAC address to know the computer by; found none.");
+    const attributes = JSON.stringify({ macAddresses: macAddress ? [macAddress] : [], ...(smbiosUuid && { smbiosUuid }), ...(serialNumber && { serialNumber }) });
+    const { id } = await context.db
+      .insertInto("device")
+      .values({ name, state: "expected", known: true, key_id: null, public_key: null, approval_code: null, media_id: null, attributes, replaces: replaces ?? null, variables: JSON.stringify(variables) })
+      .returning("id")
+      .executeTakeFirstOrThrow();
+    await audit(context, "administrator", "device-add", id);
+    return openDevice(context.db, id);
+  });
+  api.patch("/devices/:id", { schema: { params: guidParams, body: contract.setDeviceRequestSchema, response: { 200: contract.deviceSchema } } }, async (request) => {
+    const { name, replaces, variables } = request.body;
+    await openDevice(context.db, request.params.id);
+    const changes = { ...(name && { name }), ...(replaces !== undefined && { replaces }), ...(variables && { variables: JSON.stringify(variables) }) };
+    if (Object.keys(changes).length > 0) await context.db.updateTable("device").set(changes).where("id", "=", request.params.id).execute();
+    await audit(context, "administrator", "device-set", request.params.id);
+    return openDevice(context.db, request.params.id);
+  });
+  api.get("/approvals", { schema: { response: { 200: z.array(contract.deviceSchema) } } }, async () => (await listDevices(context.db)).filter((device) => device.state === "waiting"));
+  api.post("/approvals/:code", { schema: { params: z.strictObject({ code: z.string().regex(/^[A-Z2-7]{6}$/) }), body: contract.decideApprovalRequestSchema, response: { 200: contract.deviceSchema } } }, async (request) =>
+    openDevice(context.db, await decideApproval(context, request.params.code, request.body.decision, request.body.name)),
+  );
+  api.get("/status", { schema: { querystring: contract.statusListQuerySchema, response: { 200: z.array(contract.statusRecordSchema) } } }, async (request) => {
+    const { deviceId, after, limit } = request.query;
+    let query = context.db.selectFrom("status_message").selectAll().where("position", ">", String(after)).orderBy(sql`position`).limit(limit);
+    if (deviceId !== undefined) query = query.where("device_id", "=", deviceId);
+    return (await query.execute()).map((row) => ({ position: Number(row.position), deviceId: row.device_id, received: row.received.toISOString(), message: row.message }));
+  });
+}
+
+function mediaRoutes(api: Routes, context: SiteContext): void {
+  api.post("/media", { schema: { body: contract.createMediaRequestSchema, response: { 202: contract.jobAnswerSchema } } }, async (request, reply) => {
+    await openSequence(context.db, request.body.taskSequenceId);
+    return reply.status(202).send({ jobId: await context.jobs.add("media-create", request.body) });
+  });
+  const rows = () => context.db.selectFrom("media").selectAll().orderBy("created");
+  const record = (row: Awaited<ReturnType<ReturnType<typeof rows>["execute"]>>[number]) => ({ mediaId: row.media_id, size: Number(row.size), sha256: row.sha256, path: row.path, created: row.created.toISOString(), manifest: row.manifest });
+  const mediaParams = z.strictObject({ id: sha256Schema });
+  api.get("/media", { schema: { response: { 200: z.array(contract.mediaRecordSchema) } } }, async () => (await rows().execute()).map(record));
+  api.get("/media/:id/file", { schema: { params: mediaParams } }, async (request, reply) => {
+    const row = await rows().where("media_id", "=", request.params.id).executeTakeFirst();
+    if (row === undefined) throw notFound("media", request.params.id);
+    const size = Number(row.size);
+    const range = parseRange(request.headers.range, size);
+    if (range === "unsatisfiable") return reply.status(416).header("content-range", `bytes */${size}`).send();
+    const { first, last } = range === "whole" ? { first: 0, last: size - 1 } : range;
+    if (range !== "whole") reply.status(206).header("content-range", `bytes ${first}-${last}/${size}`);
+    return reply.type("application/octet-stream").header("content-length", last - first + 1).send(createReadStream(row.path, { start: first, end: last }));
+  });
+  api.post("/receipts", { schema: { body: receiptSchema } }, async (request) => {
+    const receipt = request.body;
+    const known = await context.db.selectFrom("media").select("media_id").where("media_id", "=", receipt.mediaId).executeTakeFirst();
+    if (known === undefined) throw notFound("media", receipt.mediaId);
+    const { id } = await context.db
+      .insertInto("receipt")
+      .values({ media_id: receipt.mediaId, disk_guid: receipt.diskGuid, confirmed: false, document: JSON.stringify(receipt) })
+      .onConflict((conflict) => conflict.columns(["media_id", "disk_guid"]).doUpdateSet({ document: JSON.stringify(receipt) }))
+      .returning("id")
+      .executeTakeFirstOrThrow();
+    await audit(context, "administrator", "receipt-import", id);
+    return { id, confirmed: false };
+  });
+  api.get("/receipts", { schema: { response: { 200: z.array(contract.receiptRecordSchema) } } }, async () => {
+    const found = await context.db.selectFrom("receipt").selectAll().orderBy("imported").execute();
+    return found.map((row) => ({ id: row.id, mediaId: row.media_id, confirmed: row.confirmed, imported: row.imported.toISOString(), receipt: { ...row.document } }));
+  });
+}

@@ -1,0 +1,25 @@
+import { z } from "zod";
+import { SiteError } from "./error.ts";
+
+/** The server's configuration: one schema; file (TOML), then environment, then options. */
+export const siteConfigurationSchema = z.strictObject({
+  /** Keys, content, database and logs live below it. */
+  dataDirectory: z.string().min(1),
+  siteCode: z.string().regex(/^[A-Z0-9]{3}$/).default("PRE"),
+  host: z.string().default("0.0.0.0"),
+  /** 0: any free port. */
+  port: z.coerce.number().int().min(0).max(65535).default(8443),
+  /** URLs under which devices reach this server; their hosts stand in its certificate. The first is the default on media. */
+  publicUrls: z.array(z.url()).max(16).default([]),
+  /** An external PostgreSQL; absent: a private one, supervised, on a Unix socket. */
+  databaseUrl: z.string().optional(),
+  logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
+});
+export type SiteConfiguration = z.infer<typeof siteConfigurationSchema>;
+
+/** @throws SiteError PRESTAGE_SITE_CONFIGURATION */
+export function parseConfiguration(input: unknown): SiteConfiguration {
+  const parsed = siteConfigurationSchema.safeParse(input);
+  if (!parsed.success) throw new SiteError("PRESTAGE_SITE_CONFIGURATION", `Expected a valid configuration; found: ${z.prettifyError(parsed.error)}`, { cause: parsed.error });
+  return parsed.data;
+}

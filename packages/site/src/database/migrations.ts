@@ -1,0 +1,37 @@
+import { sql } from "kysely";
+import type { Kysely } from "kysely";
+import type { Migration } from "kysely/migration";
+
+/** Migrations in order; one that has landed is never changed. */
+export const migrations: Record<string, Migration> = {
+  "0001-the-road": {
+    up: async (db: Kysely<never>) => {
+      for (const statement of theRoad) await sql.raw(statement).execute(db);
+    },
+  },
+};
+
+const theRoad = [
+  "CREATE SEQUENCE object_id START 1 MAXVALUE 1048575",
+  "CREATE TABLE content_object (id text PRIMARY KEY, kind text NOT NULL, name text NOT NULL, created timestamptz NOT NULL DEFAULT now(), UNIQUE (kind, name))",
+  "CREATE TABLE object_revision (object_id text NOT NULL REFERENCES content_object, revision int NOT NULL, software_version text NOT NULL, content_id text NOT NULL, storage_sha256 text NOT NULL, stored_bytes bigint NOT NULL, definition jsonb NOT NULL, created timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (object_id, revision))",
+  "CREATE TABLE task_sequence (id text PRIMARY KEY, name text NOT NULL UNIQUE, created timestamptz NOT NULL DEFAULT now())",
+  "CREATE TABLE task_sequence_revision (sequence_id text NOT NULL REFERENCES task_sequence, revision int NOT NULL, yaml text NOT NULL, payload bytea NOT NULL, sha256 text NOT NULL, created timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (sequence_id, revision))",
+  "CREATE TABLE collection (id text PRIMARY KEY, name text NOT NULL UNIQUE, built_in text UNIQUE, variables jsonb NOT NULL DEFAULT '[]')",
+  "CREATE TABLE device (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), name text NOT NULL, state text NOT NULL, known boolean NOT NULL, key_id text UNIQUE, public_key text, approval_code text, media_id text, attributes jsonb NOT NULL, replaces uuid REFERENCES device, variables jsonb NOT NULL DEFAULT '[]', policy_number int NOT NULL DEFAULT 0, policy_content text[] NOT NULL DEFAULT '{}', last_seen timestamptz, created timestamptz NOT NULL DEFAULT now())",
+  "CREATE INDEX device_state ON device (state)",
+  "CREATE TABLE collection_member (collection_id text NOT NULL REFERENCES collection ON DELETE CASCADE, device_id uuid NOT NULL REFERENCES device ON DELETE CASCADE, PRIMARY KEY (collection_id, device_id))",
+  "CREATE TABLE deployment (id text PRIMARY KEY, sequence_id text NOT NULL REFERENCES task_sequence, collection_id text REFERENCES collection, device_id uuid REFERENCES device, purpose text NOT NULL, make_available_to text NOT NULL, enabled boolean NOT NULL DEFAULT true, comment text NOT NULL, created timestamptz NOT NULL DEFAULT now(), CHECK ((collection_id IS NULL) <> (device_id IS NULL)))",
+  "CREATE TABLE media (media_id text PRIMARY KEY, size bigint NOT NULL, sha256 text NOT NULL, path text NOT NULL, manifest jsonb NOT NULL, created timestamptz NOT NULL DEFAULT now())",
+  "CREATE TABLE receipt (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), media_id text NOT NULL, disk_guid text NOT NULL, confirmed boolean NOT NULL, document jsonb NOT NULL, imported timestamptz NOT NULL DEFAULT now(), UNIQUE (media_id, disk_guid))",
+  "CREATE TABLE status_message (position bigserial PRIMARY KEY, device_id uuid NOT NULL REFERENCES device ON DELETE CASCADE, number int NOT NULL, message jsonb NOT NULL, received timestamptz NOT NULL DEFAULT now(), UNIQUE (device_id, number))",
+  'CREATE TABLE distribution_point (url text PRIMARY KEY, "order" int NOT NULL)',
+  "CREATE TABLE job (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), kind text NOT NULL, state text NOT NULL DEFAULT 'waiting', progress jsonb, result jsonb, error jsonb, created timestamptz NOT NULL DEFAULT now())",
+  "CREATE TABLE audit (id bigserial PRIMARY KEY, time timestamptz NOT NULL DEFAULT now(), actor text NOT NULL, action text NOT NULL, subject text NOT NULL)",
+  "CREATE RULE audit_keeps AS ON UPDATE TO audit DO INSTEAD NOTHING",
+  "CREATE RULE audit_stays AS ON DELETE TO audit DO INSTEAD NOTHING",
+  "CREATE FUNCTION notify_status() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('device_changed', NEW.device_id::text); RETURN NEW; END $$",
+  "CREATE TRIGGER status_message_notify AFTER INSERT ON status_message FOR EACH ROW EXECUTE FUNCTION notify_status()",
+  "CREATE FUNCTION notify_device() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('device_changed', NEW.id::text); RETURN NEW; END $$",
+  "CREATE TRIGGER device_notify AFTER INSERT OR UPDATE OF state, name ON device FOR EACH ROW EXECUTE FUNCTION notify_device()",
+];

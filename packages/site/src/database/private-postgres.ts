@@ -1,0 +1,117 @@
+import { execFile, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { chown, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import pg from "pg";
+import { SiteError } from "../error.ts";
+
+const run = promisify(execFile);
+
+export interface PrivatePostgres { connection: { host: string; database: string; user: string }; stop(): Promise<void>; exited: Promise<number | null> }
+
+/**
+ * A PostgreSQL of our own on a Unix socket, no TCP, no password: peer authentication maps this process's user to the one role.
+ * Started by root it runs as user postgres. When this process dies PostgreSQL shuts down by itself (pdeathsig).
+ * @throws SiteError PRESTAGE_SITE_DATABASE
+ */
+export async function startPrivatePostgres(folder: string): Promise<PrivatePostgres> {
+  const binaries = await findBinaries();
+  const owner = await databaseUser();
+  const data = join(folder, "data");
+  const socketFolder = join(folder, "run");
+  if (Buffer.byteLength(join(socketFolder, ".s.PGSQL.5432")) > 107) {
+    throw new SiteError("PRESTAGE_SITE_DATABASE", `Expected a data directory with a shorter path: PostgreSQL's socket below ${socketFolder} would be longer than 107 bytes.`);
+  }
+  for (const path of [folder, data, socketFolder]) {
+    await mkdir(path, { recursive: true });
+    if (owner !== undefined) await chown(path, owner.uid, owner.gid);
+  }
+  if (!(await stat(join(data, "PG_VERSION")).then(() => true, () => false))) await initialise(binaries, data, owner);
+  await writeAccessRules(data, owner);
+  const child = spawnAs(owner, join(binaries, "postgres"), ["-D", data, "-c", "listen_addresses=", "-c", `unix_socket_directories=${socketFolder}`, "-c", "log_min_messages=fatal"]);
+  const exited = new Promise<number | null>((resolve) => child.on("exit", resolve));
+  const connection = { host: socketFolder, database: "prestage", user: "prestage" };
+  await waitUntilReady(child, { ...connection, database: "postgres" });
+  await createDatabase({ ...connection, database: "postgres" });
+  return {
+    connection,
+    exited,
+    stop: async () => {
+      child.kill("SIGINT");
+      await exited;
+    },
+  };
+}
+
+interface Owner { name: string; uid: number; gid: number }
+
+async function findBinaries(): Promise<string> {
+  const versions = (await readdir("/usr/lib/postgresql").catch(() => [])).map(Number).filter((version) => version >= 15);
+  const newest = Math.max(...versions);
+  if (!Number.isFinite(newest)) throw new SiteError("PRESTAGE_SITE_DATABASE", "Expected PostgreSQL 15 or newer below /usr/lib/postgresql; found none. Install the package postgresql, or set DATABASE_URL.");
+  return join("/usr/lib/postgresql", String(newest), "bin");
+}
+
+/** PostgreSQL refuses root: then it runs as the package's own user. */
+async function databaseUser(): Promise<Owner | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  const line = (await readFile("/etc/passwd", "utf8")).split("\n").find((one) => one.startsWith("postgres:"));
+  const [name = "", , uid = "", gid = ""] = line?.split(":") ?? [];
+  if (name === "") throw new SiteError("PRESTAGE_SITE_DATABASE", "Expected a user `postgres`; found none. Install the package postgresql.");
+  return { name, uid: Number(uid), gid: Number(gid) };
+}
+
+async function initialise(binaries: string, data: string, owner: Owner | undefined): Promise<void> {
+  const args = ["-D", data, "--locale=C.UTF-8", "--encoding=UTF8", "--auth=peer", "--username=prestage", "--data-checksums"];
+  const [program, argv] = commandAs(owner, join(binaries, "initdb"), args);
+  await run(program, argv, { env: { LC_ALL: "C.UTF-8", PATH: process.env["PATH"] } }).catch((cause: unknown) => {
+    throw new SiteError("PRESTAGE_SITE_DATABASE", `Expected initdb to make ${data}; found: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  });
+}
+
+async function writeAccessRules(data: string, owner: Owner | undefined): Promise<void> {
+  const users = new Set([userInfo().username, owner?.name ?? userInfo().username]);
+  await writeFile(join(data, "pg_ident.conf"), [...users].map((user) => `prestage ${user} prestage\n`).join(""));
+  await writeFile(join(data, "pg_hba.conf"), "local all prestage peer map=prestage\n");
+}
+
+function commandAs(owner: Owner | undefined, program: string, args: string[]): [string, string[]] {
+  if (owner === undefined) return [program, args];
+  return ["setpriv", [`--reuid=${owner.uid}`, `--regid=${owner.gid}`, "--clear-groups", "--no-new-privs", "--pdeathsig", "INT", program, ...args]];
+}
+
+function spawnAs(owner: Owner | undefined, program: string, args: string[]): ChildProcess {
+  const [file, argv] = commandAs(owner, program, args);
+  return spawn(file, argv, { stdio: ["ignore", "ignore", "inherit"], cwd: "/", env: { LC_ALL: "C.UTF-8", PATH: process.env["PATH"] ?? "/usr/bin:/bin" } });
+}
+
+/** Ready is when a query succeeds; until then the socket is absent (ENOENT, ECONNREFUSED) or answers 57P03. */
+async function waitUntilReady(child: ChildProcess, connection: pg.ClientConfig): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    if (child.exitCode !== null) throw new SiteError("PRESTAGE_SITE_DATABASE", `Expected PostgreSQL to start; it ended with ${child.exitCode}. Is another server using this data directory?`);
+    const client = new pg.Client(connection);
+    try {
+      await client.connect();
+      await client.end();
+      return;
+    } catch (cause) {
+      await client.end().catch(() => undefined);
+      if (Date.now() > deadline) throw new SiteError("PRESTAGE_SITE_DATABASE", "Expected PostgreSQL to answer within a minute; it did not.", { cause });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+async function createDatabase(connection: pg.ClientConfig): Promise<void> {
+  const client = new pg.Client(connection);
+  await client.connect();
+  try {
+    const found = await client.query("SELECT 1 FROM pg_database WHERE datname = 'prestage'");
+    if (found.rowCount === 0) await client.query("CREATE DATABASE prestage");
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,30 @@
+import type { ContentKind, Manifest } from "@prestage/media";
+import type { Job, MakeAvailableTo, ObjectDefinition, StatusMessage } from "@prestage/contract";
+import type { DeviceAttributes, Receipt } from "@prestage/trust";
+import type { ColumnType, Generated } from "kysely";
+
+/** A time set by the database where none is given. */
+type Time = ColumnType<Date, Date | undefined, Date>;
+/** JSON goes in as text and comes out parsed. */
+type Json<T> = ColumnType<T, string, string>;
+
+export interface Tables {
+  content_object: { id: string; kind: ContentKind; name: string; created: Time };
+  object_revision: { object_id: string; revision: number; software_version: string; content_id: string; storage_sha256: string; stored_bytes: ColumnType<string, number, number>; definition: Json<ObjectDefinition>; created: Time };
+  task_sequence: { id: string; name: string; created: Time };
+  task_sequence_revision: { sequence_id: string; revision: number; yaml: string; payload: Buffer; sha256: string; created: Time };
+  collection: { id: string; name: string; built_in: "all-systems" | "all-unknown-computers" | null; variables: Json<{ name: string; value: string }[]> };
+  collection_member: { collection_id: string; device_id: string };
+  deployment: { id: string; sequence_id: string; collection_id: string | null; device_id: string | null; purpose: "available" | "required"; make_available_to: MakeAvailableTo; enabled: boolean; comment: string; created: Time };
+  device: {
+    id: Generated<string>; name: string; state: "expected" | "waiting" | "enrolled" | "refused"; known: boolean; key_id: string | null; public_key: string | null; approval_code: string | null;
+    media_id: string | null; attributes: Json<DeviceAttributes>; replaces: string | null; variables: Json<{ name: string; value: string }[]>; policy_number: Generated<number>; policy_content: Generated<string[]>;
+    last_seen: ColumnType<Date | null, Date | null | undefined, Date | null>; created: Time;
+  };
+  media: { media_id: string; size: ColumnType<string, number, number>; sha256: string; path: string; manifest: Json<Manifest>; created: Time };
+  receipt: { id: Generated<string>; media_id: string; disk_guid: string; confirmed: boolean; document: Json<Receipt>; imported: Time };
+  status_message: { position: Generated<string>; device_id: string; number: number; message: Json<StatusMessage>; received: Time };
+  distribution_point: { url: string; order: number };
+  job: { id: Generated<string>; kind: Job["kind"]; state: Generated<Job["state"]>; progress: Json<Job["progress"]> | null; result: Json<Job["result"]> | null; error: Json<Job["error"]> | null; created: Time };
+  audit: { id: Generated<string>; time: Time; actor: string; action: string; subject: string };
+}

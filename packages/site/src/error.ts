@@ -1,0 +1,41 @@
+/** Every error this package can throw, by its stable code, with the HTTP status its answer has. */
+export const siteErrors = {
+  PRESTAGE_SITE_UNAUTHORIZED: "A request to the administration API has no valid token.",
+  PRESTAGE_SITE_NOT_FOUND: "No object, device, deployment or job has the id asked for.",
+  PRESTAGE_SITE_REQUEST_INVALID: "A request's body, path or query is not of the form the API asks for.",
+  PRESTAGE_SITE_CONFLICT: "A request contradicts what the site holds: a name or record that is there already, an object still in use.",
+  PRESTAGE_SITE_SECRET_ON_MEDIA: "A variable that looks like a secret was to be put on a media.",
+  PRESTAGE_SITE_REFERENCE_MISSING: "A task sequence, application or media request names an object the site does not have.",
+  PRESTAGE_SITE_DEVICE_UNKNOWN: "A request is signed by a key that is not enrolled, or was refused.",
+  PRESTAGE_SITE_REQUEST_REPLAYED: "A signed request was received a second time.",
+  PRESTAGE_SITE_BUSY: "Too many computers wait for approval.",
+  PRESTAGE_SITE_DATABASE: "PostgreSQL is missing, does not start, or does not answer.",
+  PRESTAGE_SITE_IN_USE: "Another server runs on the same data directory.",
+  PRESTAGE_SITE_CONFIGURATION: "The server's configuration is not valid.",
+  PRESTAGE_SITE_INTERNAL: "An unexpected failure inside the server; its log has the cause.",
+} as const;
+
+export type SiteErrorCode = keyof typeof siteErrors;
+
+const statusOf: Partial<Record<SiteErrorCode, number>> = {
+  PRESTAGE_SITE_UNAUTHORIZED: 401, PRESTAGE_SITE_NOT_FOUND: 404, PRESTAGE_SITE_REQUEST_INVALID: 400, PRESTAGE_SITE_CONFLICT: 409, PRESTAGE_SITE_SECRET_ON_MEDIA: 400,
+  PRESTAGE_SITE_REFERENCE_MISSING: 422, PRESTAGE_SITE_DEVICE_UNKNOWN: 403, PRESTAGE_SITE_REQUEST_REPLAYED: 409, PRESTAGE_SITE_BUSY: 503,
+};
+
+/** Thrown by everything in this package; `code` is stable and listed in docs/errors.md. */
+export class SiteError extends Error {
+  readonly code: SiteErrorCode;
+  constructor(code: SiteErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "SiteError";
+    this.code = code;
+  }
+  /** The HTTP status of an answer that reports this error. */
+  get statusCode(): number {
+    return statusOf[this.code] ?? 500;
+  }
+}
+
+export function notFound(what: string, id: string): SiteError {
+  return new SiteError("PRESTAGE_SITE_NOT_FOUND", `Expected ${what} ${id}; the site has none. List what there is with \`prestage ${what.replaceAll(" ", "-")} list\`.`);
+}

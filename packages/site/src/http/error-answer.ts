@@ -1,0 +1,21 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { SiteError } from "../error.ts";
+
+/** Statuses of other packages' errors where they reach the API. */
+const statusByPrefix: [string, number][] = [
+  ["PRESTAGE_TRUST_REQUEST_SIGNATURE", 401], ["PRESTAGE_TRUST_URL_SIGNATURE", 403], ["PRESTAGE_TRUST_", 400], ["PRESTAGE_SEQUENCE_", 422], ["PRESTAGE_CONTENT_NOT_FOUND", 404],
+  ["PRESTAGE_CONTENT_", 422], ["PRESTAGE_MEDIA_", 422], ["PRESTAGE_WIM_", 422],
+];
+
+/** Every refusal is {code, message}; what was not foreseen is logged whole and answered without its inside. */
+export function answerError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  if (error instanceof SiteError) return reply.status(error.statusCode).send({ code: error.code, message: error.message });
+  const known = statusByPrefix.find(([prefix]) => code.startsWith(prefix));
+  if (known !== undefined) return reply.status(known[1]).send({ code, message: error.message });
+  if ("statusCode" in error && typeof error.statusCode === "number" && error.statusCode < 500) {
+    return reply.status(error.statusCode).send({ code: "PRESTAGE_SITE_REQUEST_INVALID", message: `Expected a request as the API describes; found: ${error.message}` });
+  }
+  request.log.error({ err: error }, "unexpected failure");
+  return reply.status(500).send({ code: "PRESTAGE_SITE_INTERNAL", message: "Expected the request to succeed; the server failed. Its log has the cause." });
+}

@@ -1,0 +1,34 @@
+import { importFolder, importImage } from "@prestage/content";
+import { importRequestSchema } from "@prestage/contract";
+import type { ImportRequest, ObjectDefinition } from "@prestage/contract";
+import { openWimFile } from "@prestage/wim";
+import { audit } from "../site-context.ts";
+import type { SiteContext } from "../site-context.ts";
+import { keepRevision } from "../store/objects.ts";
+import type { JobTools } from "./job-runner.ts";
+
+/** Imports content and adds a revision of its object. */
+export async function runImport(context: SiteContext, data: unknown, tools: JobTools): Promise<Record<string, unknown>> {
+  const request = importRequestSchema.parse(data);
+  const isImage = request.kind === "os-image" || request.kind === "boot-image";
+  const version = isImage
+    ? await importImage(context.library, request.source, request.kind === "os-image" ? [request.index] : [1, 2], tools)
+    : await importFolder(context.library, request.source, tools);
+  const revision = await keepRevision(context.db, context.configuration.siteCode, request, await definitionOf(request), version);
+  await audit(context, "administrator", `import-${request.kind}`, `${revision.id} revision ${revision.revision}`);
+  const { storageSha256: _, ...shown } = revision;
+  return { object: shown };
+}
+
+async function definitionOf(request: ImportRequest): Promise<ObjectDefinition> {
+  if (request.kind === "boot-image") return { kind: "boot-image", architecture: "x64", profile: request.profile };
+  if (request.kind !== "os-image") return request.definition;
+  const wim = await openWimFile(request.source);
+  try {
+    const images = wim.xml.images.map((image) => ({ index: image.index, name: image.name ?? "", bytes: image.totalBytes }));
+    const windows = wim.xml.images.some((image) => image.windows !== undefined);
+    return { kind: "os-image", platform: windows ? "windows" : "linux", images };
+  } finally {
+    await wim.close();
+  }
+}

@@ -1,0 +1,111 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { createMediaRequestSchema } from "@prestage/contract";
+import type { CreateMediaRequest } from "@prestage/contract";
+import { buildMedia } from "@prestage/media";
+import type { MediaSourceContent } from "@prestage/media";
+import { contentReferences } from "@prestage/sequence";
+import { SiteError } from "../error.ts";
+import { resolveContent } from "../management-point/make-policy.ts";
+import { audit } from "../site-context.ts";
+import type { SiteContext } from "../site-context.ts";
+import { listObjects, objectRevisions } from "../store/objects.ts";
+import { openSequence } from "../store/sequences.ts";
+import type { JobTools } from "./job-runner.ts";
+
+/** The version of the agent a media built now needs at least. */
+const leastAgentVersion = "0.1.0";
+
+/** Builds a media: the sequence is read for the content it needs and never put on it; what an option names is carried too. */
+export async function runMediaCreate(context: SiteContext, data: unknown, tools: JobTools): Promise<Record<string, unknown>> {
+  const request = createMediaRequestSchema.parse(data);
+  const { record, sequence } = await openSequence(context.db, request.taskSequenceId);
+  const chosen = [...request.applications, ...request.packages, ...request.driverPackages, ...(request.osImage ? [request.osImage.id] : [])];
+  const content = await resolveContent(context, [...contentReferences(sequence).map((reference) => reference.objectId), ...chosen]);
+  const bootImage = await sourceOf(context, request.bootImageId ?? (await onlyBootImage(context)));
+  const sources = await Promise.all(content.filter((one) => one.kind !== "boot-image").map((one) => sourceOf(context, one.objectId)));
+  const osImage = chooseOsImage(request, sources, sequence);
+  const output = request.output ?? (await defaultOutput(context, request));
+  const managementPoints = request.managementPoints.length > 0 ? request.managementPoints : context.publicUrls();
+  const result = await buildMedia(
+    {
+      manifest: {
+        formatVersion: 1, leastAgentVersion, version: request.version, createdBy: request.createdBy, comment: request.comment,
+        ...(request.validFrom && { validFrom: request.validFrom }), ...(request.validTo && { validTo: request.validTo }),
+        floor: await floorOf(context, [bootImage, ...sources]),
+        architecture: "x64", site: { code: context.configuration.siteCode }, managementPoints: { mode: "site-based", urls: managementPoints },
+        distributionPoints: request.distributionPoints, unknownComputers: request.unknownComputers, passwordRequired: false, unattended: request.unattended, userDeviceAffinity: "none",
+        taskSequence: { id: record.id, name: record.name }, variables: plainVariables(request), keyboardLayout: request.keyboardLayout, language: request.language, damaged: request.damaged,
+      },
+      keyring: { version: context.keys.keyring.version, envelope: context.keys.keyringEnvelope },
+      bootImage,
+      ...(osImage && { osImage }),
+      content: sources.filter((one) => one.content.objectId !== osImage?.source.content.objectId),
+      mediaKey: context.keys.signing.media,
+      output,
+    },
+    tools,
+  );
+  await context.db
+    .insertInto("media")
+    .values({ media_id: result.mediaId, size: result.size, sha256: result.sha256, path: result.path, manifest: JSON.stringify(result.manifest) })
+    .onConflict((conflict) => conflict.column("media_id").doUpdateSet({ path: result.path, size: result.size, sha256: result.sha256 }))
+    .execute();
+  await audit(context, "administrator", "media-create", result.mediaId);
+  return { mediaId: result.mediaId, size: result.size, sha256: result.sha256, path: result.path, contents: result.manifest.content.length };
+}
+
+async function sourceOf(context: SiteContext, id: string): Promise<MediaSourceContent> {
+  const [newest] = await objectRevisions(context.db, id);
+  return { content: { objectId: newest.id, kind: newest.kind, name: newest.name, revision: newest.revision, contentId: newest.contentId }, version: await context.library.open(newest.contentId) };
+}
+
+async function onlyBootImage(context: SiteContext): Promise<string> {
+  const images = await listObjects(context.db, "boot-image");
+  const [image, second] = images;
+  if (image === undefined) throw new SiteError("PRESTAGE_SITE_REFERENCE_MISSING", "Expected a boot image at the site; found none. Build one with `prestage boot-image build` and import it.");
+  if (second !== undefined) throw new SiteError("PRESTAGE_SITE_REFERENCE_MISSING", `Expected to know which boot image; the site has ${images.map((one) => one.id).join(", ")}. Name one with --boot-image.`);
+  return image.id;
+}
+
+/** The OS image named by option, else the one the sequence applies. */
+function chooseOsImage(request: CreateMediaRequest, sources: readonly MediaSourceContent[], sequence: unknown): { source: MediaSourceContent; index: number } | undefined {
+  const images = sources.filter((one) => one.content.kind === "os-image");
+  const source = request.osImage === undefined ? images[0] : images.find((one) => one.content.objectId === request.osImage?.id);
+  if (source === undefined) return undefined;
+  return { source, index: request.osImage?.index ?? imageIndexIn(sequence, source.content.objectId) ?? 1 };
+}
+
+/** The `index` that stands beside an `osImage` in a step. */
+function imageIndexIn(value: unknown, objectId: string): number | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  if ("osImage" in value && value.osImage === objectId && "index" in value && typeof value.index === "number") return value.index;
+  for (const child of Object.values(value)) {
+    const found = imageIndexIn(child, objectId);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Never the build time: the latest issue time of the keyring and the revisions named. */
+async function floorOf(context: SiteContext, sources: readonly MediaSourceContent[]): Promise<string> {
+  let latest = Date.parse(context.keys.keyring.issued);
+  for (const { content } of sources) {
+    const revision = (await objectRevisions(context.db, content.objectId)).find((one) => one.revision === content.revision);
+    latest = Math.max(latest, Date.parse(revision?.created ?? "1970-01-01T00:00:00Z"));
+  }
+  return new Date(latest).toISOString();
+}
+
+/** A value that must stay secret lives at the site, never on a media. */
+function plainVariables(request: CreateMediaRequest): { name: string; value: string }[] {
+  const secret = request.variables.find((variable) => /password|passwd|secret|token|privatekey/i.test(variable.name));
+  if (secret !== undefined) throw new SiteError("PRESTAGE_SITE_SECRET_ON_MEDIA", `Expected no secret on a media; the variable ${secret.name} looks like one. Set it on the device or collection at the site.`);
+  return request.variables;
+}
+
+async function defaultOutput(context: SiteContext, request: CreateMediaRequest): Promise<string> {
+  const folder = join(context.configuration.dataDirectory, "media");
+  await mkdir(folder, { recursive: true });
+  return join(folder, `${request.taskSequenceId}-${context.now().getTime()}.wim`);
+}

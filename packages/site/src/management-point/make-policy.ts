@@ -1,0 +1,95 @@
+import type { Policy, PolicyAnswer, PolicyContent, PolicyRequest } from "@prestage/contract";
+import { contentReferences } from "@prestage/sequence";
+import { canonicalJson, signDocument } from "@prestage/trust";
+import { sql } from "kysely";
+import type { SiteContext } from "../site-context.ts";
+import { SiteError } from "../error.ts";
+import { chooseOffers, deploymentsReaching } from "../store/deployments.ts";
+import { objectRevisions } from "../store/objects.ts";
+import { openSequence } from "../store/sequences.ts";
+import type { EnrolledDevice } from "./authenticate.ts";
+
+const policyLifetimeMs = 24 * 3_600_000;
+
+/**
+ * Answers a device's policy request: what it is offered, and - of the deployment it chose - the sequence and the
+ * content versions, fixed now, so that a run is one consistent set.
+ * @throws SiteError
+ */
+export async function makePolicy(context: SiteContext, device: EnrolledDevice, request: PolicyRequest): Promise<PolicyAnswer> {
+  const offers = chooseOffers(await deploymentsReaching(context.db, device), request.preferredDeploymentId);
+  const chosen = request.deploymentId === undefined ? undefined : offers.find((offer) => offer.deploymentId === request.deploymentId);
+  if (request.deploymentId !== undefined && chosen === undefined) {
+    throw new SiteError("PRESTAGE_SITE_NOT_FOUND", `Expected deployment ${request.deploymentId} among those offered to this computer; it is not any more. Choose again.`);
+  }
+  const selected = chosen === undefined ? undefined : await selectedPolicy(context, device, chosen);
+  const now = context.now();
+  const policy: Policy = {
+    format: "prestage-policy-v1", keyringVersion: context.keys.keyring.version, deviceKeyId: device.keyId, deviceId: device.id, deviceName: device.name,
+    number: await nextPolicyNumber(context, device.id, selected?.policy.content.map((content) => content.contentId)),
+    issued: now.toISOString(), expires: new Date(now.getTime() + policyLifetimeMs).toISOString(), offers,
+    ...(offers.length === 0 && { nothingOffered: nothingOffered(request.preferredDeploymentId) }),
+    ...(selected && { selected: selected.policy }),
+  };
+  return {
+    policy: signDocument("policy", canonicalJson(policy), [context.keys.signing.policy]).toString("base64"),
+    ...(selected && { taskSequence: selected.taskSequence.toString("base64") }),
+  };
+}
+
+async function selectedPolicy(context: SiteContext, device: EnrolledDevice, offer: Policy["offers"][number]): Promise<{ policy: NonNullable<Policy["selected"]>; taskSequence: Buffer }> {
+  const { record, payload, sequence } = await openSequence(context.db, offer.taskSequenceId);
+  const content = await resolveContent(context, contentReferences(sequence).map((reference) => reference.objectId));
+  const points = await context.db.selectFrom("distribution_point").select("url").orderBy("order").orderBy("url").execute();
+  return {
+    policy: {
+      deploymentId: offer.deploymentId,
+      taskSequence: { id: record.id, name: record.name, sha256: record.sha256 },
+      content,
+      distributionPoints: points.length > 0 ? points.map((point) => point.url) : context.publicUrls(),
+      variables: await deviceVariables(context, device),
+    },
+    taskSequence: signDocument("task-sequence", payload, [context.keys.signing.policy]),
+  };
+}
+
+/** The newest revision of each object, and of every application they depend on. */
+export async function resolveContent(context: SiteContext, objectIds: readonly string[]): Promise<PolicyContent[]> {
+  const resolved = new Map<string, PolicyContent>();
+  const open = [...objectIds];
+  for (let id = open.shift(); id !== undefined; id = open.shift()) {
+    if (resolved.has(id)) continue;
+    const [newest, ...earlier] = await objectRevisions(context.db, id);
+    const earlierContentIds = [...new Set(earlier.map((revision) => revision.contentId))].filter((contentId) => contentId !== newest.contentId).slice(0, 64);
+    const { objectId, kind, name, softwareVersion, revision, contentId, storageSha256, storedBytes, definition } = { objectId: newest.id, ...newest };
+    resolved.set(id, { objectId, kind, name, softwareVersion, revision, contentId, storageSha256, storedBytes, definition, earlierContentIds });
+    if (definition.kind === "application") open.push(...definition.dependencies);
+  }
+  return [...resolved.values()].sort((a, b) => (a.objectId < b.objectId ? -1 : 1));
+}
+
+/** Collection variables, then the device's own: later wins. */
+async function deviceVariables(context: SiteContext, device: EnrolledDevice): Promise<NonNullable<Policy["selected"]>["variables"]> {
+  const collections = await context.db.selectFrom("collection").innerJoin("collection_member", "collection_id", "id").select("variables").where("device_id", "=", device.id).orderBy("id").execute();
+  const own = await context.db.selectFrom("device").select("variables").where("id", "=", device.id).executeTakeFirstOrThrow();
+  return [
+    ...collections.flatMap((collection) => collection.variables.map((variable) => ({ ...variable, source: "collection" as const }))),
+    ...own.variables.map((variable) => ({ ...variable, source: "device" as const })),
+  ];
+}
+
+async function nextPolicyNumber(context: SiteContext, deviceId: string, contentIds: string[] | undefined): Promise<number> {
+  const { policy_number } = await context.db
+    .updateTable("device")
+    .set({ policy_number: sql<number>`policy_number + 1`, ...(contentIds && { policy_content: contentIds }) })
+    .where("id", "=", deviceId)
+    .returning("policy_number")
+    .executeTakeFirstOrThrow();
+  return policy_number;
+}
+
+function nothingOffered(preferredDeploymentId: string | undefined): string {
+  return preferredDeploymentId === undefined
+    ? "No task sequence is deployed to this computer for media."
+    : `The deployment ${preferredDeploymentId}, which SMSTSPreferredAdvertID names, is not available to this computer.`;
+}

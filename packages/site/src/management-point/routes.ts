@@ -1,0 +1,46 @@
+import { contentFileNames, contentUrlsAnswerSchema, contentUrlsRequestSchema, challengeAnswerSchema, enrolmentAnswerSchema, managementPointPaths, policyAnswerSchema, policyRequestSchema, statusAnswerSchema, statusRequestSchema } from "@prestage/contract";
+import { challengeRequestSchema, createChallenge, enrolmentRequestSchema, nonceSchema, signTime, signUrlQuery } from "@prestage/trust";
+import { z } from "zod";
+import type { Routes } from "../http/create-server.ts";
+import type { SiteContext } from "../site-context.ts";
+import { authenticate, NonceMemory } from "./authenticate.ts";
+import { enrol, touchDevice } from "./enrol.ts";
+import { keepStatus } from "./keep-status.ts";
+import { makePolicy } from "./make-policy.ts";
+
+/** Seconds a content URL is valid. */
+const urlLifetimeSeconds = 3600;
+
+/** The management point's interface (packages/contract, managementPointPaths). The first three are for unproven callers and cost no memory. */
+export function managementPointRoutes(server: Routes, context: SiteContext): void {
+  const nonces = new NonceMemory();
+
+  server.get(managementPointPaths.time, { schema: { querystring: z.strictObject({ nonce: nonceSchema }) } }, (request, reply) =>
+    reply.type("application/json").send(signTime(request.query.nonce, context.now(), context.keys.signing.time)),
+  );
+  server.post(managementPointPaths.challenge, { schema: { body: challengeRequestSchema, response: { 200: challengeAnswerSchema } } }, async (request) => ({
+    challenge: createChallenge(request.body, context.keys.challengeSecret, context.now()),
+    proofs: ["approval" as const],
+  }));
+  server.post(managementPointPaths.enrolment, { schema: { body: enrolmentRequestSchema, response: { 200: enrolmentAnswerSchema } } }, async (request) => enrol(context, request.body));
+
+  server.post(managementPointPaths.policy, { schema: { body: policyRequestSchema, response: { 200: policyAnswerSchema } } }, async (request) => {
+    const device = await authenticate(context, nonces, request);
+    await touchDevice(context, device.id);
+    return makePolicy(context, device, request.body);
+  });
+  server.post(managementPointPaths.contentUrls, { schema: { body: contentUrlsRequestSchema, response: { 200: contentUrlsAnswerSchema } } }, async (request) => {
+    const device = await authenticate(context, nonces, request);
+    const { policy_content } = await context.db.selectFrom("device").select("policy_content").where("id", "=", device.id).executeTakeFirstOrThrow();
+    const expires = Math.floor(context.now().getTime() / 1000) + urlLifetimeSeconds;
+    const queryOf = (path: string) => signUrlQuery(path, device.id, expires, context.keys.signing.url);
+    const allowed = request.body.contentIds.filter((id) => policy_content.includes(id));
+    const queries = Object.fromEntries(allowed.map((id) => [id, Object.fromEntries(contentFileNames.map((file) => [file, queryOf(`/content/${id}/${file}`)]))]));
+    return { expires: new Date(expires * 1000).toISOString(), queries };
+  });
+  server.post(managementPointPaths.status, { schema: { body: statusRequestSchema, response: { 200: statusAnswerSchema } } }, async (request) => {
+    const device = await authenticate(context, nonces, request);
+    await touchDevice(context, device.id);
+    return { highest: await keepStatus(context.db, device.id, request.body.messages) };
+  });
+}

@@ -1,0 +1,105 @@
+import { open, mkdir, rm, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { ContentLibrary, writeDurably } from "@prestage/content";
+import pino from "pino";
+import type { Logger } from "pino";
+import { DeviceFeed } from "./administration/device-feed.ts";
+import type { SiteConfiguration } from "./configuration.ts";
+import { openDatabase } from "./database/open-database.ts";
+import { SiteError } from "./error.ts";
+import { createServer } from "./http/create-server.ts";
+import { runImport } from "./jobs/import-job.ts";
+import { JobRunner } from "./jobs/job-runner.ts";
+import { runMediaCreate } from "./jobs/media-job.ts";
+import { loadSiteKeys } from "./keys/site-keys.ts";
+import type { SiteContext, SitePage } from "./site-context.ts";
+import { nextObjectId } from "./store/object-ids.ts";
+
+export interface RunningSite { url: string; port: number; context: SiteContext; routes: string; stop(): Promise<void> }
+export interface ServeOptions { log?: Logger; now?: () => Date; onProgress?: (message: string) => void; pages?: readonly SitePage[] }
+
+/** The one redaction list: what must never stand in a log line. */
+const redaction = { paths: ["req.headers.authorization", "headers.authorization", "*.password", "*.token", "*.privateKey"], censor: "[redacted]" };
+
+/**
+ * Starts the site in this process: keys, PostgreSQL, jobs, HTTPS. Resolves when it answers requests.
+ * @throws SiteError
+ */
+export async function serve(configuration: SiteConfiguration, options: ServeOptions = {}): Promise<RunningSite> {
+  const { dataDirectory } = configuration;
+  const now = options.now ?? (() => new Date());
+  await mkdir(dataDirectory, { recursive: true });
+  const unlock = await lockDataDirectory(dataDirectory);
+  const closing: (() => Promise<unknown>)[] = [unlock];
+  const stop = async () => {
+    for (const close of closing.splice(0).reverse()) await close();
+  };
+  try {
+    await mkdir(join(dataDirectory, "logs"), { recursive: true });
+    const log = options.log ?? pino({ level: configuration.logLevel, redact: redaction }, pino.destination({ dest: join(dataDirectory, "logs", "site.log"), sync: false }));
+    options.onProgress?.("Loading keys");
+    const keys = await loadSiteKeys(dataDirectory, configuration.siteCode, now());
+    options.onProgress?.(configuration.databaseUrl === undefined ? "Starting PostgreSQL" : "Connecting to PostgreSQL");
+    const database = await openDatabase(join(dataDirectory, "postgres"), configuration.databaseUrl);
+    closing.push(() => database.close());
+    const jobs = new JobRunner(database.db, database.connection, log);
+    let port = configuration.port;
+    const publicUrls = () => (configuration.publicUrls.length > 0 ? configuration.publicUrls : [`https://${hostname()}:${port}`]);
+    const context: SiteContext = { configuration, db: database.db, connection: database.connection, keys, library: new ContentLibrary(dataDirectory), jobs, log, publicUrls, now, pages: options.pages ?? [], feed: new DeviceFeed(database.connection, log) };
+    await ensureBuiltInCollections(context);
+    await context.feed.start();
+    closing.push(() => context.feed.stop());
+    await jobs.start({ import: (data, tools) => runImport(context, data, tools), "media-create": (data, tools) => runMediaCreate(context, data, tools) });
+    closing.push(() => jobs.stop());
+    const hosts = [...new Set(["localhost", "127.0.0.1", hostname(), ...configuration.publicUrls.map((url) => new URL(url).hostname)])];
+    const server = createServer(context, await keys.authority.issue(hosts, now()));
+    await server.listen({ host: configuration.host, port: configuration.port });
+    closing.push(async () => {
+      server.server.closeAllConnections();
+      await server.close();
+    });
+    port = server.addresses()[0]?.port ?? port;
+    const url = `https://127.0.0.1:${port}`;
+    await writeDurably(join(dataDirectory, "site.json"), Buffer.from(`${JSON.stringify({ url, siteCode: configuration.siteCode, ca: keys.authority.certificate })}\n`), 0o644);
+    return { url, port, context, routes: server.printRoutes({ commonPrefix: false }), stop };
+  } catch (cause) {
+    await stop();
+    throw cause;
+  }
+}
+
+/** One server per data directory: a lock file with the process's id, taken over when that process is gone. */
+async function lockDataDirectory(folder: string): Promise<() => Promise<void>> {
+  const path = join(folder, "server.pid");
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      await writeFile(path, `${process.pid}\n`, { flag: "wx" });
+      return () => rm(path, { force: true });
+    } catch {
+      const holder = await open(path, "r").then(async (handle) => Number((await handle.readFile("utf8").finally(() => handle.close())).trim()), () => 0);
+      if (holder > 0 && isRunning(holder)) throw new SiteError("PRESTAGE_SITE_IN_USE", `Expected no other server on ${folder}; process ${holder} has it. Stop that one, or choose another data directory.`);
+      await rm(path, { force: true });
+    }
+  }
+  throw new SiteError("PRESTAGE_SITE_IN_USE", `Expected to lock ${folder}; another server is starting there.`);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return pid !== process.pid;
+  } catch (cause) {
+    return cause instanceof Error && "code" in cause && cause.code === "EPERM";
+  }
+}
+
+async function ensureBuiltInCollections(context: SiteContext): Promise<void> {
+  for (const [builtIn, name] of [["all-systems", "All Systems"], ["all-unknown-computers", "All Unknown Computers"]] as const) {
+    const found = await context.db.selectFrom("collection").select("id").where("built_in", "=", builtIn).executeTakeFirst();
+    if (found === undefined) {
+      const id = await nextObjectId(context.db, context.configuration.siteCode);
+      await context.db.insertInto("collection").values({ id, name, built_in: builtIn, variables: "[]" }).execute();
+    }
+  }
+}

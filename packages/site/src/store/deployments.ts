@@ -1,0 +1,52 @@
+import type { Deployment, MakeAvailableTo, Offer } from "@prestage/contract";
+import type { Database } from "../database/open-database.ts";
+import { notFound } from "../error.ts";
+
+/** Everything that decides what a media-started device is offered. */
+export interface OfferedDeployment { id: string; sequenceId: string; name: string; comment: string; purpose: "available" | "required"; makeAvailableTo: MakeAvailableTo }
+
+/**
+ * What a media-started device is offered of the deployments that reach it ("Make available to").
+ * With an id set (SMSTSPreferredAdvertID) only that deployment is; hidden ones only then; `Clients` never.
+ */
+export function chooseOffers(reaching: readonly OfferedDeployment[], preferredDeploymentId: string | undefined): Offer[] {
+  return reaching
+    .filter((one) => one.makeAvailableTo !== "Clients")
+    .filter((one) => (preferredDeploymentId === undefined ? one.makeAvailableTo !== "MediaAndPxeHidden" : one.id === preferredDeploymentId))
+    .map((one) => ({ deploymentId: one.id, taskSequenceId: one.sequenceId, name: one.name, comment: one.comment, purpose: one.purpose }));
+}
+
+/** The enabled deployments to a device itself or to a collection it is in. */
+export async function deploymentsReaching(db: Database, device: { id: string; known: boolean }): Promise<OfferedDeployment[]> {
+  const builtIn = device.known ? ["all-systems" as const] : ["all-systems" as const, "all-unknown-computers" as const];
+  const rows = await db
+    .selectFrom("deployment")
+    .innerJoin("task_sequence", "task_sequence.id", "deployment.sequence_id")
+    .select(["deployment.id", "sequence_id", "task_sequence.name", "comment", "purpose", "make_available_to"])
+    .where("enabled", "=", true)
+    .where((is) =>
+      is.or([
+        is("device_id", "=", device.id),
+        is("collection_id", "in", is.selectFrom("collection_member").select("collection_id").where("device_id", "=", device.id)),
+        is("collection_id", "in", is.selectFrom("collection").select("id").where("built_in", "in", builtIn)),
+      ]),
+    )
+    .orderBy("deployment.id")
+    .execute();
+  return rows.map((row) => ({ id: row.id, sequenceId: row.sequence_id, name: row.name, comment: row.comment, purpose: row.purpose, makeAvailableTo: row.make_available_to }));
+}
+
+export async function listDeployments(db: Database): Promise<Deployment[]> {
+  const rows = await db.selectFrom("deployment").innerJoin("task_sequence", "task_sequence.id", "sequence_id").selectAll("deployment").select("task_sequence.name as sequence_name").orderBy("deployment.id").execute();
+  return rows.map((row) => ({
+    id: row.id, taskSequenceId: row.sequence_id, taskSequenceName: row.sequence_name, collectionId: row.collection_id, deviceId: row.device_id, purpose: row.purpose,
+    makeAvailableTo: row.make_available_to, enabled: row.enabled, comment: row.comment, created: row.created.toISOString(),
+  }));
+}
+
+/** @throws SiteError PRESTAGE_SITE_NOT_FOUND */
+export async function openDeployment(db: Database, id: string): Promise<Deployment> {
+  const found = (await listDeployments(db)).find((one) => one.id === id);
+  if (found === undefined) throw notFound("deployment", id);
+  return found;
+}

@@ -1,0 +1,54 @@
+import { createHash } from "node:crypto";
+import type { SequenceRecord } from "@prestage/contract";
+import { contentReferences, parseTaskSequenceYaml } from "@prestage/sequence";
+import type { TaskSequence } from "@prestage/sequence";
+import { canonicalJson } from "@prestage/trust";
+import type { Database } from "../database/open-database.ts";
+import { notFound, SiteError } from "../error.ts";
+import { nextObjectId } from "./object-ids.ts";
+import { objectRevisions } from "./objects.ts";
+
+/** A sequence's newest revision; `payload` is what is signed for devices. */
+export interface StoredSequence { record: SequenceRecord; payload: Buffer; sequence: TaskSequence }
+
+/**
+ * Adds a task sequence, or a revision of one, after checking that everything it names is there.
+ * @throws SequenceError, SiteError PRESTAGE_SITE_REFERENCE_MISSING
+ */
+export async function addSequence(db: Database, siteCode: string, yaml: string, update: string | undefined): Promise<StoredSequence> {
+  const sequence = parseTaskSequenceYaml(yaml);
+  for (const { objectId } of contentReferences(sequence)) {
+    await objectRevisions(db, objectId).catch((cause: unknown) => {
+      throw new SiteError("PRESTAGE_SITE_REFERENCE_MISSING", `Expected ${objectId}, which the task sequence names, among the site's objects; found none. Import it first.`, { cause });
+    });
+  }
+  const existing = await db.selectFrom("task_sequence").select("id").where("name", "=", sequence.name).executeTakeFirst();
+  const id = update ?? existing?.id ?? (await nextObjectId(db, siteCode));
+  const payload = canonicalJson({ ...sequence, id });
+  const sha256 = createHash("sha256").update(payload).digest("hex");
+  await db.insertInto("task_sequence").values({ id, name: sequence.name }).onConflict((conflict) => conflict.column("id").doUpdateSet({ name: sequence.name })).execute();
+  const newest = await db.selectFrom("task_sequence_revision").select(["revision", "sha256"]).where("sequence_id", "=", id).orderBy("revision", "desc").executeTakeFirst();
+  if (newest?.sha256 !== sha256) {
+    await db.insertInto("task_sequence_revision").values({ sequence_id: id, revision: (newest?.revision ?? 0) + 1, yaml, payload, sha256 }).execute();
+  }
+  return openSequence(db, id);
+}
+
+/** @throws SiteError PRESTAGE_SITE_NOT_FOUND */
+export async function openSequence(db: Database, id: string): Promise<StoredSequence> {
+  const row = await sequenceRows(db).where("id", "=", id).orderBy("revision", "desc").executeTakeFirst();
+  if (row === undefined) throw notFound("sequence", id);
+  return { record: recordOf(row), payload: row.payload, sequence: parseTaskSequenceYaml(row.yaml) };
+}
+
+export async function listSequences(db: Database): Promise<SequenceRecord[]> {
+  return (await sequenceRows(db).distinctOn("id").orderBy("id").orderBy("revision", "desc").execute()).map(recordOf);
+}
+
+function sequenceRows(db: Database) {
+  return db.selectFrom("task_sequence").innerJoin("task_sequence_revision", "sequence_id", "id").select(["id", "name", "revision", "yaml", "payload", "sha256", "task_sequence_revision.created as created"]);
+}
+
+function recordOf(row: { id: string; name: string; revision: number; yaml: string; sha256: string; created: Date }): SequenceRecord {
+  return { id: row.id, name: row.name, revision: row.revision, sha256: row.sha256, created: row.created.toISOString(), yaml: row.yaml };
+}
