@@ -63,7 +63,8 @@ function parseLinkTarget(bytes: Buffer): string {
   const target = bytes.toString("utf16le", start, end);
   const relative = (bytes.readUInt32LE(8) & 1) !== 0;
   const local = relative ? target : target.replace(/^\\\?\?\\(?:[A-Za-z]:)?/, "");
-  return local.replaceAll("\\", "/");
+  // A Linux name may hold a backslash: wimlib stores the two swapped.
+  return local.replaceAll(/[\\/]/g, (character) => (character === "\\" ? "/" : "\\"));
 }
 
 /** Checks the SHA-1 of every blob. Progress counts decoded bytes. Throws PRESTAGE_WIM_BLOB_HASH. */

@@ -11,6 +11,7 @@ export { defaultWimLimits, type WimLimits } from "./limits.ts";
 export { decompressLzxChunk } from "./lzx.ts";
 export { findEntry, walkEntries, type WalkedEntry, type WimImage } from "./metadata.ts";
 export type { CopyRange } from "./output-file.ts";
+export { kernelCopyRange } from "./range-clone.ts";
 export { resourceFlags, type ResourceHeader } from "./resource-header.ts";
 export type { ReadOptions } from "./resource.ts";
 export { memorySource, openFileSource, type RandomAccessSource } from "./source.ts";

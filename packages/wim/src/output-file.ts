@@ -22,6 +22,7 @@ export interface OutputOptions {
 const pieceSize = 2 ** 18;
 /** Shorter ranges are not worth a call outside. */
 const leastRange = 2 ** 22;
+const blockSize = 4096;
 
 /** A WIM being written, front to back. */
 export class OutputFile {
@@ -71,6 +72,9 @@ export class OutputFile {
       knownStart = Math.min(knownStart, headerSize + span * integritySpan);
       knownEnd = headerSize + (span + 1) * integritySpan;
     }
+    // Blocks can be shared only where both offsets are whole blocks: spans lie 208 bytes off.
+    knownStart = Math.ceil(knownStart / blockSize) * blockSize;
+    knownEnd = Math.floor(knownEnd / blockSize) * blockSize;
     const path = source.descriptorPath;
     if (hash === undefined && path !== undefined && this.copyRange !== undefined && knownEnd - knownStart >= leastRange) {
       await this.copySeen(source, this.position - shift, knownStart - this.position, undefined);
