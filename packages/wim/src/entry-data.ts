@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { open, rm } from "node:fs/promises";
 import { asBuffer } from "./bytes.ts";
-import { symlinkTag, type WimEntry } from "./entry.ts";
+import { storedHashes, symlinkTag, type WimEntry } from "./entry.ts";
 import { guarded, WimError } from "./error.ts";
 import type { VerifyOptions } from "./integrity.ts";
+import { walkEntries } from "./metadata.ts";
 import type { ReadOptions } from "./resource.ts";
 import { ioGuard } from "./source.ts";
 import type { WimFile } from "./wim-file.ts";
@@ -67,8 +68,17 @@ function parseLinkTarget(bytes: Buffer): string {
   return local.replaceAll(/[\\/]/g, (character) => (character === "\\" ? "/" : "\\"));
 }
 
-/** Checks the SHA-1 of every blob. Progress counts decoded bytes. Throws PRESTAGE_WIM_BLOB_HASH. */
+/**
+ * Checks the SHA-1 of every blob, and that no image names one that is missing. Progress counts decoded bytes. Throws
+ * PRESTAGE_WIM_BLOB_HASH, PRESTAGE_WIM_BLOB_MISSING.
+ */
 export async function verifyBlobs(wim: WimFile, options: VerifyOptions = {}): Promise<void> {
+  for (let index = 1; index <= wim.imageCount; index++) {
+    options.signal?.throwIfAborted();
+    const image = await wim.readImage(index);
+    for (const sha1 of storedHashes(asBuffer(image.root.raw))) wim.blob(sha1);
+    for (const { entry } of walkEntries(image)) for (const sha1 of storedHashes(asBuffer(entry.raw))) wim.blob(sha1);
+  }
   const blobs = [...wim.blobs.values()].sort((a, b) => a.resource.offset - b.resource.offset);
   const total = blobs.reduce((sum, blob) => sum + blob.resource.size, 0);
   let done = 0;
