@@ -56,7 +56,6 @@ export const manifestSchema = z.strictObject({
   /** A hint for people and sheets; what is offered is decided by the management point. */
   taskSequence: z.strictObject({ id: objectIdSchema, name: z.string().max(256) }),
   variables: z.array(z.strictObject({ name: variableNameSchema, value: z.string().max(4000) })).max(1000),
-  prestartCommand: z.string().max(4000).optional(),
   keyboardLayout: z.string().max(16),
   language: z.string().max(16),
   /** repair: fetch what is damaged once enrolled; stop: nothing runs from a media with a damaged file. */

@@ -1,4 +1,5 @@
-import { open, mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { ContentLibrary, writeDurably } from "@prestage/content";
@@ -59,7 +60,7 @@ export async function serve(configuration: SiteConfiguration, options: ServeOpti
       server.server.closeAllConnections();
       await server.close();
     });
-    port = server.addresses()[0]?.port ?? port;
+    port = (server.server.address() as AddressInfo).port;
     const url = `https://127.0.0.1:${port}`;
     await writeDurably(join(dataDirectory, "site.json"), Buffer.from(`${JSON.stringify({ url, siteCode: configuration.siteCode, ca: keys.authority.certificate })}\n`), 0o644);
     return { url, port, context, routes: server.printRoutes({ commonPrefix: false }), stop };
@@ -77,7 +78,7 @@ async function lockDataDirectory(folder: string): Promise<() => Promise<void>> {
       await writeFile(path, `${process.pid}\n`, { flag: "wx" });
       return () => rm(path, { force: true });
     } catch {
-      const holder = await open(path, "r").then(async (handle) => Number((await handle.readFile("utf8").finally(() => handle.close())).trim()), () => 0);
+      const holder = await readFile(path, "utf8").then((text) => Number(text.trim()), () => 0);
       if (holder > 0 && isRunning(holder)) throw new SiteError("PRESTAGE_SITE_IN_USE", `Expected no other server on ${folder}; process ${holder} has it. Stop that one, or choose another data directory.`);
       await rm(path, { force: true });
     }

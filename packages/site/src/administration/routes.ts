@@ -72,7 +72,7 @@ function siteRoutes(api: Routes, context: SiteContext): void {
 }
 
 function objectRoutes(api: Routes, context: SiteContext): void {
-  const shown = ({ storageSha256: _, ...object }: Awaited<ReturnType<typeof listObjects>>[number]) => object;
+  const shown = ({ storageSha256: _storage, ...object }: Awaited<ReturnType<typeof listObjects>>[number]) => object;
   api.post("/imports", { schema: { body: contract.importRequestSchema, response: { 202: contract.jobAnswerSchema } } }, async (request, reply) => reply.status(202).send({ jobId: await context.jobs.add("import", request.body) }));
   api.get("/objects", { schema: { querystring: contract.objectListQuerySchema, response: { 200: contract.objectListSchema } } }, async (request) => (await listObjects(context.db, request.query.kind)).map(shown));
   api.get("/objects/:id", { schema: { params: idParams, response: { 200: contract.objectListSchema } } }, async (request) => (await objectRevisions(context.db, request.params.id)).map(shown));

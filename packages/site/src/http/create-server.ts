@@ -1,4 +1,3 @@
-import type { FastifyInstance } from "fastify";
 import fastify from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
@@ -16,7 +15,6 @@ declare module "fastify" {
   }
 }
 
-export type SiteServer = FastifyInstance & { withTypeProvider: <T>() => unknown };
 export type Routes = ReturnType<typeof createServer>;
 
 /** The one HTTPS server: management point, distribution point, administration API, console. */

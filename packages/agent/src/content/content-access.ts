@@ -1,0 +1,143 @@
+import { join } from "node:path";
+import { mkdir, rm } from "node:fs/promises";
+import { fetchDescription, fetchFiles, LocalCache, planFileFetch } from "@prestage/content";
+import type { CacheAnswer, ContentIndex, FetchOptions } from "@prestage/content";
+import type { ContentState, ContentUrlsAnswer, Policy, PolicyContent } from "@prestage/contract";
+import { AgentError } from "../error.ts";
+import type { ContentAccess } from "../run/run-context.ts";
+import type { Screen } from "../screens/screen.ts";
+import type { StatusSpool } from "../status/status-spool.ts";
+import { HttpContentSource } from "./http-source.ts";
+
+export interface ContentAccessOptions {
+  /** The data volume's mount point. */
+  dataRoot: string;
+  policy: NonNullable<Policy["selected"]>;
+  /** The media's own list, used when the policy's distribution points fail. */
+  mediaDistributionPoints: readonly string[];
+  tlsCa: string;
+  fetchUrls: (contentIds: readonly string[]) => Promise<ContentUrlsAnswer>;
+  status: StatusSpool;
+  screen: Screen;
+  signal: AbortSignal;
+  log: (line: string) => void;
+}
+
+/** Progress is reported to the site at most this often. */
+const progressIntervalMs = 5000;
+
+/** Resolves content when a step runs, against the versions the signed policy names: the local cache first, only what is missing or changed from a distribution point. */
+export class PolicyContentAccess implements ContentAccess {
+  readonly #options: ContentAccessOptions;
+  readonly #cache: LocalCache;
+  readonly #sources: HttpContentSource[];
+  readonly #queries = new Map<string, { expires: number; files: Record<string, string> }>();
+  readonly #whole = new Set<string>();
+
+  constructor(options: ContentAccessOptions) {
+    this.#options = options;
+    this.#cache = new LocalCache(join(options.dataRoot, "prestage/content"));
+    const urls = [...new Set([...options.policy.distributionPoints, ...options.mediaDistributionPoints].map((url) => url.replace(/\/+$/, "")))];
+    this.#sources = urls.map((url) => new HttpContentSource(url, options.tlsCa, (contentId, file, renew) => this.#query(contentId, file, renew)));
+  }
+
+  async ensure(objectId: string): Promise<{ content: PolicyContent; folder: string }> {
+    const { content } = await this.#resolve(objectId);
+    return { content, folder: join(this.#cache.folderOf(content.contentId), "files") };
+  }
+
+  async checkOut(objectId: string): Promise<{ content: PolicyContent; folder: string; release(): Promise<void> }> {
+    const { content, index } = await this.#resolve(objectId);
+    const parent = join(this.#options.dataRoot, "prestage/work");
+    await mkdir(parent, { recursive: true, mode: 0o700 });
+    const folder = join(parent, content.objectId);
+    await this.#cache.checkOut(content.contentId, index, folder);
+    return { content, folder, release: () => rm(folder, { recursive: true, force: true }) };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#sources.map((source) => source.close()));
+  }
+
+  async #resolve(objectId: string): Promise<{ content: PolicyContent; index: ContentIndex }> {
+    const content = this.#options.policy.content.find((one) => one.objectId === objectId);
+    if (content === undefined) throw new AgentError("PRESTAGE_AGENT_CONTENT_UNKNOWN", `Expected the policy to name content ${objectId}; it does not.`, "Ask the administrator to check the task sequence.");
+    const held = await this.#cache.readIndex(content.contentId);
+    if (held !== undefined && this.#whole.has(content.contentId)) return { content, index: held };
+    let index = held;
+    let answer = index && (await this.#cache.ask(content.contentId, index, content.earlierContentIds));
+    if (index === undefined || answer?.state !== "hit") {
+      const fetched = await this.#fetch(content, answer);
+      ({ index, answer } = fetched);
+    } else this.#report("content-resolved", content, answer, 0);
+    this.#whole.add(content.contentId);
+    return { content, index };
+  }
+
+  /** Fetches what is missing or revised; then everything is read and hashed once more: nothing is reported done that was not read back. */
+  async #fetch(content: PolicyContent, before: CacheAnswer | undefined): Promise<{ index: ContentIndex; answer: CacheAnswer }> {
+    const options = this.#fetchOptions(content);
+    const description = await fetchDescription(this.#sources, content.contentId, content.storageSha256, options);
+    await this.#cache.keepDescription(content.contentId, description.indexBytes, description.chunks);
+    const answer = before ?? (await this.#cache.ask(content.contentId, description.index, content.earlierContentIds));
+    this.#report("content-resolved", content, answer, planFileFetch(answer, description.storage).bytes);
+    await this.#cache.adopt(content.contentId, answer);
+    const { bytes } = await fetchFiles(this.#cache, this.#sources, content.contentId, answer, description.storage, options);
+    this.#report("content-fetch-finished", content, answer, bytes);
+    const after = await this.#cache.ask(content.contentId, description.index, []);
+    const bad = after.files.find((file) => file.state !== "hit");
+    if (bad !== undefined) throw new AgentError("PRESTAGE_AGENT_MEDIA_DAMAGED", `Expected ${content.name} to be whole after fetching; ${JSON.stringify(bad.file.path)} is not.`, "The disk may be failing. Restart to try again.");
+    return { index: description.index, answer };
+  }
+
+  #fetchOptions(content: PolicyContent): FetchOptions {
+    const { screen, status, log, signal } = this.#options;
+    let reported = 0;
+    return {
+      signal,
+      onProgress: ({ done, total }) => {
+        screen.event("fetch", { objectId: content.objectId, done, total });
+        if (performance.now() - reported < progressIntervalMs) return;
+        reported = performance.now();
+        status.post({ kind: "content-fetch-progress", progress: { done, total, unit: "bytes" }, text: content.name });
+      },
+      onSourceFailed: ({ source, reason, round }) => {
+        log(`distribution point ${source} failed (round ${round}): ${reason}`);
+        screen.event("distribution-point-failed", { source, reason, round });
+        status.post({ kind: "distribution-point-failed", text: `${source}: ${reason}`.slice(0, 2000) });
+      },
+      onWaiting: ({ round, rounds, seconds }) => {
+        screen.event("waiting", { for: "distribution-point", round, rounds, seconds });
+        status.post({ kind: "distribution-point-failed", text: `All distribution points failed; trying again in ${seconds} s (${round} of ${rounds}).` });
+      },
+    };
+  }
+
+  #report(kind: "content-resolved" | "content-fetch-finished", content: PolicyContent, answer: CacheAnswer, bytesToFetch: number): void {
+    const count = (state: "hit" | "revised" | "missing") => answer.files.filter((file) => file.state === state).length;
+    const state: ContentState = {
+      objectId: content.objectId, kind: content.kind, name: content.name, contentId: content.contentId, state: answer.state,
+      files: { hit: count("hit"), revised: count("revised"), missing: count("missing") },
+      bytesToFetch: answer.state === "hit" ? 0 : bytesToFetch, bytesTotal: content.storedBytes,
+    };
+    this.#options.log(`${kind}: ${content.name} (${content.objectId}) is a ${answer.state}: ${state.files.hit} hit, ${state.files.revised} revised, ${state.files.missing} missing; ${state.bytesToFetch} of ${state.bytesTotal} bytes`);
+    this.#options.screen.event("content", { ...state, phase: kind });
+    this.#options.status.post({ kind, content: state });
+  }
+
+  /** One signed query per file, asked for again shortly before it ends. Without a management point a static distribution point may still serve. */
+  async #query(contentId: string, file: string, renew: boolean): Promise<string | undefined> {
+    const known = this.#queries.get(contentId);
+    if (!renew && known !== undefined && known.expires - performance.now() > 60_000) return known.files[file];
+    try {
+      const answer = await this.#options.fetchUrls([contentId]);
+      const files = answer.queries[contentId];
+      if (files === undefined) return undefined;
+      this.#queries.set(contentId, { expires: performance.now() + 50 * 60_000, files });
+      return files[file];
+    } catch (cause) {
+      this.#options.log(`no signed URLs: ${cause instanceof Error ? cause.message : String(cause)}`);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,36 @@
+/** Every error this package can throw, by its stable code. */
+export const agentErrors = {
+  PRESTAGE_AGENT_NO_START_PARTITION: "The EFI system partition this computer was started from cannot be found.",
+  PRESTAGE_AGENT_NO_VOLUME: "The disk this computer was started from has no partition with a media on it.",
+  PRESTAGE_AGENT_TWO_VOLUMES: "The disk this computer was started from has more than one partition with a media on it.",
+  PRESTAGE_AGENT_VOLUME_DAMAGED: "The data volume's file system needs repair that could lose data.",
+  PRESTAGE_AGENT_START_FILES_DAMAGED: "A file the computer starts from, or of the agent, is not as the manifest says.",
+  PRESTAGE_AGENT_MEDIA_DAMAGED: "A file of the media is damaged, and the media says to stop then.",
+  PRESTAGE_AGENT_KEYRING_MISMATCH: "The keyring on the disk is not the one the boot environment trusts.",
+  PRESTAGE_AGENT_PRESTART_FAILED: "The media's prestart command failed.",
+  PRESTAGE_AGENT_NO_NETWORK: "No wired network interface got an address.",
+  PRESTAGE_AGENT_NO_MANAGEMENT_POINT: "No management point of the list answered.",
+  PRESTAGE_AGENT_REFUSED: "The management point refused a request.",
+  PRESTAGE_AGENT_POLICY_REFUSED: "A policy is for another device, older than one seen before, or expired.",
+  PRESTAGE_AGENT_STATE_DAMAGED: "The deployment's own record on the disk cannot be read.",
+  PRESTAGE_AGENT_CONTENT_UNKNOWN: "A step names content the policy does not.",
+  PRESTAGE_AGENT_STEP_FAILED: "A step of the task sequence failed.",
+  PRESTAGE_AGENT_STEP_INVALID: "A step's settings are not valid, or the step is of an unknown type.",
+  PRESTAGE_AGENT_STEP_ENVIRONMENT: "A step cannot run in this environment.",
+  PRESTAGE_AGENT_DISK_PROTECTED: "A step would destroy the disk the deployment runs from.",
+  PRESTAGE_AGENT_JOURNAL_DAMAGED: "The journal of the deployment is damaged in its middle.",
+} as const;
+
+export type AgentErrorCode = keyof typeof agentErrors;
+
+/** Thrown by everything in this package; `code` is stable and listed in docs/errors.md. `next` says what a person at the machine can do. */
+export class AgentError extends Error {
+  readonly code: AgentErrorCode;
+  readonly next: string;
+  constructor(code: AgentErrorCode, message: string, next: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "AgentError";
+    this.code = code;
+    this.next = next;
+  }
+}

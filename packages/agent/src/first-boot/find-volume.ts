@@ -1,0 +1,76 @@
+import { mkdir, readdir, stat } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { readPartitionTable } from "@prestage/disk";
+import type { PartitionTable } from "@prestage/disk";
+import { AgentError } from "../error.ts";
+import { runCommand } from "../run-command.ts";
+
+/** Where the media lies: the disk this computer was started from, never "the first disk". */
+export interface StartVolume { disk: string; table: PartitionTable; espPartition: string; espGuid: string; dataPartition: string; dataGuid: string; dataFileSystemUuid: string }
+
+/** Disks on slow buses appear seconds after the kernel starts. */
+const patienceMs = 60_000;
+const probeFolder = "/run/prestage/probe";
+
+/**
+ * Finds the disk by the GUID of the EFI system partition GRUB came from (`prestage.esp=` on the kernel's command line),
+ * and on that disk the one partition with a /prestage/manifest.dsse.json.
+ * @throws AgentError PRESTAGE_AGENT_NO_START_PARTITION, PRESTAGE_AGENT_NO_VOLUME, PRESTAGE_AGENT_TWO_VOLUMES
+ */
+export async function findStartVolume(espGuid: string | undefined, log: (line: string) => void): Promise<StartVolume> {
+  if (espGuid === undefined || espGuid === "") {
+    throw new AgentError("PRESTAGE_AGENT_NO_START_PARTITION", "Expected prestage.esp=GUID on the kernel's command line; found none.", "Start from the staged disk, through its own boot loader.");
+  }
+  const { disk, table } = await waitForDisk(espGuid, log);
+  const esp = table.partitions.find((partition) => partition.guid.toLowerCase() === espGuid.toLowerCase());
+  const holders: { device: string; guid: string; uuid: string }[] = [];
+  for (const partition of table.partitions) {
+    if (partition === esp) continue;
+    const uuid = await fileSystemUuid(partition.device);
+    if (uuid !== undefined && (await holdsMedia(partition.device))) holders.push({ device: partition.device, guid: partition.guid, uuid });
+  }
+  const [volume, second] = holders;
+  if (esp === undefined || volume === undefined) {
+    throw new AgentError("PRESTAGE_AGENT_NO_VOLUME", `Expected a partition with /prestage/manifest.dsse.json on ${disk}; found none on ${table.partitions.length} partitions.`, "Stage the disk again.");
+  }
+  if (second !== undefined) {
+    throw new AgentError("PRESTAGE_AGENT_TWO_VOLUMES", `Expected one partition with a media on ${disk}; found ${holders.map((one) => one.device).join(", ")}.`, "Stage the disk again, or remove /prestage from one of them.");
+  }
+  return { disk, table, espPartition: esp.device, espGuid: esp.guid, dataPartition: volume.device, dataGuid: volume.guid, dataFileSystemUuid: volume.uuid };
+}
+
+async function waitForDisk(espGuid: string, log: (line: string) => void): Promise<{ disk: string; table: PartitionTable }> {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    for (const name of await readdir("/sys/block")) {
+      if (/^(loop|ram|zram|sr|fd|dm-|md)/.test(name)) continue;
+      const device = `/dev/${name}`;
+      const table = await readPartitionTable(device).catch(() => undefined);
+      if (table?.partitions.some((partition) => partition.guid.toLowerCase() === espGuid.toLowerCase())) {
+        log(`started from ${device}`);
+        return { disk: device, table };
+      }
+    }
+    if (performance.now() > deadline) {
+      throw new AgentError("PRESTAGE_AGENT_NO_START_PARTITION", `Expected a disk with the partition ${espGuid}; found none within ${patienceMs / 1000} s.`, "Check that the disk's controller is supported by this boot image.");
+    }
+    await delay(500);
+  }
+}
+
+async function holdsMedia(device: string): Promise<boolean> {
+  await mkdir(probeFolder, { recursive: true });
+  // noload: looking must not write, not even to replay a journal.
+  const mounted = await runCommand("mount", ["-t", "ext4", "-o", "ro,noload", device, probeFolder]);
+  if (mounted.code !== 0) return false;
+  try {
+    return await stat(`${probeFolder}/prestage/manifest.dsse.json`).then((status) => status.isFile(), () => false);
+  } finally {
+    await runCommand("umount", [probeFolder]);
+  }
+}
+
+async function fileSystemUuid(device: string): Promise<string | undefined> {
+  const { code, output } = await runCommand("blkid", ["-p", "-o", "value", "-s", "UUID", device]);
+  return code === 0 && /^[0-9a-fA-F-]{36}$/.test(output) ? output : undefined;
+}

@@ -1,0 +1,139 @@
+import { randomBytes } from "node:crypto";
+import { challengeAnswerSchema, contentUrlsAnswerSchema, enrolmentAnswerSchema, errorAnswerSchema, managementPointPaths, policyAnswerSchema, statusAnswerSchema } from "@prestage/contract";
+import type { ContentUrlsAnswer, EnrolmentAnswer, PolicyAnswer, PolicyRequest, StatusMessage } from "@prestage/contract";
+import { keysOfRole, openSignedTime, signEnrolment, signRequest } from "@prestage/trust";
+import type { ChallengeRequest, Keyring, SigningKey } from "@prestage/trust";
+import { Agent, request } from "undici";
+import type { Dispatcher } from "undici";
+import type { z } from "zod";
+import { AgentError } from "../error.ts";
+import type { SignedClock } from "./clock.ts";
+
+const answerLimitBytes = 64 * 1024 * 1024;
+
+export interface ManagementPointOptions { urls: readonly string[]; keyring: Keyring; deviceKey: SigningKey; clock: SignedClock; floor: Date; log: (line: string) => void }
+
+/** The device's side of the management point's interface: the list in order, the first that answers stays in use until it fails. */
+export class ManagementPointClient {
+  readonly #options: ManagementPointOptions;
+  readonly #pinned: Agent;
+  readonly #unverified: Agent;
+  #current = 0;
+
+  constructor(options: ManagementPointOptions) {
+    this.#options = options;
+    const timeouts = { connectTimeout: 10_000, headersTimeout: 60_000, bodyTimeout: 60_000 };
+    this.#pinned = new Agent({ ...timeouts, connect: { ca: options.keyring.tlsCa, timeout: 10_000 } });
+    this.#unverified = new Agent({ ...timeouts, connect: { rejectUnauthorized: false, timeout: 10_000 } });
+  }
+
+  /** The URL in use. */
+  get url(): string {
+    return this.#options.urls[this.#current] ?? "";
+  }
+
+  /**
+   * Signed time: the one request for which TLS is not verified, because a dead clock would fail any certificate.
+   * It is trusted for its signature alone.
+   */
+  async fetchTime(): Promise<Date> {
+    return this.#each(async (base) => {
+      const nonce = randomBytes(16).toString("hex");
+      const { body, statusCode } = await request(`${base}${managementPointPaths.time}?nonce=${nonce}`, { dispatcher: this.#unverified });
+      const bytes = await readBody(body);
+      if (statusCode !== 200) throw refusal(statusCode, bytes);
+      const now = openSignedTime(bytes, nonce, this.#options.floor, keysOfRole(this.#options.keyring, "time"));
+      await this.#options.clock.set(now, this.#options.log);
+      return now;
+    });
+  }
+
+  async enrol(first: ChallengeRequest, challenge: string | undefined): Promise<{ answer: EnrolmentAnswer; challenge: string }> {
+    const current = challenge ?? (await this.#post(managementPointPaths.challenge, first, challengeAnswerSchema, false)).challenge;
+    const answer = await this.#post(managementPointPaths.enrolment, signEnrolment(first, current, this.#options.deviceKey), enrolmentAnswerSchema, false);
+    return { answer, challenge: current };
+  }
+
+  policy(body: PolicyRequest): Promise<PolicyAnswer> {
+    return this.#post(managementPointPaths.policy, body, policyAnswerSchema, true);
+  }
+  contentUrls(contentIds: readonly string[]): Promise<ContentUrlsAnswer> {
+    return this.#post(managementPointPaths.contentUrls, { contentIds }, contentUrlsAnswerSchema, true);
+  }
+  async sendStatus(messages: readonly StatusMessage[]): Promise<{ highest: number }> {
+    return this.#post(managementPointPaths.status, { messages }, statusAnswerSchema, true);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#pinned.close(), this.#unverified.close()]);
+  }
+
+  async #post<T>(path: string, value: unknown, schema: z.ZodType<T>, signed: boolean): Promise<T> {
+    return this.#each(async (base) => {
+      const body = Buffer.from(JSON.stringify(value));
+      const message = { method: "POST", url: `${base}${path}`, headers: { "content-type": "application/json" }, body };
+      const headers = signed ? await signRequest(message, this.#options.deviceKey, this.#options.clock.now()) : message.headers;
+      const answer = await this.#send(message.url, headers, body);
+      const bytes = await readBody(answer.body);
+      if (answer.statusCode !== 200) throw refusal(answer.statusCode, bytes);
+      return schema.parse(JSON.parse(bytes.toString("utf8")));
+    });
+  }
+
+  /** A connection kept alive over a long step may be dead: once more on a fresh one. */
+  async #send(url: string, headers: Record<string, string>, body: Buffer): Promise<Dispatcher.ResponseData> {
+    const options = { method: "POST", headers, body, dispatcher: this.#pinned } as const;
+    return request(url, options).catch((cause: unknown) => {
+      if (cause instanceof Error && "code" in cause && (cause.code === "ECONNRESET" || cause.code === "UND_ERR_SOCKET")) return request(url, options);
+      throw cause;
+    });
+  }
+
+  /** Tries the management points in turn, from the one in use. A refusal is an answer: it is not tried elsewhere. */
+  async #each<T>(ask: (base: string) => Promise<T>): Promise<T> {
+    const { urls, log } = this.#options;
+    const failures: string[] = [];
+    for (let i = 0; i < urls.length; i++) {
+      const index = (this.#current + i) % urls.length;
+      const base = (urls[index] ?? "").replace(/\/+$/, "");
+      try {
+        const result = await ask(base);
+        this.#current = index;
+        return result;
+      } catch (cause) {
+        if (cause instanceof AgentError) throw cause;
+        const reason = cause instanceof Error ? `${"code" in cause ? `${String(cause.code)} ` : ""}${cause.message}` : String(cause);
+        failures.push(`${base}: ${reason}`);
+        log(`management point ${base} failed: ${reason}`);
+      }
+    }
+    throw new AgentError("PRESTAGE_AGENT_NO_MANAGEMENT_POINT", `Expected an answer from one of ${urls.length} management point(s); found: ${failures.join("; ")}`, "Check the network and the management point. It is tried again by itself.");
+  }
+}
+
+async function readBody(body: Dispatcher.ResponseData["body"]): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of body as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > answerLimitBytes) throw new Error("the answer is larger than 64 MiB");
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+/** 5xx is a failure of that server, worth trying another; 4xx is the site's answer. */
+function refusal(status: number, bytes: Buffer): Error {
+  const parsed = errorAnswerSchema.safeParse(safeJson(bytes));
+  const words = parsed.success ? `${parsed.data.code}: ${parsed.data.message}` : `HTTP ${status}`;
+  if (status >= 500) return new Error(words);
+  return new AgentError("PRESTAGE_AGENT_REFUSED", `Expected the management point to accept the request; it answered ${words}`, "Ask the administrator of the site.");
+}
+
+function safeJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}

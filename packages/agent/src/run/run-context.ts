@@ -1,0 +1,36 @@
+import type { Policy, PolicyContent } from "@prestage/contract";
+import type { TaskSequence } from "@prestage/sequence";
+import type { Journal } from "../journal/journal.ts";
+import type { Screen } from "../screens/screen.ts";
+import type { StatusSpool } from "../status/status-spool.ts";
+
+/** Content by object id, as the policy fixes it; implemented in content/. */
+export interface ContentAccess {
+  /** Makes a version whole in the local cache: hit, revised or missing decided per file, fetched, verified; reports by itself. `folder` holds its files. */
+  ensure(objectId: string): Promise<{ content: PolicyContent; folder: string }>;
+  /** The same, and a root-only verified copy to run from; `release` removes it when the step has ended. */
+  checkOut(objectId: string): Promise<{ content: PolicyContent; folder: string; release(): Promise<void> }>;
+}
+
+export interface VariableSource { name: string; value: string; source: "collection" | "device" | "media" | "prestart" | "task-sequence" }
+
+export interface RunContext {
+  /** boot: the boot environment; installed: the installed system. */
+  environment: "boot" | "installed";
+  /** Mount point of the data volume: /mnt/data, or / in the installed system. */
+  dataRoot: string;
+  /** Mount point of the EFI system partition. */
+  espRoot: string;
+  /** Makes the ESP writable and sound before the boot switch. */
+  makeEspWritable: () => Promise<void>;
+  disk: { device: string; espPartition: string; espGuid: string; dataPartition: string; dataGuid: string; dataFileSystemUuid: string };
+  policy: NonNullable<Policy["selected"]>;
+  sequence: TaskSequence;
+  variables: readonly VariableSource[];
+  content: ContentAccess;
+  status: StatusSpool;
+  screen: Screen;
+  journal: Journal;
+  signal: AbortSignal;
+  log: (line: string) => void;
+}
