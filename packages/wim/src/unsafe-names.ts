@@ -13,7 +13,7 @@ export interface UnsafeName {
   readonly reason: UnsafeNameReason;
 }
 
-const deviceName = /^(?:con|prn|aux|nul|clock\$|conin\$|conout\$|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3])(?:\.|$)/i;
+const deviceName = /^(?:con|prn|aux|nul|clock\$|conin\$|conout\$|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3]) *(?:\.|$)/i;
 // eslint-disable-next-line no-control-regex -- control characters are what Windows refuses
 const reservedCharacter = /[\u0001-\u001f<>:"|?*]/;
 
@@ -29,7 +29,7 @@ export function nameFault(name: string, target: NameTarget): UnsafeNameReason | 
   }
   if (name.length > 255) return "too-long";
   if (reservedCharacter.test(name)) return "reserved-character";
-  if (deviceName.test(name.trimEnd())) return "device-name";
+  if (deviceName.test(name)) return "device-name";
   return /[. ]$/.test(name) ? "trailing-dot-or-space" : undefined;
 }
 
