@@ -1,3 +1,7 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DiskError } from "./error.ts";
 import type { Extent } from "./partition-plan.ts";
 import { runProgram } from "./run-program.ts";
 
@@ -22,4 +26,20 @@ export async function makeExt4(disk: string, extent: Extent, options: Ext4Option
     if (!(error instanceof Error) || !/Invalid filesystem option set|orphan_file/.test(error.message)) throw error;
     await runProgram("mke2fs", args.map((arg) => arg.replace("^orphan_file,", "")), { signal: options.signal });
   });
+}
+
+/** Adds one file, owned by root and readable by nobody else, to a folder that is there, without mounting. */
+export async function addExt4File(disk: string, extent: Extent, path: string, content: Uint8Array, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+  if (!/^[A-Za-z0-9._/-]+$/.test(path)) throw new TypeError(`A path for debugfs may not hold special characters: ${path}`);
+  const folder = await mkdtemp(join(tmpdir(), "prestage-ext4-"));
+  try {
+    await writeFile(join(folder, "content"), content);
+    const fields = ["mode 0100600", "uid 0", "gid 0"].map((field) => `set_inode_field ${path} ${field}`);
+    await writeFile(join(folder, "commands"), [`write ${join(folder, "content")} ${path}`, ...fields, ""].join("\n"));
+    const { output } = await runProgram("debugfs", ["-w", "-f", join(folder, "commands"), `${disk}?offset=${extent.start}`], { signal: options.signal });
+    // debugfs ends with 0 whatever its commands do; what it wrote is read back by the caller.
+    if (/not found|No free space|while/.test(output)) throw new DiskError("PRESTAGE_DISK_BAD_FILE_SYSTEM", `Could not write /${path} on ${disk}: ${output.trim().slice(-500)}`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }

@@ -41,6 +41,12 @@ export async function copyFatTree(disk: string, extent: Extent, folder: string, 
   await mtool("mcopy", disk, extent, ["-s", "-n", "-Q", "::/", folder], options.signal);
 }
 
+/** Names in the root of a FAT file system. */
+export async function listFatRoot(disk: string, extent: Extent, options: { signal?: AbortSignal | undefined } = {}): Promise<string[]> {
+  const output = await mtool("mdir", disk, extent, ["-b", "-a", "::/"], options.signal);
+  return output.split("\n").map((line) => line.replace(/^::\//, "").replace(/\/$/, "")).filter((name) => name !== "");
+}
+
 /** Reads one file of a FAT file system back. */
 export async function readFatFile(disk: string, extent: Extent, path: string, options: { signal?: AbortSignal | undefined } = {}): Promise<Buffer> {
   const folder = await mkdtemp(join(tmpdir(), "prestage-fat-"));
@@ -55,6 +61,6 @@ export async function readFatFile(disk: string, extent: Extent, path: string, op
   }
 }
 
-async function mtool(program: string, disk: string, extent: Extent, args: readonly string[], signal: AbortSignal | undefined): Promise<void> {
-  await runProgram(program, ["-i", `${disk}@@${extent.start}`, ...args], { env: { MTOOLS_SKIP_CHECK: "1", MTOOLSRC: "/dev/null" }, signal });
+async function mtool(program: string, disk: string, extent: Extent, args: readonly string[], signal: AbortSignal | undefined): Promise<string> {
+  return (await runProgram(program, ["-i", `${disk}@@${extent.start}`, ...args], { env: { MTOOLS_SKIP_CHECK: "1", MTOOLSRC: "/dev/null" }, signal })).output;
 }

@@ -1,10 +1,10 @@
 export { diskErrors, DiskError, type DiskErrorCode } from "./error.ts";
 export { runProgram, type RunOptions, type RunResult } from "./run-program.ts";
 export { planPartitions, type Extent, type PartitionPlan, type PartitionPlanOptions } from "./partition-plan.ts";
-export { espType, linuxType, readPartitionTable, writePartitionTable, type DiskGuids, type Partition, type PartitionTable } from "./partition-table.ts";
+export { clearPartitionTable, espType, linuxType, readPartitionTable, writePartitionTable, type DiskGuids, type Partition, type PartitionTable } from "./partition-table.ts";
 export { biosMessageCode } from "./boot-code.ts";
-export { copyFatTree, fatClusterSectors, layFatTree, makeFat, readFatFile, type FatOptions } from "./fat-volume.ts";
-export { makeExt4, type Ext4Options } from "./ext4-make.ts";
+export { copyFatTree, fatClusterSectors, layFatTree, listFatRoot, makeFat, readFatFile, type FatOptions } from "./fat-volume.ts";
+export { addExt4File, makeExt4, type Ext4Options } from "./ext4-make.ts";
 export { Ext4Reader, type Ext4Node } from "./ext4-reader.ts";
 export { bootSwitchBlock, bootSwitchSector, readBootSwitch, switchBoot, type BootSwitch } from "./boot-switch.ts";
 export { describeDisk, settleDisk, type DiskDescription } from "./describe-disk.ts";

@@ -30,15 +30,30 @@ export interface PartitionTable {
 export const espType = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
 export const linuxType = "0fc63daf-8483-4772-8e79-3d69d8477de4";
 
-/** Writes a GPT and, in the protective MBR, the text a BIOS start shows. */
+/**
+ * Writes a GPT and, in the protective MBR, the text a BIOS start shows. Leaves everything inside the partitions as it is,
+ * so that it can come last: a disk whose staging was cut short then has no partition table and does not start.
+ */
 export async function writePartitionTable(disk: string, plan: PartitionPlan, guids: DiskGuids, options: { sectorSize?: number; signal?: AbortSignal | undefined } = {}): Promise<void> {
   const sector = options.sectorSize ?? 512;
   const line = (extent: Extent, type: string, name: string, guid: string): string => `start=${extent.start / sector}, size=${extent.size / sector}, type=${type}, name=${name}, uuid=${guid}`;
   const script = ["label: gpt", `label-id: ${guids.disk}`, "unit: sectors", line(plan.esp, espType, "ESP", guids.esp), line(plan.volume, linuxType, "Prestage", guids.volume), ""].join("\n");
-  await runProgram("sfdisk", ["--quiet", "--wipe", "always", "--wipe-partitions", "always", "--no-reread", "--no-tell-kernel", disk], { input: script, signal: options.signal });
+  await runProgram("sfdisk", ["--quiet", "--wipe", "never", "--wipe-partitions", "never", "--no-reread", "--no-tell-kernel", disk], { input: script, signal: options.signal });
   const file = await open(disk, "r+");
   try {
     await file.write(biosMessageCode(), 0, 440, 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Removes whatever partition table a disk has, by zeros over its first and last MiB. */
+export async function clearPartitionTable(disk: string, sizeBytes: number): Promise<void> {
+  const zeros = Buffer.alloc(1 << 20);
+  const file = await open(disk, "r+");
+  try {
+    for (const at of [0, Math.max(0, sizeBytes - zeros.length)]) await file.write(zeros, 0, Math.min(zeros.length, sizeBytes - at), at);
     await file.sync();
   } finally {
     await file.close();

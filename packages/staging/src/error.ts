@@ -1,0 +1,23 @@
+/** Everything that can go wrong while a disk is staged. Mirrored in docs/errors.md. */
+export const stagingErrors = {
+  PRESTAGE_STAGING_DISK_IN_USE: "The disk or a part of it is mounted or held by something else.",
+  PRESTAGE_STAGING_SYSTEM_DISK: "The disk is the one the running system was started from.",
+  PRESTAGE_STAGING_NOT_EMPTY: "The disk is not empty and no matching --wipe was given.",
+  PRESTAGE_STAGING_WRONG_PARTITIONS: "The given partitions are not usable: wrong file system, not empty, or on two disks.",
+  PRESTAGE_STAGING_NO_SPACE: "There is not enough room for the media's files while the disk is being made.",
+  PRESTAGE_STAGING_NOT_ROOT: "Staging has to run as root, so that the files on the disk belong to root.",
+  PRESTAGE_STAGING_READ_BACK_FAILED: "What was read back from the disk is not what the media holds.",
+  PRESTAGE_STAGING_MEDIA_DAMAGED: "The media lacks a file that staging needs, or holds another one than its manifest names.",
+} as const;
+
+export type StagingErrorCode = keyof typeof stagingErrors;
+
+export class StagingError extends Error {
+  readonly code: StagingErrorCode;
+
+  constructor(code: StagingErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "StagingError";
+    this.code = code;
+  }
+}
