@@ -10,6 +10,7 @@ import { integritySpan, serializeIntegrityTable } from "./integrity.ts";
 import { hashesBySource, TreeMerge } from "./merge-tree.ts";
 import { writeMetadata, type ImageCounts } from "./metadata-write.ts";
 import { OutputFile, type CopyRange } from "./output-file.ts";
+import { kernelCopyRange } from "./range-clone.ts";
 import { noResource, resourceFlags, type ResourceHeader } from "./resource-header.ts";
 import { ioGuard, memorySource, openFileSource } from "./source.ts";
 import type { WimFile } from "./wim-file.ts";
@@ -19,8 +20,8 @@ export interface WimBuildOptions {
   readonly signal?: AbortSignal;
   /** Bytes copied, then integrity digests written. */
   readonly onProgress?: (event: { phase: "copy" | "integrity"; done: number; total: number }) => void;
-  /** Copies ranges inside the kernel; by default everything is read and written. */
-  readonly copyRange?: CopyRange;
+  /** Copies the ranges nobody has to see; by default `kernelCopyRange`. false: everything is read and written. */
+  readonly copyRange?: CopyRange | false;
   /** Sources from this many bytes on are placed so that their integrity spans can be reused; 100,000,000 by default. */
   readonly reuseFrom?: number;
 }
@@ -117,7 +118,7 @@ class WimBuild {
     const total = segments.reduce((sum, segment) => sum + (segment.kind === "run" ? segment.to - segment.from : segment.file.size), 0);
     let reported = 0;
     return {
-      integrity: this.plan.integrity !== false, copyRange: this.options.copyRange, signal: this.options.signal,
+      integrity: this.plan.integrity !== false, copyRange: this.options.copyRange === false ? undefined : (this.options.copyRange ?? kernelCopyRange), signal: this.options.signal,
       onCopied: (bytes) => {
         this.copied += bytes;
         if (this.copied - reported < 2 ** 23 && this.copied < total) return;

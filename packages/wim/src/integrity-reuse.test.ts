@@ -72,7 +72,7 @@ describe("integrity spans of large sources are reused", () => {
     };
     const byKernel = await build("kernel.wim", { reuseFrom: 1_000_000, copyRange });
     assert.equal(ranges.length, 2);
-    const byReading = await build("read.wim", { reuseFrom: 1_000_000 });
+    const byReading = await build("read.wim", { reuseFrom: 1_000_000, copyRange: false });
     assert.equal(await hashOf(byKernel.path), await hashOf(byReading.path));
     await check(byKernel.path);
   });
