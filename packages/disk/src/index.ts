@@ -11,3 +11,6 @@ export { describeDisk, settleDisk, type DiskDescription } from "./describe-disk.
 export { applyOsImage, type ApplyOsImageOptions } from "./apply-os-image.ts";
 export { checkComputerName, installedSystemSettings, type InstalledKernel, type InstalledSystemOptions, type InstalledUser, type SettingChange } from "./installed-system.ts";
 export { newestKernel, readAppliedImage, writeSettings } from "./write-settings.ts";
+export { findDiskByPartition, type FoundDisk } from "./find-disk.ts";
+export { mountExt4, mountFat, unmount, type MountOptions } from "./mount-volume.ts";
+export { addBootEntry } from "./boot-entry.ts";
