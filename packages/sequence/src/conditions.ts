@@ -1,0 +1,80 @@
+import { variableOperators } from "./schema.ts";
+import type { Condition, VariableCondition, VariableOperator } from "./schema.ts";
+import { variableValue } from "./variables.ts";
+import type { Variables } from "./variables.ts";
+
+/** Whether a condition holds, and why, in words for a person. */
+export interface Evaluation { holds: boolean; why: string }
+
+/** The one evaluator: the agent's runs, lint and simulation all use it. */
+export function evaluateCondition(condition: Condition, variables: Variables): Evaluation {
+  if ("all" in condition) {
+    const failed = condition.all.map((one) => evaluateCondition(one, variables)).find((one) => !one.holds);
+    return failed ?? { holds: true, why: "all conditions hold" };
+  }
+  if ("any" in condition) {
+    const results = condition.any.map((one) => evaluateCondition(one, variables));
+    return results.find((one) => one.holds) ?? { holds: false, why: `none of these holds: ${results.map((one) => one.why).join("; ")}` };
+  }
+  if ("none" in condition) {
+    const held = condition.none.map((one) => evaluateCondition(one, variables)).find((one) => one.holds);
+    return held === undefined ? { holds: true, why: "none of the conditions holds" } : { holds: false, why: held.why };
+  }
+  return evaluateVariable(condition, variables);
+}
+
+function evaluateVariable(condition: VariableCondition, variables: Variables): Evaluation {
+  const value = variableValue(variables, condition.variable);
+  const shown = value === undefined ? `${condition.variable} does not exist` : `${condition.variable} is ${JSON.stringify(value)}`;
+  if (condition.exists !== undefined) return { holds: value !== undefined, why: shown };
+  if (condition.notExists !== undefined) return { holds: value === undefined, why: shown };
+  const operator = variableOperators.find((one) => condition[one] !== undefined);
+  if (operator === undefined) return { holds: false, why: "the condition has no operator" };
+  return { holds: compare(operator, value, String(condition[operator])), why: shown };
+}
+
+/** A variable that does not exist is unequal to everything, and neither greater nor less. Text is compared without case. */
+function compare(operator: VariableOperator, value: string | undefined, with_: string): boolean {
+  if (operator === "notEquals") return !compare("equals", value, with_);
+  if (operator === "notLike") return !compare("like", value, with_);
+  if (value === undefined) return false;
+  if (operator === "like") return isLike(value.toLowerCase(), with_.toLowerCase());
+  const order = orderOf(value, with_);
+  switch (operator) {
+    case "equals": return order === 0;
+    case "greater": return order > 0;
+    case "greaterOrEqual": return order >= 0;
+    case "less": return order < 0;
+    case "lessOrEqual": return order <= 0;
+  }
+}
+
+/** Numbers as numbers, everything else as text. */
+function orderOf(a: string, b: string): number {
+  const number = /^[+-]?\d+(\.\d+)?$/;
+  if (number.test(a) && number.test(b)) return Math.sign(Number(a) - Number(b));
+  const [left, right] = [a.toLowerCase(), b.toLowerCase()];
+  return left === right ? 0 : left < right ? -1 : 1;
+}
+
+/** `*` any text, `?` one character; at most the product of their lengths, so no pattern can hang an evaluation. */
+function isLike(text: string, pattern: string): boolean {
+  let at = 0;
+  let inPattern = 0;
+  let star = -1;
+  let resume = 0;
+  while (at < text.length) {
+    if (inPattern < pattern.length && pattern[inPattern] === "*") {
+      star = inPattern++;
+      resume = at;
+    } else if (inPattern < pattern.length && (pattern[inPattern] === "?" || pattern[inPattern] === text[at])) {
+      inPattern++;
+      at++;
+    } else if (star >= 0) {
+      inPattern = star + 1;
+      at = ++resume;
+    } else return false;
+  }
+  while (pattern[inPattern] === "*") inPattern++;
+  return inPattern === pattern.length;
+}

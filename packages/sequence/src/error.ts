@@ -1,0 +1,18 @@
+/** Every error this package can throw, by its stable code. */
+export const sequenceErrors = {
+  PRESTAGE_SEQUENCE_MALFORMED: "A task sequence is not of the expected form.",
+  PRESTAGE_SEQUENCE_VARIABLE_REFUSED: "A variable's name is not valid or read-only, or its value is too long.",
+  PRESTAGE_SEQUENCE_EVENT_UNEXPECTED: "An event of a run's journal does not fit what came before it.",
+} as const;
+
+export type SequenceErrorCode = keyof typeof sequenceErrors;
+
+/** Thrown by everything in this package; `code` is stable and listed in docs/errors.md. */
+export class SequenceError extends Error {
+  readonly code: SequenceErrorCode;
+  constructor(code: SequenceErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "SequenceError";
+    this.code = code;
+  }
+}

@@ -1,0 +1,12 @@
+export { SequenceError, sequenceErrors } from "./error.ts";
+export type { SequenceErrorCode } from "./error.ts";
+export * from "./schema.ts";
+export { maximumSequenceBytes, parseTaskSequenceYaml } from "./parse-yaml.ts";
+export { contentReferences } from "./content-references.ts";
+export type { ContentReference, ReferencedKind } from "./content-references.ts";
+export * from "./variables.ts";
+export { evaluateCondition } from "./conditions.ts";
+export type { Evaluation } from "./conditions.ts";
+export * from "./events.ts";
+export { initialState, nextAction, reduce, replay } from "./engine.ts";
+export type { Action, RunState, StepRecord } from "./engine.ts";

@@ -1,0 +1,103 @@
+import { z } from "zod";
+
+/** The reference's limits (features.md F172), wider where its own are too narrow. */
+const stepName = z.string().min(1).max(256);
+const variableName = z.string().max(256).regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, "letters, digits, _, - and ., beginning with a letter or _");
+/** YAML reads 5 and true as number and boolean; a variable's value is always text. */
+const comparedValue = z.union([z.string().max(4000), z.number(), z.boolean()]);
+
+/** Operators on a variable; exactly one is given. `like` knows `*` and `?`. */
+export const variableOperators = ["equals", "notEquals", "greater", "greaterOrEqual", "less", "lessOrEqual", "like", "notLike"] as const;
+export type VariableOperator = (typeof variableOperators)[number];
+
+const existence = { exists: z.literal(true).optional(), notExists: z.literal(true).optional() };
+const comparisons = {
+  equals: comparedValue.optional(), notEquals: comparedValue.optional(), greater: comparedValue.optional(), greaterOrEqual: comparedValue.optional(),
+  less: comparedValue.optional(), lessOrEqual: comparedValue.optional(), like: comparedValue.optional(), notLike: comparedValue.optional(),
+} satisfies Record<VariableOperator, z.ZodType>;
+
+export const variableConditionSchema = z
+  .strictObject({ variable: variableName, ...existence, ...comparisons })
+  .refine((condition) => Object.values(condition).filter((value) => value !== undefined).length === 2, "a condition on a variable has exactly one operator");
+export type VariableCondition = z.infer<typeof variableConditionSchema>;
+
+const allSchema = z.strictObject({
+  get all() {
+    return z.array(conditionSchema).min(1).max(100);
+  },
+});
+const anySchema = z.strictObject({
+  get any() {
+    return z.array(conditionSchema).min(1).max(100);
+  },
+});
+const noneSchema = z.strictObject({
+  get none() {
+    return z.array(conditionSchema).min(1).max(100);
+  },
+});
+/** When a step or group runs: a variable's test, or all, any or none of several conditions. */
+export const conditionSchema: z.ZodType<Condition, Condition> = z.union([variableConditionSchema, allSchema, anySchema, noneSchema]);
+export type Condition = VariableCondition | { all: Condition[] } | { any: Condition[] } | { none: Condition[] };
+
+/** A step, or a group (type `group`, with `steps`). `with` holds the step's settings; which ones is the executor's business. */
+export interface Step {
+  /** Unique in the sequence; a run's journal knows the step by it. */
+  id: string;
+  name: string;
+  description?: string | undefined;
+  type: string;
+  with?: Record<string, z.core.util.JSONType> | undefined;
+  when?: Condition | undefined;
+  continueOnError?: boolean | undefined;
+  disabled?: boolean | undefined;
+  steps?: Step[] | undefined;
+}
+
+export const stepSchema: z.ZodType<Step, Step> = z
+  .strictObject({
+    id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/, "letters, digits, -, _ and ., at most 128"),
+    name: stepName,
+    description: z.string().max(1000).optional(),
+    type: z.string().max(64).regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, "words of lower-case letters joined by -"),
+    with: z.record(z.string().max(128), z.json()).optional(),
+    when: conditionSchema.optional(),
+    continueOnError: z.boolean().optional(),
+    disabled: z.boolean().optional(),
+    get steps() {
+      return z.array(stepSchema).max(1000).optional();
+    },
+  })
+  .refine((step) => (step.type === "group") === (step.steps !== undefined), "a group has `steps`, and only a group")
+  .refine((step) => step.type !== "group" || step.with === undefined, "a group has no `with`");
+
+/** A task sequence as people write it and as it is signed. */
+export const taskSequenceSchema = z
+  .strictObject({
+    id: z.string().max(128).optional(),
+    name: z.string().min(1).max(256),
+    description: z.string().max(1000).optional(),
+    steps: z.array(stepSchema).min(1).max(1000),
+  })
+  .superRefine((sequence, context) => {
+    const seen = new Set<string>();
+    for (const step of allSteps(sequence.steps)) {
+      if (seen.has(step.id)) context.addIssue({ code: "custom", path: ["steps"], message: `two steps have the id ${step.id}` });
+      seen.add(step.id);
+    }
+  });
+export type TaskSequence = z.infer<typeof taskSequenceSchema>;
+
+/** Every step and group, in order, groups before what is in them. */
+export function* allSteps(steps: readonly Step[]): Generator<Step> {
+  for (const step of steps) {
+    yield step;
+    if (step.steps !== undefined) yield* allSteps(step.steps);
+  }
+}
+
+/** A JSON Schema of the text form, for completion in editors. */
+export function taskSequenceJsonSchema(): Record<string, unknown> {
+  const schema: Record<string, unknown> = { ...z.toJSONSchema(taskSequenceSchema, { io: "input", unrepresentable: "any" }) };
+  return { ...schema, title: "Prestage task sequence" };
+}
