@@ -28,7 +28,7 @@ test("cpio lists and unpacks what was written, folders before their files", asyn
     assert.match(listing, /^lrwxrwxrwx .* bin -> usr\/bin$/m);
     assert.match(listing, /^crw------- .* 5, +1 .* dev\/console$/m);
     assert.match(listing, /^-rwxr-xr-x +1 0 +0 +5 Nov 14 +2023 usr\/bin\/tool$/m);
-    const names = listing.trim().split("\n").map((line) => line.split(" ").at(-1));
+    const names = execFileSync("cpio", ["-it", "--quiet"], { input: archive, encoding: "utf8" }).split("\n");
     assert.ok(names.indexOf("usr") < names.indexOf("usr/bin") && names.indexOf("usr/bin") < names.indexOf("usr/bin/tool"));
     execFileSync("cpio", ["-id", "--quiet"], { input: archive, cwd: folder });
     assert.equal(await readFile(join(folder, "bin/tool"), "utf8"), "abcde");
@@ -52,7 +52,7 @@ test("compressed parts unpack to what they were", async () => {
     const parts = Array.from({ length: 300 }, (_, index) => Buffer.alloc(10_000, index));
     await compressTo(join(folder, "a.zst"), parts, 3);
     assert.deepEqual(execFileSync("zstd", ["-dc", join(folder, "a.zst")], { maxBuffer: 1 << 24 }), Buffer.concat(parts));
-    await assert.rejects(compressTo(join(folder, "b.zst"), parts, 99), { code: "PRESTAGE_BOOT_IMAGE_PROGRAM_FAILED" });
+    await assert.rejects(compressTo(join(folder, "b.zst"), parts, 3, AbortSignal.abort()), { name: "AbortError" });
   } finally {
     await rm(folder, { recursive: true });
   }

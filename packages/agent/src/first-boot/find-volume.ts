@@ -26,8 +26,8 @@ export async function findStartVolume(espGuid: string | undefined, log: (line: s
   const holders: { device: string; guid: string; uuid: string }[] = [];
   for (const partition of table.partitions) {
     if (partition === esp) continue;
-    const uuid = await fileSystemUuid(partition.device);
-    if (uuid !== undefined && (await holdsMedia(partition.device))) holders.push({ device: partition.device, guid: partition.guid, uuid });
+    const uuid = await fileSystemUuid(partition.node);
+    if (uuid !== undefined && (await holdsMedia(partition.node))) holders.push({ device: partition.node, guid: partition.guid, uuid });
   }
   const [volume, second] = holders;
   if (esp === undefined || volume === undefined) {
@@ -36,7 +36,7 @@ export async function findStartVolume(espGuid: string | undefined, log: (line: s
   if (second !== undefined) {
     throw new AgentError("PRESTAGE_AGENT_TWO_VOLUMES", `Expected one partition with a media on ${disk}; found ${holders.map((one) => one.device).join(", ")}.`, "Stage the disk again, or remove /prestage from one of them.");
   }
-  return { disk, table, espPartition: esp.device, espGuid: esp.guid, dataPartition: volume.device, dataGuid: volume.guid, dataFileSystemUuid: volume.uuid };
+  return { disk, table, espPartition: esp.node, espGuid: esp.guid, dataPartition: volume.device, dataGuid: volume.guid, dataFileSystemUuid: volume.uuid };
 }
 
 async function waitForDisk(espGuid: string, log: (line: string) => void): Promise<{ disk: string; table: PartitionTable }> {
