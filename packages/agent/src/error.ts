@@ -3,7 +3,6 @@ export const agentErrors = {
   PRESTAGE_AGENT_NO_START_PARTITION: "The EFI system partition this computer was started from cannot be found.",
   PRESTAGE_AGENT_NO_VOLUME: "The disk this computer was started from has no partition with a media on it.",
   PRESTAGE_AGENT_TWO_VOLUMES: "The disk this computer was started from has more than one partition with a media on it.",
-  PRESTAGE_AGENT_VOLUME_DAMAGED: "The data volume's file system needs repair that could lose data.",
   PRESTAGE_AGENT_START_FILES_DAMAGED: "A file the computer starts from, or of the agent, is not as the manifest says.",
   PRESTAGE_AGENT_MEDIA_DAMAGED: "A file of the media is damaged, and the media says to stop then.",
   PRESTAGE_AGENT_KEYRING_MISMATCH: "The keyring on the disk is not the one the boot environment trusts.",

@@ -1,6 +1,5 @@
-import { mkdir, readdir, stat } from "node:fs/promises";
-import { setTimeout as delay } from "node:timers/promises";
-import { readPartitionTable } from "@prestage/disk";
+import { mkdir, stat } from "node:fs/promises";
+import { findDiskByPartition } from "@prestage/disk";
 import type { PartitionTable } from "@prestage/disk";
 import { AgentError } from "../error.ts";
 import { runCommand } from "../run-command.ts";
@@ -8,20 +7,19 @@ import { runCommand } from "../run-command.ts";
 /** Where the media lies: the disk this computer was started from, never "the first disk". */
 export interface StartVolume { disk: string; table: PartitionTable; espPartition: string; espGuid: string; dataPartition: string; dataGuid: string; dataFileSystemUuid: string }
 
-/** Disks on slow buses appear seconds after the kernel starts. */
-const patienceMs = 60_000;
 const probeFolder = "/run/prestage/probe";
 
 /**
  * Finds the disk by the GUID of the EFI system partition GRUB came from (`prestage.esp=` on the kernel's command line),
  * and on that disk the one partition with a /prestage/manifest.dsse.json.
- * @throws AgentError PRESTAGE_AGENT_NO_START_PARTITION, PRESTAGE_AGENT_NO_VOLUME, PRESTAGE_AGENT_TWO_VOLUMES
+ * @throws DiskError where the disk does not appear, AgentError PRESTAGE_AGENT_NO_START_PARTITION, PRESTAGE_AGENT_NO_VOLUME, PRESTAGE_AGENT_TWO_VOLUMES
  */
 export async function findStartVolume(espGuid: string | undefined, log: (line: string) => void): Promise<StartVolume> {
   if (espGuid === undefined || espGuid === "") {
     throw new AgentError("PRESTAGE_AGENT_NO_START_PARTITION", "Expected prestage.esp=GUID on the kernel's command line; found none.", "Start from the staged disk, through its own boot loader.");
   }
-  const { disk, table } = await waitForDisk(espGuid, log);
+  const { path: disk, table } = await findDiskByPartition(espGuid);
+  log(`started from ${disk}`);
   const esp = table.partitions.find((partition) => partition.guid.toLowerCase() === espGuid.toLowerCase());
   const holders: { device: string; guid: string; uuid: string }[] = [];
   for (const partition of table.partitions) {
@@ -37,25 +35,6 @@ export async function findStartVolume(espGuid: string | undefined, log: (line: s
     throw new AgentError("PRESTAGE_AGENT_TWO_VOLUMES", `Expected one partition with a media on ${disk}; found ${holders.map((one) => one.device).join(", ")}.`, "Stage the disk again, or remove /prestage from one of them.");
   }
   return { disk, table, espPartition: esp.node, espGuid: esp.guid, dataPartition: volume.device, dataGuid: volume.guid, dataFileSystemUuid: volume.uuid };
-}
-
-async function waitForDisk(espGuid: string, log: (line: string) => void): Promise<{ disk: string; table: PartitionTable }> {
-  const deadline = performance.now() + patienceMs;
-  for (;;) {
-    for (const name of await readdir("/sys/block")) {
-      if (/^(loop|ram|zram|sr|fd|dm-|md)/.test(name)) continue;
-      const device = `/dev/${name}`;
-      const table = await readPartitionTable(device).catch(() => undefined);
-      if (table?.partitions.some((partition) => partition.guid.toLowerCase() === espGuid.toLowerCase())) {
-        log(`started from ${device}`);
-        return { disk: device, table };
-      }
-    }
-    if (performance.now() > deadline) {
-      throw new AgentError("PRESTAGE_AGENT_NO_START_PARTITION", `Expected a disk with the partition ${espGuid}; found none within ${patienceMs / 1000} s.`, "Check that the disk's controller is supported by this boot image.");
-    }
-    await delay(500);
-  }
 }
 
 async function holdsMedia(device: string): Promise<boolean> {

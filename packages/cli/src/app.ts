@@ -1,0 +1,34 @@
+import { buildApplication, buildRouteMap } from "@stricli/core";
+import { bootImageBuild } from "./commands/boot-image.ts";
+import { contentRoutes } from "./commands/import.ts";
+import { labRoutes } from "./commands/lab.ts";
+import { mediaRoutes } from "./commands/media.ts";
+import { serveCommand } from "./commands/serve.ts";
+import { approvalRoutes, collectionRoutes, deploymentRoutes, deviceRoutes, distributionPointRoutes, sequenceRoutes, statusRoutes } from "./commands/site-objects.ts";
+import { receiptRoutes, stageCommand } from "./commands/stage.ts";
+import { version } from "./version.ts";
+
+const routes = buildRouteMap({
+  docs: { brief: "Open, self-hosted prestaged-media operating-system deployment" },
+  routes: {
+    serve: serveCommand,
+    "os-image": contentRoutes("os-image"),
+    "boot-image": contentRoutes("boot-image", { build: bootImageBuild }),
+    application: contentRoutes("application"),
+    package: contentRoutes("package"),
+    "driver-package": contentRoutes("driver-package"),
+    sequence: sequenceRoutes,
+    collection: collectionRoutes,
+    deployment: deploymentRoutes,
+    device: deviceRoutes,
+    approval: approvalRoutes,
+    media: mediaRoutes,
+    stage: stageCommand,
+    receipt: receiptRoutes,
+    "distribution-point": distributionPointRoutes,
+    status: statusRoutes,
+    lab: labRoutes,
+  },
+});
+
+export const app = buildApplication(routes, { name: "prestage", versionInfo: { currentVersion: version }, scanner: { caseStyle: "allow-kebab-for-camel" } });

@@ -1,0 +1,122 @@
+import { access, readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { buildRouteMap } from "@stricli/core";
+import { createMediaRequestSchema, mediaRecordSchema } from "@prestage/contract";
+import { inspectMedia, verifyMedia } from "@prestage/media";
+import { z } from "zod";
+import { command, flag, jsonFlag, one, optionalText, siteFlags, text, texts } from "../command.ts";
+import type { SiteFlags } from "../command.ts";
+import { CliError } from "../error.ts";
+import { bytes, print, Progress, table } from "../output.ts";
+import { SiteClient } from "../site-client.ts";
+import { objectId } from "./import.ts";
+import { variables } from "./variables.ts";
+
+type CreateFlags = SiteFlags & {
+  taskSequence: string; application?: readonly string[]; package?: readonly string[]; driverPackage?: readonly string[]; bootImage?: string; osImage?: string; index?: number;
+  managementPoint?: readonly string[]; distributionPoint?: readonly string[]; variable?: readonly string[]; unattended?: boolean; noUnknownComputers?: boolean; validFrom?: string; validTo?: string;
+  createdBy?: string; version?: string; comment?: string; stopIfDamaged?: boolean; output: string;
+}
+
+const create = command<CreateFlags>({
+  brief: "Build a signed media: one WIM with boot environment, OS image, applications, packages and driver packages",
+  example: "prestage media create --task-sequence ABC00007 --management-point https://deploy.example.com:8443 -o media.wim",
+  parameters: {
+    aliases: { o: "output" },
+    flags: {
+      ...siteFlags,
+      taskSequence: text("Sequence whose content the media carries; it is not put on it", "ID"),
+      application: texts("Carry this application too, with what it depends on", "ID"),
+      package: texts("Carry this package too", "ID"),
+      driverPackage: texts("Carry this driver package too", "ID"),
+      bootImage: optionalText("Boot image; may be left out where the site has one", "ID"),
+      osImage: optionalText("OS image; else the one the sequence applies", "ID"),
+      index: { kind: "parsed", parse: Number, optional: true, brief: "Image in it, from 1", placeholder: "N" },
+      managementPoint: texts("Management point, in the order to try; else the site's own", "URL"),
+      distributionPoint: texts("Distribution point, in the order of preference", "URL"),
+      variable: texts("A task sequence variable; never a secret", "NAME=VALUE"),
+      unattended: flag("Ask nothing and never wait for a key"),
+      noUnknownComputers: flag("Only computers the site has a record of"),
+      validFrom: optionalText("RFC 3339, such as 2026-12-01T00:00:00Z", "TIME"),
+      validTo: optionalText("RFC 3339", "TIME"),
+      createdBy: optionalText("At most 50 characters", "TEXT"),
+      version: optionalText("At most 32 characters", "TEXT"),
+      comment: optionalText("At most 127 characters", "TEXT"),
+      stopIfDamaged: flag("A computer whose media has a damaged file stops instead of fetching it"),
+      output: text("File to write; FILE.sha256 and FILE.txt beside it", "FILE"),
+    },
+  },
+  async run(context, flags) {
+    const client = await SiteClient.open(context, flags.data);
+    const output = resolve(flags.output);
+    const request = createMediaRequestSchema.parse({
+      taskSequenceId: objectId(flags.taskSequence),
+      applications: (flags.application ?? []).map(objectId), packages: (flags.package ?? []).map(objectId), driverPackages: (flags.driverPackage ?? []).map(objectId),
+      ...(flags.bootImage && { bootImageId: objectId(flags.bootImage) }),
+      ...(flags.osImage && { osImage: { id: objectId(flags.osImage), ...(flags.index !== undefined && { index: flags.index }) } }),
+      managementPoints: flags.managementPoint ?? [], distributionPoints: flags.distributionPoint ?? [], variables: variables(flags.variable), unattended: flags.unattended ?? false,
+      unknownComputers: flags.noUnknownComputers !== true, ...(flags.validFrom && { validFrom: flags.validFrom }), ...(flags.validTo && { validTo: flags.validTo }),
+      createdBy: flags.createdBy ?? "", version: flags.version ?? "", comment: flags.comment ?? "", damaged: flags.stopIfDamaged === true ? "stop" : "repair",
+      ...(client.local && { output }),
+    });
+    const job = await client.runJob("/media", request);
+    const result = z.object({ mediaId: z.string(), size: z.number(), sha256: z.string(), path: z.string(), contents: z.number() }).parse(job.result);
+    if (!client.local) await client.download(`/media/${result.mediaId}/file`, output, result.size);
+    print(context, flags.json, { ...result, path: output }, `${output}: ${bytes(result.size)}, ${result.contents} pieces of content\nmedia ${result.mediaId}\nSHA-256 ${result.sha256}`);
+  },
+});
+
+const list = command<SiteFlags>({
+  brief: "List the media the site has built",
+  example: "prestage media list",
+  parameters: { flags: siteFlags },
+  async run(context, flags) {
+    const found = await (await SiteClient.open(context, flags.data)).call("GET", "/media", z.array(mediaRecordSchema));
+    print(context, flags.json, found, table(["MEDIA", "TASK SEQUENCE", "VERSION", "SIZE", "CREATED"], found.map((m) => [m.mediaId.slice(0, 16), m.manifest.taskSequence.name, m.manifest.version || "-", bytes(m.size), m.created])));
+  },
+});
+
+const keyringFlag = optionalText("Trust only media signed under this keyring (keyring.dsse.json); else the local site's, else the one on the media", "FILE");
+
+/** The keyring to trust: the one named, or that of a site on this machine. */
+export async function trustedKeyring(path: string | undefined, dataDirectory: string | undefined): Promise<Uint8Array | undefined> {
+  if (path !== undefined) return readFile(path);
+  if (dataDirectory === undefined) return undefined;
+  const own = join(dataDirectory, "keys/keyring.dsse.json");
+  return access(own).then(() => readFile(own), () => undefined);
+}
+
+const inspect = command<{ keyring?: string; data?: string; json?: boolean }, [string]>({
+  brief: "Show what a media is and carries",
+  example: "prestage media inspect media.wim",
+  parameters: { flags: { keyring: keyringFlag, ...siteFlags }, positional: one("Media", "FILE") },
+  async run(context, flags, path) {
+    const keyring = await trustedKeyring(flags.keyring, flags.data);
+    const media = await inspectMedia(path, keyring ? { trustedKeyring: keyring } : {});
+    const m = media.manifest;
+    const rows = [
+      ["Media", media.mediaId], ["Size", bytes(media.size)], ["Signed under", `keyring ${m.site.code} version ${m.keyring.version}${media.trustedBySite ? " (trusted here)" : " (the media's own; give --keyring to prove who made it)"}`],
+      ["Task sequence", `${m.taskSequence.name} (${m.taskSequence.id})`], ["Version", m.version || "-"], ["Created by", m.createdBy || "-"], ["Comment", m.comment || "-"],
+      ["Valid", `${m.validFrom ?? "always"} to ${m.validTo ?? "no end"}`], ["Management points", m.managementPoints.urls.join(", ")], ["Distribution points", m.distributionPoints.join(", ") || "-"], ["Unattended", m.unattended ? "yes" : "no"],
+    ];
+    const content = table(["ID", "KIND", "NAME", "REVISION", "CONTENT"], m.content.map((c) => [c.objectId, c.kind, c.name, String(c.revision), c.contentId.slice(0, 16)]));
+    print(context, flags.json, { mediaId: media.mediaId, size: media.size, trusted: media.trustedBySite, manifest: m }, `${rows.map(([name = "", value = ""]) => `${name.padEnd(20)}${value}`).join("\n")}\n\n${content}`);
+  },
+});
+
+const verify = command<{ keyring?: string; data?: string; json?: boolean }, [string]>({
+  brief: "Check a media whole: signature, every file, nothing more and nothing less; exit code 1 where anything is wrong",
+  example: "prestage media verify media.wim",
+  parameters: { flags: { keyring: keyringFlag, ...jsonFlag, data: siteFlags.data }, positional: one("Media", "FILE") },
+  async run(context, flags, path) {
+    const keyring = await trustedKeyring(flags.keyring, flags.data);
+    const progress = new Progress(context);
+    const result = await verifyMedia(path, { ...(keyring && { trustedKeyring: keyring }), signal: context.signal, onProgress: (event) => progress.update("verify", event.done, event.total) });
+    progress.end();
+    const good = result.findings.length === 0;
+    print(context, flags.json, { mediaId: result.media.mediaId, files: result.files, bytes: result.bytes, findings: result.findings }, good ? `${path}: ${result.files} files, ${bytes(result.bytes)}, all as signed` : result.findings.map((f) => `${f.code}: ${f.message}`).join("\n"));
+    if (!good) throw new CliError("PRESTAGE_MEDIA_FILE_DAMAGED", `Expected a whole media; found ${result.findings.length} fault(s). Copy it again, and compare it with its .sha256.`);
+  },
+});
+
+export const mediaRoutes = buildRouteMap({ docs: { brief: "Media: create, list, inspect, verify" }, routes: { create, list, inspect, verify } });

@@ -1,0 +1,20 @@
+/** Every error this package can throw, by its stable code. */
+export const cliErrors = {
+  PRESTAGE_CLI_NO_SITE: "No site's data directory or address was given, or its server does not run.",
+  PRESTAGE_CLI_SITE_REFUSED: "The site refused a request; its own code and message follow.",
+  PRESTAGE_CLI_BAD_ARGUMENT: "A command's argument has a form it cannot use.",
+  PRESTAGE_CLI_JOB_FAILED: "A job at the site failed; its own code and message follow.",
+  PRESTAGE_CLI_FAILED_PARTLY: "Some of several things asked for failed; each is named.",
+} as const;
+
+export type CliErrorCode = keyof typeof cliErrors;
+
+/** Thrown by everything in this package; `code` is stable and listed in docs/errors.md. */
+export class CliError extends Error {
+  readonly code: string;
+  constructor(code: CliErrorCode | (string & {}), message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "CliError";
+    this.code = code;
+  }
+}

@@ -1,0 +1,12 @@
+import { run } from "@stricli/core";
+import type { StricliProcess } from "@stricli/core";
+import { app } from "./app.ts";
+import type { Context } from "./context.ts";
+
+const interrupted = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => interrupted.abort(new Error(`ended by ${signal}`)));
+}
+await run(app, process.argv.slice(2), { process: process as StricliProcess, forCommand: (): Context => ({ process, signal: interrupted.signal }) });
+// Connections kept alive must not keep a finished command waiting.
+process.exit();

@@ -1,0 +1,103 @@
+// Devices and their progress, live. The token stays in this tab's memory and session storage; it is never put in a URL.
+const element = (id) => document.getElementById(id);
+let token = sessionStorage.getItem("prestage-token") ?? "";
+
+const api = (path, options = {}) => fetch(path, { ...options, headers: { ...options.headers, authorization: `Bearer ${token}` } });
+
+element("sign-in").addEventListener("submit", (event) => {
+  event.preventDefault();
+  token = element("token").value.trim();
+  void follow();
+});
+
+/** Follows the event stream for good; reconnects when it ends. */
+async function follow() {
+  for (;;) {
+    try {
+      const answer = await api("/v1/devices/events");
+      if (answer.status === 401) return signInAgain();
+      sessionStorage.setItem("prestage-token", token);
+      element("sign-in").hidden = true;
+      element("connection").textContent = "Live";
+      await readEvents(answer.body, show);
+    } catch {
+      // The line below says so; the next attempt follows.
+    }
+    element("connection").textContent = "Connection lost, trying again";
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+  }
+}
+
+function signInAgain() {
+  sessionStorage.removeItem("prestage-token");
+  element("sign-in").hidden = false;
+  element("sign-in-error").textContent = "This is not the site's token.";
+}
+
+async function readEvents(body, onDevices) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    text += value;
+    const parts = text.split("\n\n");
+    text = parts.pop();
+    for (const part of parts) {
+      const data = part.split("\n").find((line) => line.startsWith("data: "));
+      if (data) onDevices(JSON.parse(data.slice(6)));
+    }
+  }
+}
+
+function show(devices) {
+  const waiting = devices.filter((device) => device.state === "waiting");
+  element("waiting").hidden = waiting.length === 0;
+  element("waiting").querySelector("ul").replaceChildren(...waiting.map(waitingItem));
+  const rest = devices.filter((device) => device.state !== "waiting");
+  element("devices").hidden = false;
+  element("no-devices").hidden = rest.length > 0;
+  const table = element("devices").querySelector("table");
+  table.hidden = rest.length === 0;
+  table.querySelector("tbody").replaceChildren(...rest.map(deviceRow));
+}
+
+function make(name, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+function waitingItem(device) {
+  const decide = (decision) => async () => {
+    await api(`/v1/approvals/${device.approvalCode}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ decision }) });
+  };
+  const { manufacturer = "", model = "", serialNumber = "", macAddresses = [] } = device.attributes;
+  return make("li", {},
+    make("span", { className: "code", textContent: device.approvalCode }),
+    make("span", { className: "who" }, `${device.name}${device.known ? "" : " (unknown computer)"}`, make("br"), make("span", { className: "small", textContent: [`${manufacturer} ${model}`.trim(), serialNumber, macAddresses.join(", ")].filter(Boolean).join(" · ") })),
+    make("button", { type: "button", textContent: "Approve", onclick: decide("approve") }),
+    make("button", { type: "button", textContent: "Refuse", className: "quiet", onclick: decide("refuse") }),
+  );
+}
+
+const words = {
+  "verification-finished": "Media verified", enrolled: "Enrolled", "policy-received": "Policy received", "sequence-started": "Task sequence started", "step-started": "Running", "step-finished": "Finished", "step-skipped": "Skipped",
+  "content-resolved": "Content found", "content-fetch-started": "Fetching", "content-fetch-finished": "Fetched", "distribution-point-failed": "Distribution point failed", restart: "Restarting", "sequence-finished": "Task sequence finished", "file-damaged": "Damaged file", error: "Error",
+};
+
+function deviceRow(device) {
+  const status = device.lastStatus;
+  const failed = status?.outcome === "failed" || status?.kind === "error";
+  const now = status ? [words[status.kind] ?? status.kind, status.step?.name, status.content?.name, status.kind === "sequence-finished" ? status.outcome : undefined].filter(Boolean).join(": ") : "-";
+  const detail = status?.error ? `${status.error.code}: ${status.error.message}` : (status?.text ?? "");
+  return make("tr", {},
+    make("td", {}, device.name, make("br"), make("span", { className: "small", textContent: device.attributes.model ?? "" })),
+    make("td", { textContent: device.state, className: device.state === "refused" ? "bad" : "" }),
+    make("td", { className: failed ? "bad" : status?.kind === "sequence-finished" ? "good" : "" }, now, make("br"), make("span", { className: "small", textContent: detail })),
+    make("td", {}, status?.progress ? make("progress", { max: status.progress.total, value: status.progress.done }) : ""),
+    make("td", { className: "small", textContent: device.lastSeen ? new Date(device.lastSeen).toLocaleTimeString() : "-" }),
+  );
+}
+
+if (token) void follow();
