@@ -113,14 +113,12 @@ async function layBootFiles(folder: string, base: BaseInitramfs, keyring: Uint8A
   await copyFile(base.kernel.image, join(folder, "prestage/vmlinuz"));
   const initrd = join(folder, "prestage/initrd");
   await copyFile(base.archive, initrd, constants.COPYFILE_FICLONE);
-  // The kernel unpacks archives that follow each other, each at a multiple of four bytes: the site's own part is the second.
+  // The kernel unpacks archives that follow each other: the site's own part is the second.
   const own = new InitramfsFiles();
   own.file("agent/agent.mjs", agent);
   own.file("etc/prestage/keyring.dsse.json", keyring);
   const ownPath = join(folder, "own.cpio.zst");
   await compressTo(ownPath, writeNewc(own.entries(), base.time), level, signal);
-  const { size } = await stat(initrd);
-  await appendFile(initrd, Buffer.alloc((4 - (size % 4)) % 4));
   await appendFile(initrd, await readFile(ownPath));
   await rm(ownPath);
   return (await stat(initrd)).size;

@@ -4,3 +4,4 @@ export type { DebianPackage } from "./debian-tree.ts";
 export type { SizedFile } from "./module-files.ts";
 export type { BootProfile } from "./profiles.ts";
 export { buildBootImage, type BootImageOptions, type BootImageResult } from "./build-boot-image.ts";
+export { unpackInitramfs } from "./unpack-initramfs.ts";

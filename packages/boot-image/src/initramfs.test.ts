@@ -8,7 +8,7 @@ import { compressTo } from "./compress.ts";
 import { icuStub } from "./icu-stub.ts";
 import { dhcpScript, initScript } from "./init-script.ts";
 import { InitramfsFiles, underUsr } from "./initramfs-files.ts";
-import { writeNewc } from "./newc.ts";
+import { readNewc, writeNewc } from "./newc.ts";
 import { busyboxApplets, programLinks, programs } from "./userland.ts";
 
 function sample(): InitramfsFiles {
@@ -44,6 +44,17 @@ test("the same entries give the same bytes, in whatever order they were added", 
   other.file("etc/empty", "");
   other.file("usr/bin/tool", "abcde", 0o755);
   assert.deepEqual(Buffer.concat([...writeNewc(other.entries(), 7)]), Buffer.concat([...writeNewc(sample().entries(), 7)]));
+});
+
+test("archives that follow each other read back, and cut-off ones are refused", () => {
+  const first = Buffer.concat([...writeNewc(sample().entries(), 1)]);
+  assert.equal(first.length % 512, 0);
+  const own = new InitramfsFiles();
+  own.file("agent/agent.mjs", "agent");
+  const both = Buffer.concat([first, ...writeNewc(own.entries(), 1)]);
+  assert.deepEqual([...readNewc(both)].map((entry) => (entry.kind === "file" ? { ...entry, data: Buffer.from(entry.data) } : entry)), [...sample().entries(), ...own.entries()]);
+  assert.throws(() => [...readNewc(first.subarray(0, 200))], RangeError);
+  assert.throws(() => [...readNewc(Buffer.from("no archive at all"))], RangeError);
 });
 
 test("compressed parts unpack to what they were", async () => {

@@ -6,6 +6,7 @@ export type InitramfsEntry =
   | { kind: "symlink"; path: string; target: string }
   | { kind: "device"; path: string; mode: number; major: number; minor: number };
 
+const trailer = "TRAILER!!!";
 const S_IFDIR = 0o040000;
 const S_IFREG = 0o100000;
 const S_IFLNK = 0o120000;
@@ -17,15 +18,52 @@ const S_IFCHR = 0o020000;
  */
 export function* writeNewc(entries: Iterable<InitramfsEntry>, time: number): Generator<Uint8Array> {
   let inode = 0;
+  let size = 0;
+  const count = (part: Uint8Array): Uint8Array => {
+    size += part.length;
+    return part;
+  };
   for (const entry of entries) {
     inode += 1;
     const data = entry.kind === "file" ? entry.data : entry.kind === "symlink" ? Buffer.from(entry.target) : new Uint8Array(0);
     const device = entry.kind === "device" ? { major: entry.major, minor: entry.minor } : { major: 0, minor: 0 };
-    yield header(entry.path, modeOf(entry), inode, entry.kind === "directory" ? 2 : 1, time, data.length, device);
-    yield data;
-    yield padding(data.length);
+    yield count(header(entry.path, modeOf(entry), inode, entry.kind === "directory" ? 2 : 1, time, data.length, device));
+    yield count(data);
+    yield count(padding(data.length));
   }
-  yield header("TRAILER!!!", 0, 0, 1, 0, 0, { major: 0, minor: 0 });
+  yield count(header(trailer, 0, 0, 1, 0, 0, { major: 0, minor: 0 }));
+  // Whole blocks, as cpio reads them, so that archives may follow each other.
+  yield new Uint8Array((512 - (size % 512)) % 512);
+}
+
+/** Reads archives that follow each other. Throws a RangeError for bytes that are none. */
+export function* readNewc(bytes: Uint8Array): Generator<InitramfsEntry> {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at < text.length; ) {
+    if (text[at] === 0) {
+      at += 1;
+      continue;
+    }
+    if (at % 4 !== 0 || text.toString("latin1", at, at + 6) !== "070701") throw new RangeError(`There is no cpio header at ${at}.`);
+    const field = (index: number): number => Number.parseInt(text.toString("latin1", at + 6 + index * 8, at + 14 + index * 8), 16);
+    const [mode, size, nameSize] = [field(1), field(6), field(11)];
+    const nameEnd = at + 110 + nameSize;
+    const start = nameEnd + ((4 - (nameEnd % 4)) % 4);
+    const end = start + size;
+    if (!(nameSize > 1) || !(end <= text.length)) throw new RangeError(`The cpio entry at ${at} is cut off.`);
+    const path = text.toString("utf8", at + 110, nameEnd - 1);
+    const data = text.subarray(start, end);
+    const [major, minor] = [field(9), field(10)];
+    at = end + ((4 - (end % 4)) % 4);
+    if (path === trailer) continue;
+    switch (mode & 0o170000) {
+      case S_IFDIR: yield { kind: "directory", path, mode: mode & 0o7777 }; break;
+      case S_IFREG: yield { kind: "file", path, mode: mode & 0o7777, data }; break;
+      case S_IFLNK: yield { kind: "symlink", path, target: data.toString("utf8") }; break;
+      case S_IFCHR: yield { kind: "device", path, mode: mode & 0o7777, major, minor }; break;
+      default: throw new RangeError(`The cpio entry ${path} is of an unknown kind.`);
+    }
+  }
 }
 
 function modeOf(entry: InitramfsEntry): number {
