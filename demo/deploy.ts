@@ -1,0 +1,59 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Device, StatusRecord } from "@prestage/contract";
+import { bootDisk } from "@prestage/lab";
+import type { BootDiskOptions, Machine } from "@prestage/lab";
+import type { SiteProcess } from "./site-process.ts";
+
+export interface DeploymentEvents {
+  /** Each machine-readable line of the agent: its name and data. */
+  onEvent?: (name: string, data: Record<string, unknown>) => void;
+  /** Every line of the serial port. */
+  onLine?: (line: string) => void;
+  /** The machine shows this; a moment for a screenshot. */
+  onScreen?: (name: string, machine: Machine) => Promise<void>;
+}
+
+export interface DeploymentResult { device: Device; status: StatusRecord[] }
+
+/** The longest time, in milliseconds, a machine may write nothing at all: an emulated one is busy for minutes at times. */
+export const silenceMs = 300_000;
+
+/** Starts a staged disk; the agent's events come as they are written. */
+export async function startMachine(options: BootDiskOptions, events: DeploymentEvents = {}): Promise<Machine> {
+  return bootDisk({
+    ...options,
+    onLine: (line) => {
+      events.onLine?.(line);
+      const [, name, json] = /@@prestage (\S+) (\{.*\})\s*$/.exec(line) ?? [];
+      if (name === undefined || json === undefined) return;
+      try {
+        events.onEvent?.(name, JSON.parse(json) as Record<string, unknown>);
+      } catch {
+        // A line cut by a restart.
+      }
+    },
+  });
+}
+
+/** Approves the computer that shows this code, through the site, as an administrator would. */
+export function approve(site: SiteProcess, code: string): Promise<Device> {
+  return site.run<Device>(["approval", "approve", code]);
+}
+
+/** Waits for the approval screen and approves. Returns the device. */
+export async function approveWhenShown(site: SiteProcess, machine: Machine, events: DeploymentEvents = {}): Promise<Device> {
+  const [, code = ""] = await machine.serial.waitFor(/@@prestage screen \{[^\n]*"code":"([A-Z2-7]{6})"/, { timeoutMs: silenceMs });
+  await events.onScreen?.("approval", machine);
+  return approve(site, code);
+}
+
+/** Waits until the site knows that the device's sequence ended, and the machine has cleaned up. */
+export async function waitForSequence(site: SiteProcess, machine: Machine, deviceId: string): Promise<StatusRecord[]> {
+  await machine.serial.waitFor(/@@prestage (done|failed|error) \{/, { timeoutMs: silenceMs });
+  for (;;) {
+    const status = await site.run<StatusRecord[]>(["status", "list", "--device", deviceId]);
+    const end = status.find((record) => record.message.kind === "sequence-finished");
+    if (end !== undefined) return status;
+    await delay(500); // the last status is on its way; the line on the serial port came first
+  }
+}

@@ -1,0 +1,162 @@
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { copyFile, cp, mkdir, rm, statfs, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { StatusRecord } from "@prestage/contract";
+import { retryOnGuestCrash } from "@prestage/lab";
+import type { Machine } from "@prestage/lab";
+import { cacheRoot } from "./cached.ts";
+import { approveWhenShown, startMachine, waitForSequence } from "./deploy.ts";
+import { gatherEvidence } from "./evidence.ts";
+import type { Evidence } from "./evidence.ts";
+import { publishLater, setUpFactory } from "./factory.ts";
+import type { Factory, FactoryOptions } from "./factory.ts";
+import { Narrator, table } from "./narrator.ts";
+import { demoHelp, parseDemoOptions } from "./options.ts";
+import type { DemoOptions } from "./options.ts";
+import { nodeVersions } from "./real-content.ts";
+import { bytesByContent, makeReport } from "./report.ts";
+import { SiteProcess } from "./site-process.ts";
+
+const started = performance.now();
+/** Debian image, packages, media, disk and what they are made from. */
+const neededBytes = 8e9;
+
+async function main(): Promise<number> {
+  const options = parseDemoOptions(process.argv.slice(2));
+  if (options.help) {
+    process.stdout.write(demoHelp);
+    return 0;
+  }
+  const narrator = new Narrator();
+  const { say } = narrator;
+  await prepareOutput(options.output);
+  const work = join(cacheRoot(), "demo");
+  await rm(work, { recursive: true, force: true });
+  await mkdir(work, { recursive: true });
+  narrator.part("The site");
+  const site = await SiteProcess.start(join(work, "site"));
+  say(`The site runs at ${site.guestUrl} (as its devices see it)`);
+  try {
+    return await walkTheRoad(site, work, options, narrator);
+  } finally {
+    await cp(join(site.dataDirectory, "logs"), join(options.output, "logs"), { recursive: true }).catch(() => undefined);
+    await site.stop();
+  }
+}
+
+async function walkTheRoad(site: SiteProcess, work: string, options: DemoOptions, narrator: Narrator): Promise<number> {
+  const { say } = narrator;
+  const { output } = options;
+  const password = randomBytes(9).toString("base64url");
+  const passwordHash = execFileSync("openssl", ["passwd", "-6", "-stdin"], { input: password }).toString().trim();
+  const factoryOptions: FactoryOptions = { computerName: options.computerName, passwordHash, addPackage: options.addPackage, mirror: options.mirror, say };
+
+  narrator.part("Content and task sequence");
+  const factory = await setUpFactory(site, work, factoryOptions);
+
+  narrator.part("Media");
+  const media = join(output, "media.wim");
+  const built = await site.run<{ mediaId: string; size: number; sha256: string }>(["media", "create", "--task-sequence", factory.sequenceId, "--created-by", "npm run demo", "--version", "1", "-o", media]);
+  say(`${media}: ${(built.size / 1e6).toFixed(0)} MB, media ${built.mediaId.slice(0, 16)}`);
+  const verified = await site.run<{ files: number }>(["media", "verify", media]);
+  say(`Verified: ${verified.files} files, all as signed`);
+
+  narrator.part("Staging");
+  const disk = join(output, "disk.img");
+  const [staged] = await site.run<{ receiptFile: string; receipt: { files: { verified: number } } }[]>(["stage", media, "--disk", disk, "--size", "5G", "--operator", "npm run demo"]);
+  if (staged === undefined) throw new Error("Expected a staged disk; found none.");
+  await copyFile(staged.receiptFile, join(output, "receipt.json"));
+  await site.run(["receipt", "import", join(output, "receipt.json")]);
+  say(`${disk}: ${staged.receipt.files.verified} files read back and verified; the receipt is kept as unconfirmed`);
+
+  narrator.part("Meanwhile, at the site");
+  const later = await publishLater(site, work, factory, factoryOptions);
+  const collections = await site.run<{ id: string; builtIn: string | null }[]>(["collection", "list"]);
+  const all = collections.find((collection) => collection.builtIn === "all-systems");
+  const deployment = await site.run<{ id: string }>(["deployment", "create", "--task-sequence", factory.sequenceId, "--collection", all?.id ?? "", "--purpose", "required", "--make-available-to", "MediaAndPxe"]);
+  say(`Deployed as ${deployment.id}, required, to All Systems`);
+
+  narrator.part("First start of the staged disk");
+  const status = await retryOnGuestCrash((attempt) => deploy(site, disk, options, narrator, attempt), (crash) => say(`The emulator crashed the guest (${crash.message}); starting the machine again.`));
+
+  narrator.part("Proof: the same disk, cold, without a network");
+  const extra = options.addPackage ? [{ what: "your package: its step", command: "test -f /etc/deployed && echo ran", expected: "ran" }] : [];
+  const evidence = await gatherEvidence(disk, join(output, "logs", "proof"), password, factory, options.computerName, extra);
+  return finish(site, status, factory, later, evidence, options, narrator);
+}
+
+async function deploy(site: SiteProcess, disk: string, options: DemoOptions, narrator: Narrator, attempt: number): Promise<StatusRecord[]> {
+  const { say } = narrator;
+  const workDir = join(options.output, "logs", attempt === 1 ? "machine" : `machine-${attempt}`);
+  const machine = await startMachine({ disk, workDir, network: "user", secureBoot: options.secureBoot }, { onEvent: (name, data) => narrate(narrator, name, data), onLine: (line) => /^@@init/.test(line) && say(`  ${line}`) });
+  try {
+    const device = await approveWhenShown(site, machine, { onScreen: (name) => shoot(machine, options.output, name) });
+    say(`Approved through the site: ${device.name}`);
+    await machine.serial.waitFor(/@@prestage step \{[^\n]*"apply"/, { timeoutMs: 300_000 });
+    await shoot(machine, options.output, "steps");
+    const status = await waitForSequence(site, machine, device.id);
+    await shoot(machine, options.output, "done");
+    return status;
+  } finally {
+    await machine.powerOff();
+    await copyFile(join(workDir, "serial.log"), join(options.output, "logs", "serial.log")).catch(() => undefined);
+  }
+}
+
+async function shoot(machine: Machine, output: string, name: string): Promise<void> {
+  await machine.screenshot(join(output, "screenshots", `${name}.png`));
+}
+
+/** One line per event of the agent; progress only on a terminal. */
+function narrate(narrator: Narrator, name: string, data: Record<string, unknown>): void {
+  const text = (key: string) => (typeof data[key] === "string" || typeof data[key] === "number" ? String(data[key]) : "");
+  if (name === "fetch") return narrator.progress(`Fetching ${text("objectId")}`, Number(data["done"]), Number(data["total"]));
+  if (name === "progress") return narrator.progress(text("label"), Number(data["done"]), Number(data["total"]));
+  const lines: Record<string, string> = {
+    verified: `Verified before any contact: ${text("files")} files, ${text("bytes")} bytes in ${Number(data["seconds"] ?? 0).toFixed(1)} s`,
+    screen: `The screen shows: ${text("screen")}${data["code"] === undefined ? "" : `, code ${text("code")}`}`,
+    chosen: `Task sequence: ${text("name")} (${text("deploymentId")}, ${text("purpose")})`,
+    step: `Step: ${text("name")}: ${text("state")}${data["seconds"] === undefined ? "" : ` (${Number(data["seconds"]).toFixed(1)} s)`}`,
+    content: `Content: ${text("name")} is ${text("state")}${data["phase"] === "content-fetch-finished" ? `, fetched ${text("bytesToFetch")} bytes` : ""}`,
+    error: `Error ${text("code")}: ${text("cause")}`,
+    done: "The deployment is done",
+  };
+  const line = lines[name];
+  if (line !== undefined) narrator.say(`  ${line}`);
+}
+
+async function finish(site: SiteProcess, status: StatusRecord[], factory: Factory, later: { node: { contentId: string } }, evidence: Evidence[], options: DemoOptions, narrator: Narrator): Promise<number> {
+  const { say } = narrator;
+  const versions = new Map([[later.node.contentId, nodeVersions.new], [factory.node.contentId, nodeVersions.old]]);
+  const report = makeReport({ started, status, fetched: await bytesByContent(join(site.dataDirectory, "logs", "dp-access.ndjson")), osImage: factory.osImage, versions, evidence });
+  await writeFile(join(options.output, "report.json"), `${JSON.stringify(report, null, 2)}\n`);
+  for (const line of table(["STEP", "OUTCOME", "SECONDS"], report.steps.map((step) => [step.name, step.outcome, String(step.seconds)]))) say(line);
+  say("");
+  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(2)} MB`;
+  const rows = [["Debian 12 (OS image)", "hit", megabytes(report.osImage.bytesFetched), megabytes(report.osImage.bytesFromDisk)], ...report.content.map((one) => [`${one.name} ${one.version}`.trim(), one.state, megabytes(one.bytesFetched), megabytes(one.bytesTotal)])];
+  for (const line of table(["CONTENT", "STATE", "FETCHED", "STORED"], rows)) say(line);
+  say("");
+  for (const line of table(["EVIDENCE", "GOOD", "COMMAND", "OUTPUT"], evidence.map((one) => [one.what, one.good ? "yes" : "NO", one.command.slice(0, 60), (one.output.split("\n")[0] ?? "").slice(0, 60)]))) say(line);
+  say("");
+  say(`${report.outcome === "succeeded" ? "Succeeded" : "FAILED"} in ${report.durationSeconds} s. Media, disk, receipt, report, logs and screenshots are in ${options.output}`);
+  return report.outcome === "succeeded" ? 0 : 1;
+}
+
+async function prepareOutput(output: string): Promise<void> {
+  await mkdir(output, { recursive: true });
+  for (const folder of [output, cacheRoot()]) {
+    const { bavail, bsize } = await statfs(folder);
+    if (bavail * bsize < neededBytes) throw new Error(`Expected ${neededBytes / 1e9} GB free below ${folder}; found ${(bavail * bsize / 1e9).toFixed(1)} GB. Make room, or name another folder with --output (PRESTAGE_CACHE for the cache).`);
+  }
+  for (const name of ["media.wim", "media.wim.sha256", "media.wim.txt", "disk.img", "disk.img.receipt.json", "receipt.json", "report.json", "logs", "screenshots"]) await rm(join(output, name), { recursive: true, force: true });
+  for (const folder of ["logs", "screenshots"]) await mkdir(join(output, folder), { recursive: true });
+}
+
+main().then(
+  (code) => process.exit(code),
+  (cause: unknown) => {
+    process.stderr.write(`\nThe demonstration failed: ${cause instanceof Error ? cause.message : String(cause)}\nLogs are in demo-out/logs (or the folder given with --output).\n`);
+    process.exit(1);
+  },
+);

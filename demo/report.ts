@@ -1,0 +1,55 @@
+import { readFile } from "node:fs/promises";
+import type { ContentState, StatusRecord } from "@prestage/contract";
+import type { Evidence } from "./evidence.ts";
+
+export interface DemoReport {
+  outcome: "succeeded" | "failed";
+  durationSeconds: number;
+  steps: { name: string; outcome: string; seconds: number }[];
+  osImage: { bytesFromDisk: number; bytesFetched: number };
+  content: { name: string; version: string; state: string; bytesFetched: number; bytesTotal: number }[];
+  evidence: { what: string; command: string; output: string; exitCode: number; good: boolean }[];
+}
+
+interface AccessRecord { contentId: string; bytes: number }
+
+/** Bytes the distribution point sent, by content id, from its own log. */
+export async function bytesByContent(accessLog: string): Promise<Map<string, number>> {
+  const sums = new Map<string, number>();
+  const text = await readFile(accessLog, "utf8").catch(() => "");
+  for (const line of text.split("\n").filter((one) => one !== "")) {
+    const { contentId, bytes } = JSON.parse(line) as AccessRecord;
+    sums.set(contentId, (sums.get(contentId) ?? 0) + bytes);
+  }
+  return sums;
+}
+
+/** Each step once, in the order it ended, with the site's own record of it. */
+export function stepsOf(status: readonly StatusRecord[]): DemoReport["steps"] {
+  return status.flatMap(({ message }) => {
+    if (message.step === undefined || (message.kind !== "step-finished" && message.kind !== "step-skipped")) return [];
+    return [{ name: message.step.name, outcome: message.kind === "step-skipped" ? "skipped" : (message.outcome ?? "unknown"), seconds: Math.round((message.seconds ?? 0) * 10) / 10 }];
+  });
+}
+
+/** What the device said of each content when it resolved it. */
+export function contentStates(status: readonly StatusRecord[]): ContentState[] {
+  return status.flatMap(({ message }) => (message.kind === "content-resolved" && message.content ? [message.content] : []));
+}
+
+export function makeReport(input: { started: number; status: readonly StatusRecord[]; fetched: Map<string, number>; osImage: { contentId: string; storedBytes: number }; versions: Map<string, string>; evidence: readonly Evidence[] }): DemoReport {
+  const osFetched = input.fetched.get(input.osImage.contentId) ?? 0;
+  const content = contentStates(input.status)
+    .filter((state) => state.kind !== "os-image")
+    .map((state) => ({ name: state.name, version: input.versions.get(state.contentId) ?? "", state: state.state, bytesFetched: input.fetched.get(state.contentId) ?? 0, bytesTotal: state.bytesTotal }));
+  const finished = input.status.find(({ message }) => message.kind === "sequence-finished");
+  const good = finished?.message.outcome === "succeeded" && input.evidence.length > 0 && input.evidence.every((one) => one.good);
+  return {
+    outcome: good ? "succeeded" : "failed",
+    durationSeconds: Math.round((performance.now() - input.started) / 1000),
+    steps: stepsOf(input.status),
+    osImage: { bytesFromDisk: input.osImage.storedBytes, bytesFetched: osFetched },
+    content,
+    evidence: input.evidence.map(({ what, command, output, exitCode, good: fine }) => ({ what, command, output, exitCode, good: fine })),
+  };
+}

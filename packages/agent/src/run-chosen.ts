@@ -1,0 +1,71 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { PolicyAnswer } from "@prestage/contract";
+import type { Manifest } from "@prestage/media";
+import type { Keyring, SigningKey } from "@prestage/trust";
+import { PolicyContentAccess } from "./content/content-access.ts";
+import { AgentError } from "./error.ts";
+import { Journal } from "./journal/journal.ts";
+import type { SignedClock } from "./management-point/clock.ts";
+import type { ManagementPointClient } from "./management-point/management-point-client.ts";
+import { openPolicy } from "./management-point/open-policy.ts";
+import type { RunContext, VariableSource } from "./run/run-context.ts";
+import { runSequence } from "./run/run-sequence.ts";
+import type { DeviceState } from "./state/device-state.ts";
+
+export interface ChosenRun extends Pick<RunContext, "environment" | "dataRoot" | "espRoot" | "makeEspWritable" | "disk" | "status" | "screen" | "signal" | "log"> {
+  answer: PolicyAnswer;
+  manifest: Manifest;
+  keyring: Keyring;
+  deviceKey: SigningKey;
+  clock: SignedClock;
+  client: ManagementPointClient;
+  state: DeviceState;
+}
+
+/** Runs, or goes on with, the sequence that was chosen. Resolves to the exit code: 0 restart (or, installed, the end). */
+export async function runChosen(run: ChosenRun): Promise<number> {
+  const { answer, keyring, deviceKey, manifest, client, state, status, screen, signal, log } = run;
+  // Checked when it was chosen; a run may outlive its policy's expiry and be followed by newer policies.
+  const { policy, sequence } = openPolicy(answer, { keyring, deviceKeyId: deviceKey.keyId, floor: new Date(manifest.floor), now: new Date(manifest.floor), highestNumber: 0 });
+  if (policy.selected === undefined || sequence === undefined) throw new AgentError("PRESTAGE_AGENT_STATE_DAMAGED", "Expected the policy of a chosen deployment; found none.", "Stage the disk again.");
+  status.setDeployment(policy.selected.deploymentId);
+  const content = new PolicyContentAccess({
+    dataRoot: run.dataRoot, policy: policy.selected, mediaDistributionPoints: manifest.distributionPoints, tlsCa: keyring.tlsCa,
+    fetchUrls: (ids) => client.contentUrls(ids), status, screen, signal, log,
+  });
+  const journal = await Journal.open(state.journalPath);
+  const { environment, dataRoot, espRoot, makeEspWritable, disk } = run;
+  const variables: VariableSource[] = [
+    ...policy.selected.variables,
+    ...manifest.variables.map((variable) => ({ ...variable, source: "media" as const })),
+    ...builtIn(manifest, policy.deviceName, policy.selected.deploymentId).map((variable) => ({ ...variable, source: "media" as const })),
+  ];
+  try {
+    const { result } = await runSequence({ environment, dataRoot, espRoot, makeEspWritable, disk, policy: policy.selected, sequence, variables, content, status, screen, journal, signal, log });
+    if (result === "failed") await afterFailure(run);
+  } finally {
+    await content.close();
+  }
+  return 0;
+}
+
+/** Variables the reference sets by itself, where the meaning is the same. */
+function builtIn(manifest: Manifest, deviceName: string, deploymentId: string): { name: string; value: string }[] {
+  return [
+    { name: "_SMSTSMediaType", value: "OEMMedia" },
+    { name: "_SMSTSMachineName", value: deviceName },
+    { name: "_SMSTSLaunchMode", value: "HD" },
+    { name: "_SMSTSAdvertID", value: deploymentId },
+    { name: "_SMSTSSiteCode", value: manifest.site.code },
+    { name: "_SMSTSPackageName", value: manifest.taskSequence.name },
+  ];
+}
+
+/** The screen says what failed; in the boot environment the next start begins anew. */
+async function afterFailure(run: ChosenRun): Promise<void> {
+  await run.status.flush(30_000);
+  if (run.environment !== "boot") return;
+  if (run.manifest.unattended) await delay(60_000, undefined, { signal: run.signal });
+  else await run.screen.waitForKey({ title: "The task sequence failed", lines: ["Press a key to restart this computer and begin anew."] }, run.signal);
+  await run.state.endRun();
+}

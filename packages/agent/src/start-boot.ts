@@ -1,0 +1,71 @@
+import { readFile } from "node:fs/promises";
+import type { OpenedManifest } from "@prestage/media";
+import { openTrustedKeyring } from "@prestage/trust";
+import { AgentError } from "./error.ts";
+import { chooseDeployment, connect, enrolDevice } from "./first-boot/contact.ts";
+import { readDeviceAttributes } from "./first-boot/device-attributes.ts";
+import { findStartVolume } from "./first-boot/find-volume.ts";
+import { dataRoot, espRoot, makeEspWritable, mountVolumes } from "./first-boot/mount-volumes.ts";
+import { verifyContent, verifyStart } from "./first-boot/verify-volume.ts";
+import type { LogFile } from "./log-file.ts";
+import { SignedClock } from "./management-point/clock.ts";
+import { ManagementPointClient } from "./management-point/management-point-client.ts";
+import { runChosen } from "./run-chosen.ts";
+import type { Screen } from "./screens/screen.ts";
+import { DeviceState } from "./state/device-state.ts";
+import { StatusSpool } from "./status/status-spool.ts";
+
+/** The keyring this boot image was built with. */
+const builtInKeyring = "/etc/prestage/keyring.dsse.json";
+
+/**
+ * First boot, in the order of design.md section 6. After a restart in the middle of a run the start files are verified again;
+ * all other content is verified when it is used. Resolves to the exit code init understands: 0 restart, 7 power off.
+ */
+export async function startBoot(screen: Screen, logFile: LogFile, signal: AbortSignal): Promise<number> {
+  const log = logFile.write;
+  screen.message({ screen: "starting", title: "Starting", lines: ["Looking for the media on this disk..."] });
+  const volume = await findStartVolume(process.env["PRESTAGE_ESP"], log);
+  await mountVolumes(volume);
+  const keyring = openTrustedKeyring(await readFile(builtInKeyring));
+  const opened = await verifyStart({ esp: espRoot, data: dataRoot }, keyring, screen);
+  logFile.open(dataRoot);
+  const state = new DeviceState(dataRoot);
+  const clock = new SignedClock();
+  const status = await StatusSpool.open(`${state.folder}/status`, "boot", () => clock.now());
+  const resumed = await state.readRun();
+  if (resumed === undefined) await verifyRest(opened, screen, status, log);
+  const deviceKey = await state.deviceKey();
+  const client = new ManagementPointClient({ urls: opened.manifest.managementPoints.urls, keyring, deviceKey, clock, floor: new Date(opened.manifest.floor), log });
+  const contact = { manifest: opened.manifest, keyring, client, clock, state, status, screen, signal, log };
+  await connect(contact);
+  const attributes = await readDeviceAttributes(volume.disk);
+  if ((await state.readDevice()) === undefined || resumed === undefined) {
+    await enrolDevice(contact, { mediaId: opened.mediaId, deviceKey: deviceKey.public, attributes });
+    status.post({ kind: "enrolled" });
+  }
+  status.start((messages) => client.sendStatus(messages));
+  const answer = resumed ?? (await chooseDeployment(contact, opened.mediaId, deviceKey.keyId));
+  const disk = { device: volume.disk, espPartition: volume.espPartition, espGuid: volume.espGuid, dataPartition: volume.dataPartition, dataGuid: volume.dataGuid, dataFileSystemUuid: volume.dataFileSystemUuid };
+  return runChosen({ environment: "boot", dataRoot, espRoot, makeEspWritable: () => makeEspWritable(volume), disk, answer, manifest: opened.manifest, keyring, deviceKey, clock, client, state, status, screen, signal, log });
+}
+
+/** The second part of verification: everything else, before any contact. */
+async function verifyRest(opened: OpenedManifest, screen: Screen, status: StatusSpool, log: (line: string) => void): Promise<void> {
+  status.post({ kind: "verification-started" });
+  const started = performance.now();
+  const { damage, files, bytes } = await verifyContent(opened.manifest, dataRoot, screen);
+  const seconds = (performance.now() - started) / 1000;
+  for (const one of damage) {
+    log(`damaged: ${one.name}: ${one.detail}`);
+    status.post({ kind: "file-damaged", text: `${one.name}: ${one.detail}`.slice(0, 2000) });
+  }
+  screen.event("verified", { mediaId: opened.mediaId, files, bytes, seconds, damaged: damage });
+  status.post({ kind: "verification-finished", outcome: damage.length === 0 ? "succeeded" : "failed", seconds, text: `${files} files, ${bytes} bytes, ${damage.length} damaged` });
+  if (damage.length === 0) return;
+  screen.damaged({ files: damage });
+  if (opened.manifest.damaged === "stop") {
+    throw new AgentError("PRESTAGE_AGENT_MEDIA_DAMAGED", `Expected every file of the media as signed; found ${damage.length} damaged, first ${damage[0]?.name ?? ""}: ${damage[0]?.detail ?? ""}.`, "This media stops then. Stage the disk again.");
+  }
+}
+

@@ -1,0 +1,59 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { findDiskByPartition } from "@prestage/disk";
+import { dataPaths, openManifest } from "@prestage/media";
+import { keysOfRole, openTrustedKeyring } from "@prestage/trust";
+import { AgentError } from "./error.ts";
+import type { LogFile } from "./log-file.ts";
+import { SignedClock } from "./management-point/clock.ts";
+import { ManagementPointClient } from "./management-point/management-point-client.ts";
+import { runCommand } from "./run-command.ts";
+import { runChosen } from "./run-chosen.ts";
+import type { Screen } from "./screens/screen.ts";
+import { DeviceState } from "./state/device-state.ts";
+import { StatusSpool } from "./status/status-spool.ts";
+
+const dataRoot = "/";
+/** Where the installed system's fstab mounts the ESP. */
+const espRoot = "/boot/efi";
+
+/** Goes on with the run in the installed system, as a service: from the journal, online or not. */
+export async function startInstalled(screen: Screen, logFile: LogFile, signal: AbortSignal): Promise<number> {
+  logFile.open(dataRoot);
+  const log = logFile.write;
+  const keyring = openTrustedKeyring(await readFile(join(dataRoot, dataPaths.keyring)));
+  const { manifest } = openManifest(await readFile(join(dataRoot, dataPaths.manifest)), keysOfRole(keyring, "media"));
+  const state = new DeviceState(dataRoot);
+  const answer = await state.readRun();
+  if (answer === undefined) throw new AgentError("PRESTAGE_AGENT_STATE_DAMAGED", "Expected the record of the run that installed this system; found none.", "The system is installed; what the sequence had left to do was not done.");
+  const clock = new SignedClock();
+  const deviceKey = await state.deviceKey();
+  const status = await StatusSpool.open(`${state.folder}/status`, "installed", () => clock.now());
+  const client = new ManagementPointClient({ urls: manifest.managementPoints.urls, keyring, deviceKey, clock, floor: new Date(manifest.floor), log });
+  // The clock is right since the boot environment set it; the site's time is taken again when it answers.
+  void keepAskingTime(client, signal, log);
+  status.start((messages) => client.sendStatus(messages));
+  return runChosen({ environment: "installed", dataRoot, espRoot, makeEspWritable: async () => undefined, disk: await ownDisk(), answer, manifest, keyring, deviceKey, clock, client, state, status, screen, signal, log });
+}
+
+async function keepAskingTime(client: ManagementPointClient, signal: AbortSignal, log: (line: string) => void): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await client.fetchTime();
+      return;
+    } catch (cause) {
+      log(`signed time: ${cause instanceof Error ? cause.message : String(cause)}`);
+      await delay(10_000, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+/** The disk this system runs from, by what is mounted at the root. */
+async function ownDisk() {
+  const value = async (column: string) => (await runCommand("findmnt", ["-n", "-o", column, "/"])).output;
+  const [dataPartition, dataGuid, dataFileSystemUuid] = [await value("SOURCE"), await value("PARTUUID"), await value("UUID")];
+  const found = await findDiskByPartition(dataGuid);
+  const esp = found.table.partitions.find((partition) => partition.type.toLowerCase() === "c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
+  return { device: found.path, espPartition: esp?.node ?? "", espGuid: esp?.guid ?? "", dataPartition, dataGuid, dataFileSystemUuid };
+}

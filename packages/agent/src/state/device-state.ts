@@ -1,0 +1,88 @@
+import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { syncPath, writeDurably } from "@prestage/content";
+import { policyAnswerSchema } from "@prestage/contract";
+import type { PolicyAnswer } from "@prestage/contract";
+import { exportPrivateKey, generateSigningKey, importSigningKey } from "@prestage/trust";
+import type { SigningKey } from "@prestage/trust";
+import { z } from "zod";
+import { AgentError } from "../error.ts";
+
+const highestSchema = z.strictObject({ keyringVersion: z.int(), number: z.int() });
+const deviceSchema = z.strictObject({ deviceId: z.string(), deviceName: z.string() });
+export type EnrolledAs = z.infer<typeof deviceSchema>;
+
+/** What the device remembers under /prestage/state, each file whole or not there: its key, who it is, the highest policy number, the run chosen. */
+export class DeviceState {
+  readonly folder: string;
+
+  constructor(dataRoot: string) {
+    this.folder = join(dataRoot, "prestage/state");
+  }
+
+  /** The device's key: made on this disk, 0600, never sent. */
+  async deviceKey(): Promise<SigningKey> {
+    const path = join(this.folder, "device-key.pem");
+    if (!(await exists(path))) {
+      await mkdir(this.folder, { recursive: true, mode: 0o700 });
+      await writeDurably(path, Buffer.from(exportPrivateKey(generateSigningKey())), 0o600);
+    }
+    return importSigningKey(await readFile(path, "utf8"));
+  }
+
+  readDevice(): Promise<EnrolledAs | undefined> {
+    return this.#read("device.json", deviceSchema);
+  }
+  keepDevice(device: EnrolledAs): Promise<void> {
+    return this.#write("device.json", device);
+  }
+
+  /** The highest policy number seen under this keyring; a new keyring starts the count again. */
+  async highestPolicyNumber(keyringVersion: number): Promise<number> {
+    const kept = await this.#read("policy-number.json", highestSchema);
+    return kept?.keyringVersion === keyringVersion ? kept.number : 0;
+  }
+  keepPolicyNumber(keyringVersion: number, number: number): Promise<void> {
+    return this.#write("policy-number.json", { keyringVersion, number });
+  }
+
+  /** The run that was chosen: the signed answer as received. */
+  get runFolder(): string {
+    return join(this.folder, "run");
+  }
+  get journalPath(): string {
+    return join(this.runFolder, "journal");
+  }
+  readRun(): Promise<PolicyAnswer | undefined> {
+    return this.#read("run/answer.json", policyAnswerSchema);
+  }
+  async keepRun(answer: PolicyAnswer): Promise<void> {
+    await mkdir(this.runFolder, { recursive: true, mode: 0o700 });
+    await this.#write("run/answer.json", answer);
+  }
+  /** Puts an ended run aside, so that the next start begins anew. */
+  async endRun(): Promise<void> {
+    const last = join(this.folder, "last-run");
+    await rm(last, { recursive: true, force: true });
+    await rename(this.runFolder, last);
+    await syncPath(this.folder);
+  }
+
+  async #read<T>(name: string, schema: z.ZodType<T>): Promise<T | undefined> {
+    const path = join(this.folder, name);
+    if (!(await exists(path))) return undefined;
+    try {
+      return schema.parse(JSON.parse(await readFile(path, "utf8")));
+    } catch (cause) {
+      throw new AgentError("PRESTAGE_AGENT_STATE_DAMAGED", `Expected ${path} to be the deployment's own record; found something else.`, "Stage the disk again.", { cause });
+    }
+  }
+
+  #write(name: string, value: unknown): Promise<void> {
+    return writeDurably(join(this.folder, name), Buffer.from(`${JSON.stringify(value)}\n`), 0o600);
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(() => true, () => false);
+}
