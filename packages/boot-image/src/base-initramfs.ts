@@ -13,9 +13,14 @@ import { openKernelTree, selectModules, moduleName, type KernelTree } from "./ke
 import { addModules, type SizedFile } from "./module-files.ts";
 import { writeNewc } from "./newc.ts";
 import { profiles, userlandPackages, userlandSuite, type BootProfile } from "./profiles.ts";
+import { pruneCache, touch } from "./prune-cache.ts";
 import { runProgram } from "./run-program.ts";
 import { sharedLibraries } from "./shared-libraries.ts";
+import { sourceHash } from "./source-hash.ts";
 import { busyboxApplets, configuration, programLinks, programs } from "./userland.ts";
+
+/** Initramfs archives kept in the cache: 40 to 70 MB each. */
+const keptArchives = 6;
 
 export interface BaseOptions {
   profile: BootProfile;
@@ -66,12 +71,13 @@ export async function baseInitramfs(options: BaseOptions): Promise<BaseInitramfs
   const debHashes = await Promise.all(localDebs.map(async (path) => sha256(await readFile(path))));
   const key = sha256(JSON.stringify([
     userland.hash, kernelTree.hash, node.hash, modulePaths, options.addFirmware, namedDebs, debHashes, options.compressionLevel, definition,
-    initScript, dhcpScript, programs, programLinks, busyboxApplets, configuration, (await runProgram("zstd", ["--version"])).trim(),
+    await sourceHash(), (await runProgram("zstd", ["--version"])).trim(),
   ]));
   const archive = join(options.cacheDir, "initramfs", `${key}.cpio.zst`);
   const known = await readFile(`${archive}.json`, "utf8").catch(() => undefined);
   const common = { key, archive, node: node.path, kernel, userland, packages: [...userland.packages, ...kernelTree.packages], time };
   if (known !== undefined && existsSync(archive)) {
+    await touch(archive);
     const lists = JSON.parse(known) as { modules: SizedFile[]; firmware: SizedFile[] };
     return { ...common, ...lists };
   }
@@ -82,6 +88,7 @@ export async function baseInitramfs(options: BaseOptions): Promise<BaseInitramfs
   files.file("usr/bin/node", await readFile(node.path), 0o755);
   const roots = [userland.root];
   const unpacked = await mkdtemp(join(tmpdir(), "prestage-debs-"));
+  let lists: { modules: SizedFile[]; firmware: SizedFile[] };
   try {
     for (const [index, deb] of localDebs.entries()) {
       const root = join(unpacked, String(index));
@@ -90,16 +97,17 @@ export async function baseInitramfs(options: BaseOptions): Promise<BaseInitramfs
       binaries.push(...(await addPackageFiles(files, root, await listFiles(root))));
     }
     await addLibraries(files, roots, [...binaries, node.path], options.signal);
+    lists = await addModules(files, kernel, modulePaths, { roots: [kernelTree.root, ...roots], added: options.addFirmware }, options.signal);
   } finally {
     await rm(unpacked, { recursive: true, force: true });
   }
-  const lists = await addModules(files, kernel, modulePaths, { root: kernelTree.root, added: options.addFirmware }, options.signal);
   options.onProgress("compressing the initramfs");
   await mkdir(join(options.cacheDir, "initramfs"), { recursive: true });
   const partial = `${archive}.partial-${process.pid}`;
   await compressTo(partial, writeNewc(files.entries(), time), options.compressionLevel, options.signal);
   await writeFile(`${archive}.json`, JSON.stringify(lists));
   await rename(partial, archive);
+  await pruneCache(join(options.cacheDir, "initramfs"), ".zst", keptArchives);
   return { ...common, ...lists };
 }
 

@@ -12,6 +12,7 @@ import { InitramfsFiles } from "./initramfs-files.ts";
 import type { SizedFile } from "./module-files.ts";
 import { writeNewc } from "./newc.ts";
 import type { BootProfile } from "./profiles.ts";
+import { pruneCache, touch } from "./prune-cache.ts";
 import { runProgram } from "./run-program.ts";
 import { fixWimTimes } from "./wim-times.ts";
 
@@ -52,6 +53,9 @@ export interface BootImageResult {
   fromCache: boolean;
 }
 
+/** Boot images kept in the cache: about 100 MB each. */
+const keptImages = 6;
+
 /** The parts of the loader chain: path on the ESP, and where Debian's packages hold it. */
 const loaderFiles: Readonly<Record<string, string>> = {
   "EFI/BOOT/BOOTX64.EFI": "usr/lib/shim/shimx64.efi.signed",
@@ -73,7 +77,7 @@ export async function buildBootImage(options: BootImageOptions): Promise<BootIma
     profile: options.profile, nodeBinary: options.nodeBinary, cacheDir: options.cacheDir, addModules: options.addModules ?? [], addFirmware: options.addFirmware ?? [],
     addDebs: options.addDebs ?? [], mirror: options.mirror, refresh: options.refresh ?? false, compressionLevel: level, signal: options.signal, onProgress,
   });
-  const key = createHash("sha256").update(JSON.stringify([base.key, grubConfig, loaderFiles, (await runProgram("wimlib-imagex", ["--version"])).split("\n")[0]])).update(options.keyring).update("\0").update(agent).digest();
+  const key = createHash("sha256").update(JSON.stringify([base.key, (await runProgram("wimlib-imagex", ["--version"])).split("\n")[0]])).update(options.keyring).update("\0").update(agent).digest();
   const cached = join(options.cacheDir, "boot-image", `${key.toString("hex")}.wim`);
   const sizesPath = `${cached}.json`;
   const fromCache = existsSync(cached) && existsSync(sizesPath);
@@ -89,10 +93,12 @@ export async function buildBootImage(options: BootImageOptions): Promise<BootIma
       await capture(work, wim, base.time, key.subarray(0, 16), options.signal);
       await writeFile(sizesPath, JSON.stringify({ vmlinuz: (await stat(base.kernel.image)).size, initrd }));
       await rename(wim, cached);
+      await pruneCache(dirname(cached), ".wim", keptImages);
     } finally {
       await rm(work, { recursive: true, force: true });
     }
   }
+  await touch(cached);
   const partial = `${options.output}.partial-${process.pid}`;
   await mkdir(dirname(options.output), { recursive: true });
   await copyFile(cached, partial, constants.COPYFILE_FICLONE);

@@ -19,7 +19,7 @@ export async function addModules(
   files: InitramfsFiles,
   kernel: KernelTree,
   paths: readonly string[],
-  firmware: { root: string; added: readonly string[] },
+  firmware: { roots: readonly string[]; added: readonly string[] },
   signal?: AbortSignal,
 ): Promise<{ modules: SizedFile[]; firmware: SizedFile[] }> {
   const folder = await mkdtemp(join(tmpdir(), "prestage-modules-"));
@@ -43,7 +43,7 @@ export async function addModules(
       files.file(`usr/lib/modules/${kernel.version}/${path}`, data);
       modules.push({ name: path, size: data.length });
     }
-    const chosen = await selectFirmware(firmware.root, unpacked.map((path) => join(target, path)), firmware.added, signal);
+    const chosen = await selectFirmware(firmware.roots, unpacked.map((path) => join(target, path)), firmware.added, signal);
     for (const file of chosen) files.file(`usr/lib/firmware/${file.name}`, file.data);
     return { modules, firmware: chosen.map((file) => ({ name: file.name, size: file.data.length })) };
   } finally {

@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { pruneCache, touch } from "./prune-cache.ts";
+
+test("what was used last stays, with its description, and other files are left alone", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "prestage-prune-"));
+  try {
+    for (const [index, name] of ["a.wim", "b.wim", "c.wim"].entries()) {
+      await writeFile(join(folder, name), "");
+      await writeFile(join(folder, `${name}.json`), "");
+      await utimes(join(folder, name), index + 1, index + 1);
+    }
+    await writeFile(join(folder, "other"), "");
+    await touch(join(folder, "a.wim"));
+    await pruneCache(folder, ".wim", 2);
+    assert.deepEqual((await readdir(folder)).sort(), ["a.wim", "a.wim.json", "c.wim", "c.wim.json", "other"]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
