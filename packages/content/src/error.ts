@@ -7,6 +7,7 @@ export const contentErrors = {
   PRESTAGE_CONTENT_SOURCE_EMPTY: "A folder to import holds no file.",
   PRESTAGE_CONTENT_SOURCE_CHANGED: "A file changed while it was being imported.",
   PRESTAGE_CONTENT_IMAGE_UNSUPPORTED: "An image file is not a WIM this system can use, or has no image of the index asked for.",
+  PRESTAGE_CONTENT_IMAGE_DAMAGED: "Data in an image to import does not have the SHA-1 the WIM files it under.",
   PRESTAGE_CONTENT_DAMAGED: "A stored file does not have the size or hash its index names.",
   PRESTAGE_CONTENT_NOT_FOUND: "The content library holds no version of this id.",
   PRESTAGE_CONTENT_WIMLIB: "wimlib-imagex is missing or failed.",

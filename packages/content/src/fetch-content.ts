@@ -9,10 +9,9 @@ import type { ContentSource, FetchOptions } from "./content-source.ts";
 import { ContentError } from "./error.ts";
 import { planFileFetch } from "./fetch-plan.ts";
 import type { FetchRun, PlannedFile } from "./fetch-plan.ts";
-import { chunkListOffsets, openIndex, openStorageMap } from "./index-document.ts";
+import { checkChunkLists, openIndex, openStorageMap } from "./index-document.ts";
 import type { CacheAnswer, LocalCache } from "./local-cache.ts";
 import { ResumingReader } from "./resuming-reader.ts";
-import { chunkRecordSize } from "./chunking.ts";
 import type { ContentIndex, StorageMap } from "./schema.ts";
 
 export interface FetchedDescription { index: ContentIndex; indexBytes: Uint8Array; chunks: Uint8Array; storage: StorageMap }
@@ -43,6 +42,7 @@ export async function fetchFiles(cache: LocalCache, sources: readonly ContentSou
   const onBytes = (count: number) => options.onProgress?.({ done: (received += count), total: plan.bytes });
   for (const path of plan.emptyFiles) await writeEmpty(cache.filePath(contentId, path));
   for (const run of plan.runs) await fetchRun(cache, sources, contentId, run, options, onBytes);
+  await cache.removePartials(contentId);
   return { bytes: received };
 }
 
@@ -53,7 +53,7 @@ async function fetchRun(cache: LocalCache, sources: readonly ContentSource[], co
   while (files.length > 0) {
     const first = files[0];
     if (first === undefined) return;
-    const from = await resumePoint(cache.filePath(contentId, first.paths[0] ?? ""), first);
+    const from = await resumePoint(cache.partialPath(contentId, first.sha256), first);
     const reader = new ResumingReader(usable, contentId, "content.wim", { start: from.offset, end: run.end }, options, onBytes);
     try {
       let at = from.offset;
@@ -66,6 +66,8 @@ async function fetchRun(cache: LocalCache, sources: readonly ContentSource[], co
       }
     } catch (cause) {
       if (!(cause instanceof WrongBytes)) throw cause;
+      // What an earlier attempt left was wrong, not what came now: the file is fetched again from its beginning.
+      if (cause.resumed) continue;
       options.onSourceFailed?.({ source: reader.sourceName, reason: cause.message, round: 1 });
       usable = usable.filter((source) => source.name !== reader.sourceName);
       if (usable.length === 0) throw new ContentError("PRESTAGE_CONTENT_FETCH_FAILED", `Expected correct bytes from ${sources.length} distribution point(s); ${cause.message}. Validate the content at the site.`, { cause });
@@ -75,12 +77,19 @@ async function fetchRun(cache: LocalCache, sources: readonly ContentSource[], co
   }
 }
 
-class WrongBytes extends Error {}
+class WrongBytes extends Error {
+  /** True where a part of the file came from an earlier attempt: then it may be that part which is wrong. */
+  readonly resumed: boolean;
+  constructor(message: string, resumed: boolean, options?: ErrorOptions) {
+    super(message, options);
+    this.resumed = resumed;
+  }
+}
 
 /** Where to go on with a file that was cut off: the first stored chunk that is not yet on the disk. */
-async function resumePoint(target: string, file: PlannedFile): Promise<{ offset: number; chunk: number }> {
+async function resumePoint(path: string, file: PlannedFile): Promise<{ offset: number; chunk: number }> {
   const { stored } = file;
-  const partial = await stat(`${target}.partial`).then((status) => status.size, () => 0);
+  const partial = await stat(path).then((status) => status.size, () => 0);
   const chunk = Math.min(Math.floor(partial / stored.chunkSize), Math.floor(stored.size / stored.chunkSize));
   if (chunk === 0) return { offset: stored.offset, chunk: 0 };
   if (stored.compression === "none") return { offset: stored.offset + chunk * stored.chunkSize, chunk };
@@ -90,25 +99,27 @@ async function resumePoint(target: string, file: PlannedFile): Promise<{ offset:
 /** Receives one stored resource, decodes it and writes every file that has these bytes. */
 async function receiveFile(reader: ResumingReader, cache: LocalCache, contentId: string, file: PlannedFile, firstChunk: number): Promise<void> {
   const target = cache.filePath(contentId, file.paths[0] ?? "");
-  await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-  const partial = `${target}.partial`;
-  const handle = await open(partial, firstChunk === 0 ? "w" : "r+", 0o600);
-  let found: string;
+  const partial = cache.partialPath(contentId, file.sha256);
+  for (const path of [target, partial]) await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const resumed = firstChunk > 0;
+  const handle = await open(partial, resumed ? "r+" : "w", 0o600);
   try {
     const hash = createHash("sha256");
+    // What lies behind the resume point would survive behind the file's end.
+    await handle.truncate(Math.min(firstChunk * file.stored.chunkSize, file.stored.size));
     await hashPrefix(handle, firstChunk * file.stored.chunkSize, hash);
     await decodeChunks(reader, file, firstChunk, async (bytes, offset) => {
       hash.update(bytes);
       await handle.write(bytes, 0, bytes.length, offset);
     });
     await handle.sync();
-    found = hash.digest("hex");
+    const found = hash.digest("hex");
+    if (found !== file.sha256) throw new WrongBytes(`${JSON.stringify(file.paths[0])} arrived with SHA-256 ${found}, expected ${file.sha256}`, resumed);
+  } catch (cause) {
+    if (cause instanceof WrongBytes) await rm(partial, { force: true });
+    throw cause;
   } finally {
     await handle.close();
-  }
-  if (found !== file.sha256) {
-    await rm(partial, { force: true });
-    throw new WrongBytes(`${JSON.stringify(file.paths[0])} arrived with SHA-256 ${found}, expected ${file.sha256}`);
   }
   await rename(partial, target);
   await syncPath(dirname(target));
@@ -135,17 +146,17 @@ async function decodeChunks(reader: ResumingReader, file: PlannedFile, firstChun
     const offset = i * stored.chunkSize;
     const size = Math.min(stored.chunkSize, stored.size - offset);
     const input = await reader.read(stored.chunkSizes[i] ?? 0);
-    await write(decodeChunk(file, input, size), offset);
+    await write(decodeChunk(file, input, size, firstChunk > 0), offset);
   }
 }
 
 /** A chunk as long as its output is stored raw (notes on the format, "Compressed resource"). */
-function decodeChunk(file: PlannedFile, input: Uint8Array, size: number): Uint8Array {
+function decodeChunk(file: PlannedFile, input: Uint8Array, size: number, resumed: boolean): Uint8Array {
   if (input.length === size) return input;
   try {
     return file.stored.compression === "lzx" ? decompressLzxChunk(input, size, file.stored.chunkSize) : decompressXpressChunk(input, size);
   } catch (cause) {
-    throw new WrongBytes(`a compressed chunk of ${JSON.stringify(file.paths[0])} does not decode`, { cause });
+    throw new WrongBytes(`a compressed chunk of ${JSON.stringify(file.paths[0])} does not decode`, resumed, { cause });
   }
 }
 
@@ -153,7 +164,7 @@ async function hashPrefix(handle: FileHandle, length: number, hash: Hash): Promi
   const buffer = Buffer.alloc(256 * 1024);
   for (let offset = 0; offset < length; ) {
     const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, length - offset), offset);
-    if (bytesRead === 0) throw new WrongBytes("a partial file is shorter than it was");
+    if (bytesRead === 0) throw new WrongBytes("a partial file is shorter than it was", true);
     hash.update(buffer.subarray(0, bytesRead));
     offset += bytesRead;
   }
@@ -166,6 +177,7 @@ async function writeEmpty(path: string): Promise<void> {
 
 /** Fetches a small file whole; a source whose bytes are wrong is passed over. */
 async function fetchWhole<T>(sources: readonly ContentSource[], contentId: string, file: string, check: (bytes: Buffer) => T, options: FetchOptions): Promise<{ value: T; bytes: Buffer }> {
+  if (sources.length === 0) throw new ContentError("PRESTAGE_CONTENT_FETCH_FAILED", `Expected a distribution point for ${file} of content ${contentId}; none is known. Name one at the site or on the media.`);
   let last: unknown;
   const checked: ContentSource = {
     name: "all",
@@ -197,13 +209,4 @@ async function fetchWhole<T>(sources: readonly ContentSource[], contentId: strin
   await new ResumingReader([checked], contentId, file, { start: 0, end: 1 }, quiet, () => undefined).read(1);
   if (value === undefined) throw new ContentError("PRESTAGE_CONTENT_FETCH_FAILED", `Expected ${file} of content ${contentId}; found none.`, { cause: last });
   return value;
-}
-
-function checkChunkLists(index: ContentIndex, bytes: Buffer): void {
-  for (const [file, offset] of chunkListOffsets(index)) {
-    const list = bytes.subarray(offset, offset + (file.chunks?.count ?? 0) * chunkRecordSize);
-    if (createHash("sha256").update(list).digest("hex") !== file.chunks?.sha256) {
-      throw new ContentError("PRESTAGE_CONTENT_INDEX_MALFORMED", `Expected the chunk list of ${JSON.stringify(file.path)} to have the hash its index names; it has not.`);
-    }
-  }
 }

@@ -63,5 +63,9 @@ export class HashPool {
       job.waiting.resolve({ error: cause instanceof Error ? cause.message : String(cause) });
       this.#running.delete(id);
     }
+    this.#workers = this.#workers.filter((one) => one !== worker);
+    this.#idle = this.#idle.filter((one) => one !== worker);
+    // Nobody is left to take what waits: it must not wait for ever.
+    if (this.#workers.length === 0) for (const { waiting } of this.#queue.splice(0)) waiting.resolve({ error: "no hashing thread is left" });
   }
 }

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { copyFile, constants, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { openWimFile, unsafeNames, verifyIntegrity, walkEntries } from "@prestage/wim";
-import type { WimFile } from "@prestage/wim";
+import { openWimFile, unsafeNames, verifyIntegrity, walkEntries, WimError } from "@prestage/wim";
+import type { BlobEntry, WimFile } from "@prestage/wim";
 import type { ContentLibrary, StoredVersion } from "./content-library.ts";
 import { describeBytes } from "./describe-bytes.ts";
 import { ContentError } from "./error.ts";
@@ -77,13 +77,25 @@ async function captureFolder(folder: string, prepared: string, options: ImportOp
   await rm(configuration);
 }
 
-/** Copies a .wim whole; exports it where another tool's form would not do: no integrity table. */
+/** Copies a .wim whole. Exports it where another tool's form would not do: raw where it has no integrity table, recompressed where it is solid. */
 async function copyWim(from: string, to: string, options: ImportOptions): Promise<void> {
-  const source = await openWimFile(from);
-  const hasIntegrity = source.integrity !== undefined;
-  await source.close();
-  if (hasIntegrity) return copyFile(from, to, constants.COPYFILE_FICLONE);
-  await runWimlib(["export", from, "all", to, "--check"], options.signal ? { signal: options.signal } : {});
+  const form = await formOf(from);
+  if (form === "as-it-is") return copyFile(from, to, constants.COPYFILE_FICLONE);
+  await runWimlib(["export", from, "all", to, "--check", ...(form === "recompress" ? ["--compress=LZX:20"] : [])], {
+    ...(options.signal && { signal: options.signal }),
+    onProgress: (event) => options.onProgress?.({ phase: "compress", done: event.percent, total: 100 }),
+  });
+}
+
+async function formOf(path: string): Promise<"as-it-is" | "export" | "recompress"> {
+  try {
+    const wim = await openWimFile(path);
+    await wim.close();
+    return wim.integrity === undefined ? "export" : "as-it-is";
+  } catch (cause) {
+    if (cause instanceof WimError && cause.code === "PRESTAGE_WIM_SOLID") return "recompress";
+    throw cause;
+  }
 }
 
 /** Describes image 1 as the tree of files the scan found; any difference means the folder changed meanwhile. */
@@ -100,9 +112,9 @@ async function describeTree(wim: WimFile, scanned: ScannedFolder, options: Impor
     const entry = found.get(file.path);
     const blob = entry?.sha1 === undefined ? undefined : wim.blobs.get(entry.sha1);
     const size = blob?.resource.size ?? 0;
-    if (entry === undefined || entry.isDirectory || size !== file.size) throw changed(file.path);
+    if (entry === undefined || entry.isDirectory || entry.reparseTag !== undefined || size !== file.size) throw changed(file.path);
     const key = entry.sha1 ?? "";
-    const described = bySha1.get(key) ?? (await describeBytes(size, blob ? wim.readResource(blob.resource) : emptyBytes(), { chunks: true }));
+    const described = bySha1.get(key) ?? (await describeBytes(size, blob ? checkedBytes(wim, blob) : emptyBytes(), { chunks: true }));
     bySha1.set(key, described);
     files.push({ path: file.path, ...described.file, ...(file.executable && { executable: true as const }) });
     chunkLists.push(described.chunkList);
@@ -139,7 +151,7 @@ async function describeImages(wim: WimFile, options: ImportOptions): Promise<Des
       const key = entry.sha1 ?? "";
       let described = bySha1.get(key);
       if (described === undefined) {
-        described = await describeBytes(blob?.resource.size ?? 0, blob ? wim.readResource(blob.resource) : emptyBytes(), { chunks: true });
+        described = await describeBytes(blob?.resource.size ?? 0, blob ? checkedBytes(wim, blob) : emptyBytes(), { chunks: true });
         bySha1.set(key, described);
         done += blob?.resource.size ?? 0;
         options.onProgress?.({ phase: "describe", done, total });
@@ -168,6 +180,17 @@ async function sha256OfWim(wim: WimFile): Promise<string> {
   const hash = createHash("sha256");
   for await (const piece of sourceOfFile(wim.source)) hash.update(piece);
   return hash.digest("hex");
+}
+
+/** A blob's bytes; at the end their SHA-1 must be the one the WIM files them under: a damaged image must not become content. */
+async function* checkedBytes(wim: WimFile, blob: BlobEntry): AsyncIterable<Uint8Array> {
+  const hash = createHash("sha1");
+  for await (const piece of wim.readResource(blob.resource)) {
+    hash.update(piece);
+    yield piece;
+  }
+  const found = hash.digest("hex");
+  if (found !== blob.sha1) throw new ContentError("PRESTAGE_CONTENT_IMAGE_DAMAGED", `Expected data with SHA-1 ${blob.sha1} in the image; found ${found}. Get the file again from its source.`);
 }
 
 async function* emptyBytes(): AsyncIterable<Uint8Array> {}

@@ -3,7 +3,7 @@ import { canonicalJson } from "@prestage/trust";
 import { z } from "zod";
 import { chunkRecordSize } from "./chunking.ts";
 import { ContentError } from "./error.ts";
-import { checkNoCaseTwins, checkRelativePath } from "./relative-path.ts";
+import { checkTree } from "./relative-path.ts";
 import { contentIndexSchema, storageMapSchema } from "./schema.ts";
 import type { ContentIndex, IndexFile, StorageMap } from "./schema.ts";
 
@@ -26,9 +26,7 @@ export function openIndex(bytes: Uint8Array, contentId: string): ContentIndex {
   const found = createHash("sha256").update(bytes).digest("hex");
   if (found !== contentId) throw new ContentError("PRESTAGE_CONTENT_INDEX_MALFORMED", `Expected an index whose SHA-256 is ${contentId}; found ${found}. It was altered or belongs to other content.`);
   const index = parse(contentIndexSchema, bytes, "PRESTAGE_CONTENT_INDEX_MALFORMED", "index");
-  for (const { path } of index.files) checkRelativePath(path);
-  for (const path of index.directories) checkRelativePath(path);
-  checkNoCaseTwins([...index.directories, ...index.files.map((file) => file.path)]);
+  checkTree(index.files.map((file) => file.path), index.directories);
   if (index.shape === "image" && (index.files.length !== 1 || index.files[0]?.path !== "image.wim" || index.directories.length > 0)) {
     throw new ContentError("PRESTAGE_CONTENT_INDEX_MALFORMED", "Expected an image's index to hold the one file image.wim; found another tree.");
   }
@@ -54,6 +52,21 @@ export function chunkListOffsets(index: ContentIndex): Map<IndexFile, number> {
     at += file.chunks.count * chunkRecordSize;
   }
   return offsets;
+}
+
+/**
+ * Checks chunks.bin against its index: every list has the hash the index names, and nothing follows the last.
+ * @throws ContentError PRESTAGE_CONTENT_INDEX_MALFORMED
+ */
+export function checkChunkLists(index: ContentIndex, bytes: Buffer): void {
+  let end = 0;
+  for (const [file, offset] of chunkListOffsets(index)) {
+    end = offset + (file.chunks?.count ?? 0) * chunkRecordSize;
+    if (createHash("sha256").update(bytes.subarray(offset, end)).digest("hex") !== file.chunks?.sha256) {
+      throw new ContentError("PRESTAGE_CONTENT_INDEX_MALFORMED", `Expected the chunk list of ${JSON.stringify(file.path)} to have the hash its index names; it has not. chunks.bin was altered.`);
+    }
+  }
+  if (bytes.length !== end) throw new ContentError("PRESTAGE_CONTENT_INDEX_MALFORMED", `Expected chunks.bin with ${end} bytes; found ${bytes.length}.`);
 }
 
 function checkStoredFile(file: StorageMap["files"][number], wimSize: number): void {

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { chmod, copyFile, link, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, copyFile, link, lstat, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { syncPath } from "./content-library.ts";
 import { ContentError } from "./error.ts";
@@ -7,7 +7,7 @@ import { openIndex } from "./index-document.ts";
 import { sha256Schema } from "./schema.ts";
 import type { ContentIndex, IndexFile } from "./schema.ts";
 import { verifyFiles } from "./verify-files.ts";
-import type { VerifyOptions } from "./verify-files.ts";
+import type { FileToVerify, VerifyOptions } from "./verify-files.ts";
 
 /** What the disk holds of one file of a version: as it must be, another version of it (or a damaged one), or nothing. */
 export type FileState = "hit" | "revised" | "missing";
@@ -34,6 +34,14 @@ export class LocalCache {
     return join(this.folderOf(contentId), "files", path);
   }
 
+  /** Where a file grows until it is whole; outside files/, where a name of the content could be the same. */
+  partialPath(contentId: string, sha256: string): string {
+    return join(this.folderOf(contentId), "incoming", sha256Schema.parse(sha256));
+  }
+  async removePartials(contentId: string): Promise<void> {
+    await rm(join(this.folderOf(contentId), "incoming"), { recursive: true, force: true });
+  }
+
   /** The index of a version on the disk; undefined where there is none or it is damaged. */
   async readIndex(contentId: string): Promise<ContentIndex | undefined> {
     try {
@@ -56,17 +64,17 @@ export class LocalCache {
       if (held === undefined) continue;
       for (const file of held.files) {
         const path = this.filePath(id, file.path);
-        if (!(await stat(path).then((s) => s.isFile(), () => false))) continue;
+        if (!(await lstat(path).then((s) => s.isFile(), () => false))) continue;
         anyVersion = true;
         knownPaths.add(file.path);
         candidates.set(file.sha256, [...(candidates.get(file.sha256) ?? []), path]);
       }
     }
-    const files: CachedFile[] = [];
-    for (const file of index.files) {
-      const foundAt = await this.#firstGood(file, candidates.get(file.sha256) ?? [], options);
-      files.push(foundAt === undefined ? { file, state: knownPaths.has(file.path) ? "revised" : "missing" } : { file, state: "hit", foundAt });
-    }
+    const good = await firstGood(index.files, candidates, options);
+    const files = index.files.map((file): CachedFile => {
+      const foundAt = good.get(file.sha256);
+      return foundAt === undefined ? { file, state: knownPaths.has(file.path) ? "revised" : "missing" } : { file, state: "hit", foundAt };
+    });
     const state = files.every((file) => file.state === "hit") ? "hit" : anyVersion ? "revised" : "missing";
     return { state, files };
   }
@@ -77,10 +85,13 @@ export class LocalCache {
       const target = this.filePath(contentId, file.path);
       if (foundAt === undefined || foundAt === target) continue;
       await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-      const temporary = `${target}.partial`;
+      const temporary = this.partialPath(contentId, file.sha256);
+      await mkdir(dirname(temporary), { recursive: true, mode: 0o700 });
       await rm(temporary, { force: true });
       await link(foundAt, temporary).catch(() => copyFile(foundAt, temporary, constants.COPYFILE_FICLONE));
       await rename(temporary, target);
+      // Renaming one name of a file onto another name of it does nothing at all (POSIX).
+      await rm(temporary, { force: true });
     }
   }
 
@@ -93,33 +104,59 @@ export class LocalCache {
   }
 
   /**
-   * Makes a root-only copy of a version for a step to run from. Each file is opened once and hashed as it is copied:
-   * what runs is exactly what was verified.
-   * @throws ContentError PRESTAGE_CONTENT_DAMAGED
+   * Makes a root-only copy of a version for a step to run from, and hashes the copy: what runs is exactly what was verified.
+   * @throws ContentError PRESTAGE_CONTENT_DAMAGED; then no copy is left
    */
   async checkOut(contentId: string, index: ContentIndex, target: string): Promise<void> {
     await rm(target, { recursive: true, force: true });
-    await mkdir(target, { recursive: true, mode: 0o700 });
-    for (const directory of index.directories) await mkdir(join(target, directory), { recursive: true, mode: 0o700 });
-    for (const file of index.files) {
-      const to = join(target, file.path);
-      await mkdir(dirname(to), { recursive: true, mode: 0o700 });
-      await copyFile(this.filePath(contentId, file.path), to, constants.COPYFILE_EXCL).catch((cause: unknown) => {
-        throw damaged(file, `${cause instanceof Error ? cause.message : String(cause)}`);
-      });
+    try {
+      await mkdir(target, { recursive: true, mode: 0o700 });
+      for (const directory of index.directories) await mkdir(join(target, directory), { recursive: true, mode: 0o700 });
+      for (const file of index.files) {
+        const to = join(target, file.path);
+        await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+        await copyPlainFile(this.filePath(contentId, file.path), to, file);
+      }
       // The copy is what runs, so the copy is what is hashed; nobody but root reaches it.
-      const [bad] = await verifyFiles([{ path: to, name: file.path, size: file.size, sha256: file.sha256, spans: file.spans }], { threads: 1 });
-      if (bad !== undefined) throw damaged(file, bad.bad[0] ? `SHA-256 ${bad.bad[0].found}` : `${bad.foundSize ?? 0} bytes`);
-      await chmod(to, file.executable ? 0o700 : 0o600);
+      const copies = index.files.map((file) => toVerify(join(target, file.path), file));
+      const [bad] = await verifyFiles(copies);
+      if (bad !== undefined) throw damaged(bad.file, bad.bad[0] ? `${bad.bad[0].what} at ${bad.bad[0].offset} with SHA-256 ${bad.bad[0].found}` : `${bad.foundSize ?? 0} bytes`);
+      for (const file of index.files) await chmod(join(target, file.path), file.executable ? 0o700 : 0o600);
+    } catch (cause) {
+      await rm(target, { recursive: true, force: true });
+      throw cause;
     }
   }
+}
 
-  async #firstGood(file: IndexFile, paths: readonly string[], options: VerifyOptions): Promise<string | undefined> {
-    for (const path of paths) {
-      const bad = await verifyFiles([{ path, name: file.path, size: file.size, sha256: file.sha256, spans: file.spans }], options);
-      if (bad.length === 0) return path;
-    }
-    return undefined;
+function toVerify(path: string, file: IndexFile): FileToVerify {
+  return { path, name: file.path, size: file.size, sha256: file.sha256, spans: file.spans };
+}
+
+/** By SHA-256: a path whose bytes are right. All files are checked together, those with a bad first candidate again with the next. */
+async function firstGood(files: readonly IndexFile[], candidates: ReadonlyMap<string, readonly string[]>, options: VerifyOptions): Promise<Map<string, string>> {
+  const good = new Map<string, string>();
+  let open = [...new Map(files.filter((file) => candidates.has(file.sha256)).map((file) => [file.sha256, file])).values()];
+  for (let round = 0; open.length > 0; round++) {
+    const tried = open.flatMap((file) => {
+      const path = candidates.get(file.sha256)?.[round];
+      return path === undefined ? [] : [toVerify(path, file)];
+    });
+    const bad = new Set((await verifyFiles(tried, options)).map((one) => one.file.path));
+    for (const file of tried) if (!bad.has(file.path)) good.set(file.sha256, file.path);
+    open = open.filter((file) => !good.has(file.sha256) && round + 1 < (candidates.get(file.sha256)?.length ?? 0));
+  }
+  return good;
+}
+
+/** Copies a file that is one: a link on a disk prepared elsewhere could lead anywhere. */
+async function copyPlainFile(from: string, to: string, file: IndexFile): Promise<void> {
+  try {
+    const status = await lstat(from);
+    if (!status.isFile() || status.size !== file.size) throw new RangeError(status.isFile() ? `${status.size} bytes` : "no plain file");
+    await copyFile(from, to, constants.COPYFILE_EXCL);
+  } catch (cause) {
+    throw damaged({ name: file.path, size: file.size, sha256: file.sha256 }, cause instanceof Error ? cause.message : String(cause));
   }
 }
 
@@ -144,6 +181,6 @@ export async function readBounded(path: string, limit: number): Promise<Buffer> 
   }
 }
 
-function damaged(file: IndexFile, found: string): ContentError {
-  return new ContentError("PRESTAGE_CONTENT_DAMAGED", `Expected ${JSON.stringify(file.path)} with ${file.size} bytes and SHA-256 ${file.sha256}; found ${found}. It will be fetched again.`);
+function damaged(file: { name: string; size: number; sha256: string }, found: string): ContentError {
+  return new ContentError("PRESTAGE_CONTENT_DAMAGED", `Expected ${JSON.stringify(file.name)} with ${file.size} bytes and SHA-256 ${file.sha256}; found ${found}. It will be fetched again.`);
 }

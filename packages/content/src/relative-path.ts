@@ -1,6 +1,6 @@
+import { nameFault } from "@prestage/wim";
 import { ContentError } from "./error.ts";
 
-const windowsDeviceName = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?$/i;
 
 /**
  * Refuses every path that could leave its folder, or that Windows or Linux cannot hold.
@@ -18,13 +18,26 @@ function whyUnsafe(path: string): string | undefined {
   if (path.startsWith("/")) return "it is absolute";
   for (const part of path.split("/")) {
     if (part === "" || part === "." || part === "..") return `it has the part ${JSON.stringify(part)}`;
-    if (Buffer.byteLength(part) > 255) return "a part is longer than 255 bytes";
-    // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-    if (/[\u0000-\u001f\\:*?"<>|]/.test(part)) return `the part ${JSON.stringify(part)} has a character Windows cannot hold`;
-    if (/[. ]$/.test(part)) return `the part ${JSON.stringify(part)} ends in a dot or blank`;
-    if (windowsDeviceName.test(part)) return `the part ${JSON.stringify(part)} is a device name on Windows`;
+    const fault = nameFault(part, "linux") ?? nameFault(part, "windows");
+    if (fault !== undefined) return `the part ${JSON.stringify(part)} is a name Windows or Linux cannot hold (${fault})`;
   }
   return undefined;
+}
+
+/**
+ * Checks the files and folders of one tree: safe paths, no twins, and no file where another path needs a folder.
+ * @throws ContentError PRESTAGE_CONTENT_PATH_UNSAFE
+ */
+export function checkTree(files: readonly string[], directories: readonly string[]): void {
+  const paths = [...directories, ...files];
+  for (const path of paths) checkRelativePath(path);
+  checkNoCaseTwins(paths);
+  const folded = new Set(files.map((path) => path.toUpperCase()));
+  for (const path of paths) {
+    for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
+      if (folded.has(path.slice(0, at).toUpperCase())) throw new ContentError("PRESTAGE_CONTENT_PATH_UNSAFE", `Expected ${JSON.stringify(path.slice(0, at))} to be a folder, since ${JSON.stringify(path)} lies in it; found a file.`);
+    }
+  }
 }
 
 /** Refuses two paths that are one on a file system that ignores case. @throws ContentError PRESTAGE_CONTENT_PATH_UNSAFE */

@@ -36,7 +36,7 @@ export async function verifyFiles(files: readonly FileToVerify[], options: Verif
       for (let i = next++; i < files.length; i = next++) {
         options.signal?.throwIfAborted();
         const file = files[i];
-        if (file !== undefined) results[i] = await verifyOne(pool, file, (bytes) => advance(file, bytes));
+        if (file !== undefined) results[i] = await verifyOne(pool, file, (bytes) => advance(file, bytes), options.signal);
       }
     };
     await Promise.all(Array.from({ length: 8 }, lane));
@@ -46,7 +46,7 @@ export async function verifyFiles(files: readonly FileToVerify[], options: Verif
   }
 }
 
-async function verifyOne(pool: HashPool, file: FileToVerify, advance: (bytes: number) => void): Promise<DamagedFile | undefined> {
+async function verifyOne(pool: HashPool, file: FileToVerify, advance: (bytes: number) => void, signal: AbortSignal | undefined): Promise<DamagedFile | undefined> {
   const status = await lstat(file.path).catch(() => undefined);
   if (status === undefined || !status.isFile()) {
     advance(file.size);
@@ -56,7 +56,7 @@ async function verifyOne(pool: HashPool, file: FileToVerify, advance: (bytes: nu
     advance(file.size);
     return { file, reason: "size", foundSize: status.size, bad: [] };
   }
-  const bad = file.spans === undefined ? await verifyWhole(pool, file, advance) : await verifySpans(pool, file, file.spans, advance);
+  const bad = file.spans === undefined ? await verifyWhole(pool, file, advance) : await verifySpans(pool, file, file.spans, advance, signal);
   return bad.length === 0 ? undefined : { file, reason: "content", foundSize: status.size, bad };
 }
 
@@ -66,10 +66,11 @@ async function verifyWhole(pool: HashPool, file: FileToVerify, advance: (bytes: 
   return found === file.sha256 ? [] : [{ what: "file", offset: 0, length: file.size, expected: file.sha256, found }];
 }
 
-async function verifySpans(pool: HashPool, file: FileToVerify, spans: readonly string[], advance: (bytes: number) => void): Promise<BadRange[]> {
+async function verifySpans(pool: HashPool, file: FileToVerify, spans: readonly string[], advance: (bytes: number) => void, signal: AbortSignal | undefined): Promise<BadRange[]> {
   if (spans.length !== Math.ceil(file.size / spanSize)) return [{ what: "file", offset: 0, length: file.size, expected: `${Math.ceil(file.size / spanSize)} spans`, found: `${spans.length} spans` }];
   const bad: BadRange[] = [];
   for (let first = 0; first < spans.length; first += spansPerUnit * 4) {
+    signal?.throwIfAborted();
     await Promise.all(
       spans.slice(first, first + spansPerUnit * 4).map(async (expected, i) => {
         const offset = (first + i) * spanSize;
