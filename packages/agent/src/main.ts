@@ -19,8 +19,8 @@ try {
   if (stopped.signal.aborted) process.exit(0);
   const code = "code" in error && typeof error.code === "string" ? error.code : "PRESTAGE_AGENT_UNEXPECTED";
   const next = "next" in error && typeof error.next === "string" ? error.next : "Give this screen to the administrator of the site.";
-  screen.error({ code, cause: error.message, next });
+  screen.error({ code, cause: error.message, next: inBoot ? `${next} Press a key to power off.` : next });
   if (!inBoot) process.exit(1); // the service starts again by itself
-  await screen.waitForKey({ title: "Stopped", lines: [`${code}`, error.message, "", next, "", "Press a key to power off."] }, stopped.signal);
+  await screen.anyKey(stopped.signal);
   process.exit(7);
 }

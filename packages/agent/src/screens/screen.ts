@@ -15,6 +15,8 @@ export interface Screen {
   /** Resolves to the index chosen by keys 1 to 9, arrows and Enter, on any terminal. */
   choose(event: { title: string; items: { label: string; detail: string }[] }, signal: AbortSignal): Promise<number>;
   waitForKey(event: { title: string; lines: string[] }, signal: AbortSignal): Promise<void>;
+  /** Waits for any key and leaves what is shown. */
+  anyKey(signal: AbortSignal): Promise<void>;
   steps(model: StepsModel): void;
   error(event: { code: string; step?: string; cause: string; next: string }): void;
   done(event: { title: string; lines: string[] }): void;

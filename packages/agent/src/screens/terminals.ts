@@ -96,6 +96,10 @@ export class TerminalScreen implements Screen {
     await this.#untilKey(signal, () => 0);
   }
 
+  async anyKey(signal: AbortSignal): Promise<void> {
+    await this.#untilKey(signal, () => 0);
+  }
+
   event(name: string, data: object): void {
     if (name === "fetch" && !this.#showFetch(data)) return;
     if (name === "enrolled" && "deviceName" in data && typeof data.deviceName === "string") this.setHeader({ machine: data.deviceName });
