@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { copyFile, cp, mkdir, rm, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { StatusRecord } from "@prestage/contract";
@@ -31,7 +31,8 @@ async function main(): Promise<number> {
   const narrator = new Narrator();
   const { say } = narrator;
   await prepareOutput(options.output);
-  const work = join(cacheRoot(), "demo");
+  // One folder per output, so that two demonstrations do not meet.
+  const work = join(cacheRoot(), "demo", createHash("sha256").update(options.output).digest("hex").slice(0, 12));
   await rm(work, { recursive: true, force: true });
   await mkdir(work, { recursive: true });
   narrator.part("The site");

@@ -7,7 +7,7 @@ export const debianPackages = {
   lint: [],
   cli: ["wimtools", "postgresql-15"],
   all: [
-    "ca-certificates", "debian-archive-keyring", // package downloads
+    "ca-certificates", "openssl", "debian-archive-keyring", // package downloads
     "wimtools", "7zip", // WIM as a program, and a second reader as test oracle
     "mmdebstrap", "zstd", "xz-utils", "kmod", "binutils", "sbsigntool", // boot environment and demo image
     "fdisk", "gdisk", "dosfstools", "mtools", "e2fsprogs", "ntfs-3g", "util-linux", // disks
