@@ -202,14 +202,19 @@ export function openTerminals(paths: readonly string[]): TerminalScreen {
     screen.addTerminal(terminal);
   }
   if (opened.some((terminal) => terminal.style !== "lines")) {
-    try {
-      writeFileSync("/proc/sys/kernel/printk", "1 4 1 7"); // emergencies only: a panic is still seen
-    } catch {
-      // Only the looks of the screen.
-    }
+    if (process.env["PRESTAGE_ENVIRONMENT"] === "boot") quietKernel();
     process.on("exit", () => {
       for (const terminal of opened) terminal.restore();
     });
   }
   return screen;
+}
+
+/** Emergencies only on the console: a panic is still seen. */
+function quietKernel(): void {
+  try {
+    writeFileSync("/proc/sys/kernel/printk", "1 4 1 7");
+  } catch {
+    // Only the looks of the screen.
+  }
 }

@@ -1,0 +1,47 @@
+import { runProgram, switchBoot, unmount } from "@prestage/disk";
+import type { RunEnvironment } from "@prestage/sequence";
+import { runCommand } from "../run-command.ts";
+import type { RunContext } from "./run-context.ts";
+
+/** How long the last messages may take before a restart; what is left stays in the spool. */
+const flushMs = 10_000;
+
+/**
+ * Everything before a restart, in the order that survives a power cut: messages, a clean unmount of the data volume (GRUB does not replay
+ * its journal), and last of all the boot switch. In the boot environment the restart itself is init's, when the agent has ended.
+ */
+export async function restartMachine(context: RunContext, to: RunEnvironment): Promise<void> {
+  const { environment, dataRoot, espRoot, disk, status, screen, log, makeEspWritable } = context;
+  screen.message({ screen: "restart", title: "Restarting", lines: [to === "installed" ? "The sequence goes on in the installed system." : "The sequence goes on in the boot environment."] });
+  await status.flush(flushMs);
+  status.stop();
+  log(`restarting to ${to}`);
+  process.chdir("/");
+  if (environment === "boot") {
+    await leaveVolume(dataRoot, log);
+    if (to === "installed") await setSwitch({ boot: "installed", rootUuid: disk.dataFileSystemUuid });
+    await unmount(espRoot).catch((cause: unknown) => log(`the ESP stays mounted: ${String(cause)}`));
+    return;
+  }
+  await runCommand("sync", []);
+  if (to === "environment") await setSwitch({ boot: "environment" });
+  const { code, output } = await runCommand("systemctl", ["reboot"]);
+  if (code !== 0) throw new Error(`systemctl reboot ended with ${code}: ${output}`);
+
+  async function setSwitch(state: Parameters<typeof switchBoot>[1]): Promise<void> {
+    await makeEspWritable();
+    await switchBoot(espRoot, state);
+    screen.event("switched", state);
+  }
+}
+
+/** Unmounts; where something holds the volume, makes it read-only, which leaves the file system as clean. */
+async function leaveVolume(dataRoot: string, log: (line: string) => void): Promise<void> {
+  await runProgram("sync", ["-f", dataRoot]);
+  try {
+    await unmount(dataRoot);
+  } catch (cause) {
+    log(`the volume is in use: ${String(cause)}`);
+    await runProgram("mount", ["-o", "remount,ro", dataRoot]);
+  }
+}

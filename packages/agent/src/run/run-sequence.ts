@@ -1,0 +1,217 @@
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { initialState, nextAction, reduce, replay } from "@prestage/sequence";
+import type { Action, RunEnvironment, RunEvent, RunState, Step, StepOutcome } from "@prestage/sequence";
+import type { StatusMessage } from "@prestage/contract";
+import { AgentError } from "../error.ts";
+import type { StepsModel } from "../screens/screen.ts";
+import { stepExecutors } from "../steps/index.ts";
+import type { StepExecutor, StepResult } from "../steps/step-executor.ts";
+import { cleanUp } from "./clean-up.ts";
+import { restartMachine } from "./restart-machine.ts";
+import type { RunContext } from "./run-context.ts";
+import { runStep } from "./run-step.ts";
+import { placeOf, stepsModel } from "./steps-model.ts";
+
+export interface RunResult { result: "succeeded" | "failed" | "restart"; to?: RunEnvironment }
+
+export interface RunOptions {
+  executors?: ReadonlyMap<string, StepExecutor>;
+  /** Tells one start of the machine from the next. */
+  bootId?: string;
+  /** What the end of a sequence and a restart do to the machine. */
+  machine?: { restart: typeof restartMachine; cleanUp: typeof cleanUp };
+}
+
+/**
+ * Runs a sequence from where its journal ends, to its end or to a restart. Each transition is reported, then journalled, then acted on:
+ * a power cut repeats a report rather than losing it, and repeats at most the step it fell into.
+ */
+export async function runSequence(context: RunContext, options: RunOptions = {}): Promise<RunResult> {
+  const bootId = options.bootId ?? (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+  return new SequenceRun(context, { executors: options.executors ?? stepExecutors, machine: options.machine ?? { restart: restartMachine, cleanUp }, bootId }).run();
+}
+
+class SequenceRun {
+  readonly #context: RunContext;
+  readonly #options: Required<RunOptions>;
+  #state: RunState;
+  readonly #details = new Map<string, string>();
+  #progress: StepsModel["progress"];
+  #reportedProgress = "";
+  #failure: { step: string; code: string; message: string; next: string } | undefined;
+
+  constructor(context: RunContext, options: Required<RunOptions>) {
+    this.#context = context;
+    this.#options = options;
+    this.#state = replay(initialState(context.sequence, systemVariables(context)), context.journal.events);
+  }
+
+  async run(): Promise<RunResult> {
+    if (this.#state.status === "running" && this.#state.bootId !== this.#options.bootId) this.#append({ kind: "restarted", environment: this.#environment, bootId: this.#options.bootId });
+    for (;;) {
+      this.#context.signal.throwIfAborted();
+      const action = nextAction(this.#state, this.#context.sequence);
+      this.#show();
+      const result = await this.#act(action);
+      if (result !== undefined) return result;
+    }
+  }
+
+  /** Does what comes next; a result ends the run. */
+  async #act(action: Action): Promise<RunResult | undefined> {
+    const { status, screen, log, sequence } = this.#context;
+    switch (action.kind) {
+      case "begin":
+        status.post({ kind: "sequence-started", text: sequence.name });
+        screen.event("sequence", { name: sequence.name, state: "started" });
+        this.#append({ kind: "sequence-started", environment: this.#environment, bootId: this.#options.bootId });
+        return undefined;
+      case "skip":
+        log(`skipped: ${action.step.name}: ${action.why}`);
+        status.post({ kind: "step-skipped", outcome: "skipped", step: described(action.step, action.path), text: action.why });
+        screen.event("step", { ...this.#placed(action.step), state: "skipped", why: action.why });
+        this.#details.set(action.step.id, action.reason === "disabled" ? "disabled" : action.why);
+        this.#append({ kind: "step-skipped", stepId: action.step.id, name: action.step.name, reason: action.reason });
+        return undefined;
+      case "enter-group":
+        this.#append({ kind: "step-started", stepId: action.step.id, name: action.step.name, group: true });
+        return undefined;
+      case "leave-group":
+        log(`group ${action.step.name} ${action.outcome}`);
+        this.#append({ kind: "step-finished", stepId: action.step.id, name: action.step.name, group: true, outcome: action.outcome });
+        return undefined;
+      case "start":
+        await this.#runStep(action.step, action.path, action.again);
+        return undefined;
+      case "restart":
+        status.post({ kind: "restart", text: `to the ${action.to === "installed" ? "installed system" : "boot environment"}` });
+        screen.event("restart", { to: action.to });
+        await this.#options.machine.restart(this.#context, action.to);
+        return { result: "restart", to: action.to };
+      case "finish":
+        this.#report(action.outcome);
+        this.#append({ kind: "sequence-finished", outcome: action.outcome });
+        return undefined;
+      case "ended":
+        return action.outcome === "failed" ? this.#endFailed() : this.#endSucceeded();
+    }
+  }
+
+  async #runStep(step: Step, path: string[], again: boolean): Promise<void> {
+    const { status, screen, log } = this.#context;
+    log(`step ${step.name} (${step.type})${again ? ", again after an interruption" : ""}`);
+    status.post({ kind: "step-started", step: described(step, path), ...(again && { text: "again after an interruption" }) });
+    screen.event("step", { ...this.#placed(step), state: "started", again });
+    this.#append({ kind: "step-started", stepId: step.id, name: step.name });
+    this.#details.delete(step.id);
+    this.#show();
+    const started = performance.now();
+    const result = await runStep({
+      context: this.#context, step, executors: this.#options.executors, variables: () => this.#state.variables,
+      setVariable: (name, value) => this.#append({ kind: "variable-set", name, value }),
+      progress: (progress) => this.#showProgress(step, progress),
+    });
+    const seconds = (performance.now() - started) / 1000;
+    this.#progress = undefined;
+    const outcome: StepOutcome = result.failure === undefined ? "succeeded" : "failed";
+    log(`step ${step.name} ${outcome} after ${seconds.toFixed(1)} s${result.failure === undefined ? "" : `: ${result.failure.code}: ${result.failure.message}`}`);
+    status.post(finished(step, path, outcome, seconds, result));
+    screen.event("step", { ...this.#placed(step), state: outcome, seconds: Math.round(seconds * 10) / 10, ...(result.exitCode !== undefined && { exitCode: result.exitCode }), ...(result.failure && { code: result.failure.code, cause: result.failure.message }) });
+    this.#details.set(step.id, result.failure === undefined ? `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s` : result.failure.code);
+    if (result.failure !== undefined) this.#failure = { step: step.name, ...result.failure };
+    this.#append({ kind: "step-finished", stepId: step.id, name: step.name, outcome, ...(result.exitCode !== undefined && { exitCode: result.exitCode }), ...(result.restart && { restart: result.restart }) });
+  }
+
+  #report(outcome: StepOutcome): void {
+    const { status, screen, log, sequence } = this.#context;
+    log(`sequence ${outcome}`);
+    const failure = outcome === "failed" ? this.#failure : undefined;
+    status.post({ kind: "sequence-finished", outcome, ...(failure && { error: { code: failure.code, message: `${failure.step}: ${failure.message}` } }) });
+    screen.event("sequence", { name: sequence.name, state: outcome });
+  }
+
+  #endFailed(): RunResult {
+    const failure = this.#failure ?? { step: this.#context.sequence.name, code: "PRESTAGE_AGENT_STEP_FAILED", message: "The task sequence failed before this start of the computer.", next: "See the messages at the site." };
+    this.#context.screen.error({ code: failure.code, step: failure.step, cause: failure.message, next: failure.next });
+    return { result: "failed" };
+  }
+
+  /** In the installed system: the last report is delivered, however long that takes, and then nothing of the deployment stays. */
+  async #endSucceeded(): Promise<RunResult> {
+    const { environment, dataRoot, espRoot, status, screen, log, signal, sequence } = this.#context;
+    if (environment === "boot") return this.#endInBootEnvironment();
+    screen.message({ screen: "reporting", title: "Reporting", lines: ["The last messages go to the management point."] });
+    const stop = () => status.stop();
+    signal.addEventListener("abort", stop, { once: true });
+    const delivered = await status.flush();
+    signal.removeEventListener("abort", stop);
+    signal.throwIfAborted();
+    if (!delivered) throw new AgentError("PRESTAGE_AGENT_NO_MANAGEMENT_POINT", "Expected the last messages to be delivered; they are still on the disk.", "The system is installed. It is tried again by itself.");
+    status.stop();
+    log("everything is reported; cleaning up");
+    await this.#options.machine.cleanUp({ dataRoot, espRoot, log });
+    screen.done({ title: "This computer is ready", lines: [`${sequence.name} has ended.`] });
+    return { result: "succeeded" };
+  }
+
+  /** A sequence may end here; where it laid down a system, that one starts and cleans up. */
+  async #endInBootEnvironment(): Promise<RunResult> {
+    const { dataRoot, screen, signal, status } = this.#context;
+    if (await stat(join(dataRoot, "boot/grub/grub.cfg")).then(() => true, () => false)) {
+      await this.#options.machine.restart(this.#context, "installed");
+      return { result: "restart", to: "installed" };
+    }
+    await status.flush(30_000);
+    screen.done({ title: "The task sequence has ended", lines: [] });
+    await screen.waitForKey({ title: "The task sequence has ended", lines: ["It installed no system on this disk.", "", "Press a key to restart this computer."] }, signal);
+    return { result: "succeeded" };
+  }
+
+  get #environment(): RunEnvironment {
+    return this.#context.environment === "boot" ? "environment" : "installed";
+  }
+
+  #append(event: RunEvent): void {
+    const next = reduce(this.#state, event); // refuses before anything is written
+    this.#context.journal.append(event);
+    this.#state = next;
+  }
+
+  #show(): void {
+    this.#context.screen.steps(stepsModel(this.#context.sequence, this.#state, this.#details, this.#progress));
+  }
+
+  /** On the screen always; as an event line at each tenth. */
+  #showProgress(step: Step, progress: NonNullable<StepsModel["progress"]>): void {
+    this.#progress = progress;
+    this.#show();
+    const tenth = `${step.id} ${progress.label} ${progress.total <= 0 ? 0 : Math.floor((progress.done / progress.total) * 10)}`;
+    if (tenth === this.#reportedProgress) return;
+    this.#reportedProgress = tenth;
+    this.#context.screen.event("progress", { id: step.id, ...progress });
+  }
+
+  #placed(step: Step): { id: string; name: string; type: string; number: number; of: number } {
+    return { id: step.id, name: step.name, type: step.type, ...placeOf(this.#context.sequence, step.id) };
+  }
+}
+
+/** What the agent itself says; nobody can change it. */
+function systemVariables({ policy, variables }: RunContext) {
+  const own = { _SMSTSMediaType: "OEMMedia", _SMSTSAdvertID: policy.deploymentId, _SMSTSPackageID: policy.taskSequence.id, _SMSTSPackageName: policy.taskSequence.name, _SMSTSBootUEFI: "true" };
+  return [...variables, ...Object.entries(own).map(([name, value]) => ({ name, value, source: "system" as const }))];
+}
+
+function described(step: Step, path: string[]): NonNullable<StatusMessage["step"]> {
+  return { id: step.id, name: step.name, type: step.type, path };
+}
+
+function finished(step: Step, path: string[], outcome: StepOutcome, seconds: number, result: StepResult): Parameters<RunContext["status"]["post"]>[0] {
+  return {
+    kind: "step-finished", step: described(step, path), outcome, seconds,
+    ...(result.exitCode !== undefined && { exitCode: result.exitCode }),
+    ...(result.outputTail !== undefined && { outputTail: result.outputTail }),
+    ...(result.failure && { error: { code: result.failure.code, message: result.failure.message } }),
+  };
+}

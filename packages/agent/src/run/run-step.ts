@@ -1,0 +1,54 @@
+import { checkSettable, expandSettings, SequenceError } from "@prestage/sequence";
+import type { Step, Variables } from "@prestage/sequence";
+import { AgentError } from "../error.ts";
+import type { StepsModel } from "../screens/screen.ts";
+import type { StepExecutor, StepResult } from "../steps/step-executor.ts";
+import type { RunContext } from "./run-context.ts";
+
+export interface RunStepOptions {
+  context: RunContext;
+  step: Step;
+  executors: ReadonlyMap<string, StepExecutor>;
+  variables: () => Variables;
+  /** Journals it. */
+  setVariable: (name: string, value: string) => void;
+  progress: (progress: NonNullable<StepsModel["progress"]>) => void;
+}
+
+/** Runs one step. Whatever it throws is its failure; only a stop of the run is thrown. */
+export async function runStep(options: RunStepOptions): Promise<StepResult> {
+  const { context, step, variables, progress } = options;
+  const executor = options.executors.get(step.type);
+  try {
+    if (executor === undefined) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a step type this agent knows; found ${step.type}. It knows ${[...options.executors.keys()].join(", ")}.`, "Correct the task sequence, or build the media with a newer boot image.");
+    if (!executor.environments.includes(context.environment)) {
+      throw new AgentError("PRESTAGE_AGENT_STEP_ENVIRONMENT", `Expected a step for ${places[context.environment]}; ${step.type} runs only in ${executor.environments.map((one) => places[one]).join(" or ")}.`, "Move the step, or put a restart step before it.");
+    }
+    return await executor.start(
+      {
+        context, step, variables, progress,
+        setVariable: (name, value) => {
+          checkSettable(name, value);
+          options.setVariable(name, value);
+        },
+        output: (line) => context.log(`[${step.id}] ${line}`),
+      },
+      expandSettings(step.with ?? {}, variables()),
+    );
+  } catch (cause) {
+    context.signal.throwIfAborted();
+    context.log(`[${step.id}] ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}`);
+    return { failure: failureOf(cause) };
+  }
+}
+
+const places = { boot: "the boot environment", installed: "the installed system" };
+
+/** An error as the screen and the site get it: stable code, cause, what to do. */
+export function failureOf(cause: unknown): { code: string; message: string; next: string } {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (cause instanceof AgentError) return { code: cause.code, message, next: cause.next };
+  const code = cause instanceof Error && "code" in cause && typeof cause.code === "string" && cause.code.startsWith("PRESTAGE_") ? cause.code : "PRESTAGE_AGENT_STEP_FAILED";
+  const next = cause instanceof SequenceError ? "Correct the task sequence and deploy it again." : "See /prestage/log/agent.log on this computer, or the messages at the site.";
+  return { code, message, next };
+}

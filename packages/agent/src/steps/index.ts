@@ -1,0 +1,15 @@
+import { step as applyDriverPackage } from "./apply-driver-package.ts";
+import { step as applyOsImage } from "./apply-os-image.ts";
+import { step as installApplication } from "./install-application.ts";
+import { step as installPackage } from "./install-package.ts";
+import { step as partitionDisk } from "./partition-disk.ts";
+import { step as restart } from "./restart.ts";
+import { step as runCommandLine } from "./run-command-line.ts";
+import { step as setUpOperatingSystem } from "./set-up-operating-system.ts";
+import { step as setVariable } from "./set-variable.ts";
+import type { StepExecutor } from "./step-executor.ts";
+
+const all = [partitionDisk, applyOsImage, setUpOperatingSystem, restart, applyDriverPackage, installApplication, installPackage, runCommandLine, setVariable];
+
+/** Every step this agent can run, by type. */
+export const stepExecutors: ReadonlyMap<string, StepExecutor> = new Map(all.map((step) => [step.type, step]));

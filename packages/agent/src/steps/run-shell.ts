@@ -1,0 +1,95 @@
+import { spawn } from "node:child_process";
+import type { StepResult } from "./step-executor.ts";
+
+export interface ShellOptions {
+  cwd: string;
+  signal: AbortSignal;
+  timeoutSeconds?: number | undefined;
+  environment?: Readonly<Record<string, string>>;
+  onLine: (line: string) => void;
+}
+export interface ShellResult { exitCode: number; outputTail: string; timedOut: boolean }
+
+const tailLength = 4000;
+const patienceMs = 5000;
+/** How long the output of a command that has ended is still waited for: a service it started may hold the pipe for ever. */
+const drainMs = 1000;
+const commandPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/**
+ * Runs a command line by `sh -c` to its end, in a process group of its own that is ended as a whole when time is over or the run is stopped.
+ * Throws only when stopped; 127 when there is no shell.
+ */
+export async function runShell(command: string, options: ShellOptions): Promise<ShellResult> {
+  const { cwd, signal, timeoutSeconds, onLine } = options;
+  signal.throwIfAborted();
+  const child = spawn("sh", ["-c", command], {
+    cwd, detached: true, stdio: ["ignore", "pipe", "pipe"],
+    env: { PATH: commandPath, LC_ALL: "C", HOME: "/root", DEBIAN_FRONTEND: "noninteractive", ...options.environment },
+  });
+  let tail = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    let partial = "";
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      tail = (tail + text).slice(-tailLength);
+      const lines = (partial + text).slice(-100_000).split(/\r?\n|\r/);
+      partial = lines.pop() ?? "";
+      lines.forEach(onLine);
+    });
+    stream.on("end", () => partial !== "" && onLine(partial)).on("error", () => undefined);
+  }
+  let timedOut = false;
+  let force: NodeJS.Timeout | undefined;
+  const end = () => {
+    killGroup(child.pid, "SIGTERM");
+    force ??= setTimeout(() => killGroup(child.pid, "SIGKILL"), patienceMs);
+  };
+  const timer = timeoutSeconds === undefined ? undefined : setTimeout(() => {
+    timedOut = true;
+    end();
+  }, timeoutSeconds * 1000);
+  signal.addEventListener("abort", end, { once: true });
+  try {
+    const { promise, resolve } = Promise.withResolvers<number>();
+    const closed = Promise.withResolvers<void>();
+    child.on("error", (cause) => {
+      tail += cause.message;
+      resolve(127);
+      closed.resolve();
+    });
+    child.on("exit", (code, signalName) => resolve(code ?? (signalName === null ? 128 : 128 + 15)));
+    child.on("close", () => closed.resolve());
+    const exitCode = await promise;
+    const drained = setTimeout(() => closed.resolve(), drainMs);
+    await closed.promise;
+    clearTimeout(drained);
+    child.stdout.destroy();
+    child.stderr.destroy();
+    signal.throwIfAborted();
+    return { exitCode, outputTail: tail.trim(), timedOut };
+  } finally {
+    clearTimeout(timer);
+    clearTimeout(force);
+    signal.removeEventListener("abort", end);
+  }
+}
+
+/** A command's result as a step's: a success code, a restart code, or a failure that says what was expected. */
+export function shellStepResult(result: ShellResult, what: string, successCodes: readonly number[], restartCodes: readonly number[] = []): StepResult & { restartAsked: boolean } {
+  const { exitCode, outputTail, timedOut } = result;
+  const common = { exitCode, ...(outputTail !== "" && { outputTail }) };
+  if (timedOut) return { ...common, restartAsked: false, failure: { code: "PRESTAGE_AGENT_STEP_FAILED", message: `Expected ${what} to end in time; it did not and was ended.`, next: "Raise timeoutSeconds, or see why it takes so long." } };
+  if (restartCodes.includes(exitCode)) return { ...common, restartAsked: true };
+  if (exitCode === 0 || successCodes.includes(exitCode)) return { ...common, restartAsked: false };
+  const last = outputTail.split("\n").at(-1)?.trim() ?? "";
+  return { ...common, restartAsked: false, failure: { code: "PRESTAGE_AGENT_STEP_FAILED", message: `Expected ${what} to end with ${[...new Set([0, ...successCodes])].join(" or ")}; it ended with ${exitCode}${last === "" ? "" : `: ${last}`}.`, next: "See the step's output at the site, or /prestage/log/agent.log on this computer." } };
+}
+
+function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // It has ended already.
+  }
+}
