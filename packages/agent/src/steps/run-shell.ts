@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { constants } from "node:os";
 import type { StepResult } from "./step-executor.ts";
 
 export interface ShellOptions {
@@ -57,7 +58,7 @@ export async function runShell(command: string, options: ShellOptions): Promise<
       resolve(127);
       closed.resolve();
     });
-    child.on("exit", (code, signalName) => resolve(code ?? (signalName === null ? 128 : 128 + 15)));
+    child.on("exit", (code, signalName) => resolve(code ?? 128 + (signalName === null ? 0 : constants.signals[signalName])));
     child.on("close", () => closed.resolve());
     const exitCode = await promise;
     const drained = setTimeout(() => closed.resolve(), drainMs);

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { mkdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { makeRunFixture } from "../fixtures/run-fixture.ts";
+import { runSequence } from "./run-sequence.ts";
+
+/** The machine itself is the lab's business (it is started in QEMU there); here it only takes note. */
+function machine() {
+  const done: string[] = [];
+  return { done, machine: { restart: async (_: unknown, to: string) => void done.push(`restart ${to}`), cleanUp: async () => void done.push("clean up") } };
+}
+
+test("a run restarts into the installed system, goes on there, reports everything and cleans up", async () => {
+  await using fixture = await makeRunFixture([
+    { type: "partition-disk", when: { variable: "_SMSTSMediaType", notEquals: "OEMMedia" } },
+    { type: "set-variable", with: { name: "GREETING", value: "hello %_SMSTSAdvertID%" } },
+    { type: "restart", with: { to: "installed" } },
+    { type: "run-command-line", with: { command: `printf '%s' "%GREETING%" > out.txt`, package: "ABC00009" }, when: { variable: "_SMSTSInWinPE", equals: false } },
+  ], [{ objectId: "ABC00009", kind: "package", name: "p", softwareVersion: "", revision: 1, contentId: "0".repeat(64), storageSha256: "0".repeat(64), storedBytes: 0, earlierContentIds: [], definition: { kind: "package", programs: [] } }]);
+  const { done, machine: hooks } = machine();
+  assert.deepEqual(await runSequence(await fixture.context(), { bootId: "1", machine: hooks }), { result: "restart", to: "installed" });
+  // The power failed before the switch: the boot environment starts once more and only restarts.
+  assert.deepEqual(await runSequence(await fixture.context(), { bootId: "2", machine: hooks }), { result: "restart", to: "installed" });
+  assert.deepEqual(await runSequence(await fixture.context({ environment: "installed" }), { bootId: "3", machine: hooks }), { result: "succeeded" });
+  assert.deepEqual(done, ["restart installed", "restart installed", "clean up"]);
+  assert.equal(await readFile(join(fixture.folder, "content/ABC00009/out.txt"), "utf8"), "hello ABC20001");
+  assert.deepEqual(fixture.kept.map((message) => [message.kind, message.step?.id, message.environment]), [
+    ["sequence-started", undefined, "boot"], ["step-skipped", "s1", "boot"], ["step-started", "s2", "boot"], ["step-finished", "s2", "boot"], ["step-started", "s3", "boot"], ["step-finished", "s3", "boot"],
+    ["restart", undefined, "boot"], ["restart", undefined, "boot"], ["step-started", "s4", "installed"], ["step-finished", "s4", "installed"], ["sequence-finished", undefined, "installed"],
+  ]);
+  assert.match(fixture.kept[1]?.text ?? "", /_SMSTSMediaType is "OEMMedia"/);
+  assert.ok(fixture.events.some((event) => event.startsWith('@@prestage step {"id":"s4","name":"Step 4","type":"run-command-line","number":4,"of":4,"state":"succeeded"')));
+});
+
+test("a failing step fails the run, with its exit code and output at the site and the reason on the screen", async () => {
+  await using fixture = await makeRunFixture([{ type: "run-command-line", with: { command: "echo one; echo two >&2; exit 5" } }, { type: "set-variable", with: { name: "A", value: 1 } }]);
+  assert.deepEqual(await runSequence(await fixture.context({ environment: "installed" }), { bootId: "1", machine: machine().machine }), { result: "failed" });
+  const context = await fixture.context();
+  assert.equal(await context.status.flush(), true);
+  const finished = fixture.kept.find((message) => message.kind === "step-finished");
+  assert.deepEqual([finished?.outcome, finished?.exitCode, finished?.outputTail?.split("\n").sort(), finished?.error?.code], ["failed", 5, ["one", "two"], "PRESTAGE_AGENT_STEP_FAILED"]);
+  assert.deepEqual(fixture.kept.filter((message) => message.step?.id === "s2"), []);
+  assert.match(fixture.kept.at(-1)?.error?.message ?? "", /Step 1: Expected the command to end with 0; it ended with 5/);
+  assert.ok(fixture.events.some((event) => event.startsWith('@@prestage error {"code":"PRESTAGE_AGENT_STEP_FAILED","step":"Step 1"')));
+});
+
+test("what cannot run here or is not known fails the step, not the agent", async () => {
+  await using fixture = await makeRunFixture([
+    { type: "install-application", with: { application: "ABC00001" }, continueOnError: true },
+    { type: "make-coffee", continueOnError: true },
+    { type: "set-variable", with: { name: "_SMSTSMediaType", value: "x" }, continueOnError: true },
+    { type: "run-command-line", with: { comand: "x" } },
+  ]);
+  assert.deepEqual(await runSequence(await fixture.context(), { bootId: "1", machine: machine().machine }), { result: "failed" });
+  await (await fixture.context()).status.flush();
+  assert.deepEqual(fixture.kept.filter((message) => message.kind === "step-finished").map((message) => message.error?.code), ["PRESTAGE_AGENT_STEP_ENVIRONMENT", "PRESTAGE_AGENT_STEP_INVALID", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED", "PRESTAGE_AGENT_STEP_INVALID"]);
+});
+
+test("stopped in a step, the run goes on with that step", async () => {
+  await using fixture = await makeRunFixture([{ type: "run-command-line", with: { command: "echo first >> %FOLDER%/runs" } }, { type: "run-command-line", with: { command: "echo second >> %FOLDER%/runs; test -e %FOLDER%/go || sleep 60" } }]);
+  const variables = [{ name: "FOLDER", value: fixture.folder, source: "device" as const }];
+  const stop = new AbortController();
+  const running = runSequence(await fixture.context({ environment: "installed", variables, signal: stop.signal }), { bootId: "1", machine: machine().machine });
+  await until(async () => (await readFile(join(fixture.folder, "runs"), "utf8").catch(() => "")).includes("second"));
+  stop.abort(new Error("stopped"));
+  await assert.rejects(running, /stopped/);
+  await writeFile(join(fixture.folder, "go"), "");
+  assert.deepEqual(await runSequence(await fixture.context({ environment: "installed", variables }), { bootId: "2", machine: machine().machine }), { result: "succeeded" });
+  assert.equal(await readFile(join(fixture.folder, "runs"), "utf8"), "first\nsecond\nsecond\n");
+  assert.ok(fixture.kept.some((message) => message.kind === "step-started" && message.text === "again after an interruption"));
+});
+
+test("cut at any entry of its journal, a run still ends, and no finished step runs twice", async () => {
+  const steps = [1, 2, 3].map((n) => ({ type: "run-command-line", with: { command: `echo ${n} >> %FOLDER%/runs` } }));
+  for (let cut = 0; ; cut++) {
+    await using fixture = await makeRunFixture(steps);
+    await mkdir(fixture.folder, { recursive: true });
+    const variables = [{ name: "FOLDER", value: fixture.folder, source: "device" as const }];
+    const first = await fixture.context({ environment: "installed", variables });
+    await runSequence(first, { bootId: "1", machine: machine().machine });
+    const lines = (await readFile(first.journal.path, "utf8")).split("\n").filter((line) => line !== "");
+    if (cut > lines.length) break;
+    const finished = first.journal.events.slice(0, cut).filter((event) => event.kind === "step-finished").length;
+    await truncate(first.journal.path, Buffer.byteLength(lines.slice(0, cut).map((line) => `${line}\n`).join("")));
+    await writeFile(join(fixture.folder, "runs"), "");
+    assert.deepEqual(await runSequence(await fixture.context({ environment: "installed", variables }), { bootId: "2", machine: machine().machine }), { result: "succeeded" });
+    assert.equal(await readFile(join(fixture.folder, "runs"), "utf8"), [1, 2, 3].slice(finished).map((n) => `${n}\n`).join(""));
+  }
+});
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (;;) {
+    if (await holds()) return;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
