@@ -1,14 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { findDiskByPartition } from "@prestage/disk";
+import { espType } from "@prestage/disk";
 import { dataPaths, openManifest } from "@prestage/media";
 import { keysOfRole, openTrustedKeyring } from "@prestage/trust";
+import { z } from "zod";
 import { AgentError } from "./error.ts";
 import type { LogFile } from "./log-file.ts";
 import { SignedClock } from "./management-point/clock.ts";
 import { ManagementPointClient } from "./management-point/management-point-client.ts";
 import { runCommand } from "./run-command.ts";
+import type { RunContext } from "./run/run-context.ts";
 import { runChosen } from "./run-chosen.ts";
 import type { Screen } from "./screens/screen.ts";
 import { DeviceState } from "./state/device-state.ts";
@@ -49,11 +51,15 @@ async function keepAskingTime(client: ManagementPointClient, signal: AbortSignal
   }
 }
 
-/** The disk this system runs from, by what is mounted at the root. */
-async function ownDisk() {
+const lsblkSchema = z.object({ blockdevices: z.array(z.object({ path: z.string(), pkname: z.string().nullable(), parttype: z.string().nullable(), partuuid: z.string().nullable() })) });
+
+/** The disk this system runs from, by what is mounted at the root. Only tools of Debian's minimal base: findmnt and lsblk. */
+async function ownDisk(): Promise<RunContext["disk"]> {
   const value = async (column: string) => (await runCommand("findmnt", ["-n", "-o", column, "/"])).output;
   const [dataPartition, dataGuid, dataFileSystemUuid] = [await value("SOURCE"), await value("PARTUUID"), await value("UUID")];
-  const found = await findDiskByPartition(dataGuid);
-  const esp = found.table.partitions.find((partition) => partition.type.toLowerCase() === "c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
-  return { device: found.path, espPartition: esp?.node ?? "", espGuid: esp?.guid ?? "", dataPartition, dataGuid, dataFileSystemUuid };
+  const { output } = await runCommand("lsblk", ["--json", "--list", "--output", "PATH,PKNAME,PARTTYPE,PARTUUID"]);
+  const devices = lsblkSchema.parse(JSON.parse(output)).blockdevices;
+  const disk = devices.find((device) => device.path === dataPartition)?.pkname ?? "";
+  const esp = devices.find((device) => device.pkname === disk && device.parttype === espType);
+  return { device: `/dev/${disk}`, espPartition: esp?.path ?? "", espGuid: esp?.partuuid ?? "", dataPartition, dataGuid, dataFileSystemUuid };
 }
