@@ -39,7 +39,10 @@ export async function fetchDescription(sources: readonly ContentSource[], conten
 export async function fetchFiles(cache: LocalCache, sources: readonly ContentSource[], contentId: string, answer: CacheAnswer, storage: StorageMap, options: FetchOptions = {}): Promise<{ bytes: number }> {
   const plan = planFileFetch(answer, storage);
   let received = 0;
-  const onBytes = (count: number) => options.onProgress?.({ done: (received += count), total: plan.bytes });
+  const onBytes = (count: number) => {
+    received += count;
+    options.onProgress?.({ done: received, total: plan.bytes });
+  };
   for (const path of plan.emptyFiles) await writeEmpty(cache.filePath(contentId, path));
   for (const run of plan.runs) await fetchRun(cache, sources, contentId, run, options, onBytes);
   await cache.removePartials(contentId);

@@ -2,6 +2,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ContentSource, FetchOptions } from "./content-source.ts";
 import { ContentError } from "./error.ts";
 
+/** A connection that broke after fewer bytes than this counts as a failure: a source that trickles must not hold a device for ever. */
+const worthAnotherTry = 64 * 1024;
+
 /**
  * Reads a range of a content's file in order, from the sources in turn: where one fails or breaks off, the next
  * goes on at the same byte. Only when all failed in every round does it give up.
@@ -18,7 +21,8 @@ export class ResumingReader {
   #round = 1;
   #rest: Uint8Array = new Uint8Array(0);
   #received = 0;
-  #progressed = false;
+  /** Bytes of the connection in use. */
+  #delivered = 0;
 
   constructor(sources: readonly ContentSource[], contentId: string, file: string, range: { start: number; end: number }, options: FetchOptions, onBytes: (count: number) => void) {
     this.sources = sources;
@@ -78,19 +82,19 @@ export class ResumingReader {
     const room = this.range.end - this.range.start - this.#received;
     if (piece.length > room) throw new Error("the distribution point sent more than was asked for");
     this.#received += piece.length;
-    this.#progressed = true;
+    this.#delivered += piece.length;
     this.onBytes(piece.length);
     return piece;
   }
 
-  /** Drops the connection; the same source again if it delivered something, else the next; after the last, waits and begins a new round. */
+  /** Drops the connection; the same source again if it delivered enough to be of use, else the next; after the last, waits and begins a new round. */
   async #moveOn(cause: unknown): Promise<void> {
     const reason = cause instanceof Error ? cause.message : String(cause);
     this.options.onSourceFailed?.({ source: this.sourceName, reason, round: this.#round });
     await Promise.resolve(this.#iterator?.return?.(undefined)).catch(() => undefined);
     this.#iterator = undefined;
-    if (!this.#progressed) this.#source++;
-    this.#progressed = false;
+    if (this.#delivered < worthAnotherTry) this.#source++;
+    this.#delivered = 0;
     if (this.#source < this.sources.length) return;
     const rounds = this.options.rounds ?? 5;
     if (this.#round >= rounds || this.sources.length === 0) {

@@ -40,6 +40,7 @@ export async function verifyFiles(files: readonly FileToVerify[], options: Verif
       }
     };
     await Promise.all(Array.from({ length: 8 }, lane));
+    options.signal?.throwIfAborted();
     return results.filter((result) => result !== undefined);
   } finally {
     await pool.close();
