@@ -6,6 +6,8 @@ export { ContentError, contentErrors } from "./error.ts";
 export type { ContentErrorCode } from "./error.ts";
 export { fetchDescription, fetchFiles } from "./fetch-content.ts";
 export { planFileFetch } from "./fetch-plan.ts";
+export { HashPool } from "./hash-pool.ts";
+export type { RangeHash } from "./hash-pool.ts";
 export { importFolder, importImage } from "./import-content.ts";
 export type { ImportOptions, ImportProgress } from "./import-content.ts";
 export { checkChunkLists, chunkListOffsets, encodeIndex, openIndex, openStorageMap } from "./index-document.ts";

@@ -111,17 +111,18 @@ export class LocalCache {
     await rm(target, { recursive: true, force: true });
     try {
       await mkdir(target, { recursive: true, mode: 0o700 });
-      for (const directory of index.directories) await mkdir(join(target, directory), { recursive: true, mode: 0o700 });
+      for (const directory of index.directories) await mkdir(join(target, directory), { recursive: true, mode: 0o755 });
       for (const file of index.files) {
         const to = join(target, file.path);
-        await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+        await mkdir(dirname(to), { recursive: true, mode: 0o755 });
         await copyPlainFile(this.filePath(contentId, file.path), to, file);
       }
       // The copy is what runs, so the copy is what is hashed; nobody but root reaches it.
       const copies = index.files.map((file) => toVerify(join(target, file.path), file));
       const [bad] = await verifyFiles(copies);
       if (bad !== undefined) throw damaged(bad.file, bad.bad[0] ? `${bad.bad[0].what} at ${bad.bad[0].offset} with SHA-256 ${bad.bad[0].found}` : `${bad.foundSize ?? 0} bytes`);
-      for (const file of index.files) await chmod(join(target, file.path), file.executable ? 0o700 : 0o600);
+      // What a step copies into the system keeps these modes; the folder above them is root's alone.
+      for (const file of index.files) await chmod(join(target, file.path), file.executable ? 0o755 : 0o644);
     } catch (cause) {
       await rm(target, { recursive: true, force: true });
       throw cause;

@@ -9,8 +9,6 @@ export const mediaErrors = {
   PRESTAGE_MEDIA_NOT_YET_VALID: "The media's validity has not begun.",
   PRESTAGE_MEDIA_EXPIRED: "The media's validity has ended.",
   PRESTAGE_MEDIA_KEYRING_MISMATCH: "The manifest names another keyring than the one that came with it.",
-  PRESTAGE_MEDIA_CONTENT_CONFLICT: "Two pieces of content of a media would lie on one path, or their compression differs.",
-  PRESTAGE_MEDIA_VARIABLE_SECRET: "A variable marked secret was given to a media; it must live at the site.",
   PRESTAGE_MEDIA_OUTPUT_EXISTS: "The output file is there already.",
 } as const;
 

@@ -7,4 +7,5 @@ export type { OpenedManifest } from "./manifest.ts";
 export * from "./media-layout.ts";
 export * from "./schema.ts";
 export { inspectMedia, verifyMedia } from "./verify-media.ts";
-export type { InspectedMedia, MediaFinding } from "./verify-media.ts";
+export type { InspectedMedia } from "./verify-media.ts";
+export type { MediaFinding } from "./check-entry.ts";

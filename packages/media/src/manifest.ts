@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { checkRelativePath } from "@prestage/content";
+import { checkTree } from "@prestage/content";
 import { canonicalJson, signDocument, verifyDocument } from "@prestage/trust";
 import type { PublicKey, SigningKey } from "@prestage/trust";
 import { z } from "zod";
@@ -10,9 +10,12 @@ import type { Manifest } from "./schema.ts";
 export interface SignedManifest { envelope: Buffer; mediaId: string }
 export interface OpenedManifest { manifest: Manifest; mediaId: string }
 
-/** Signs a manifest with the media key; the bytes are the file manifest.dsse.json. Ed25519 is deterministic: the same manifest gives the same bytes. */
+/**
+ * Signs a manifest with the media key; the bytes are the file manifest.dsse.json. Ed25519 is deterministic: the same manifest gives the same bytes.
+ * @throws MediaError PRESTAGE_MEDIA_MANIFEST_MALFORMED, ContentError PRESTAGE_CONTENT_PATH_UNSAFE: what no reader would open is not signed
+ */
 export function signManifest(manifest: Manifest, mediaKey: SigningKey): SignedManifest {
-  const payload = canonicalJson(manifestSchema.parse(manifest));
+  const payload = canonicalJson(parseManifest(manifest));
   return { envelope: signDocument("manifest", payload, [mediaKey]), mediaId: mediaIdOf(payload) };
 }
 
@@ -25,10 +28,15 @@ export function openManifest(envelope: Uint8Array, mediaKeys: readonly PublicKey
   const json: unknown = parseJson(payload);
   const version = typeof json === "object" && json !== null && "formatVersion" in json ? json.formatVersion : undefined;
   if (version !== 1) throw new MediaError("PRESTAGE_MEDIA_FORMAT_UNSUPPORTED", `Expected a manifest of format version 1; found ${String(version)}. Use a newer Prestage.`);
-  const parsed = manifestSchema.safeParse(json);
+  return { manifest: parseManifest(json), mediaId: mediaIdOf(payload) };
+}
+
+/** Form, and paths that are safe and one tree on each volume. */
+function parseManifest(value: unknown): Manifest {
+  const parsed = manifestSchema.safeParse(value);
   if (!parsed.success) throw malformed(z.prettifyError(parsed.error), parsed.error);
-  for (const file of parsed.data.files) checkRelativePath(file.path);
-  return { manifest: parsed.data, mediaId: mediaIdOf(payload) };
+  for (const volume of ["esp", "data"] as const) checkTree(parsed.data.files.filter((file) => file.volume === volume).map((file) => file.path), []);
+  return parsed.data;
 }
 
 /**

@@ -1,20 +1,23 @@
 import { createHash } from "node:crypto";
-import { openIndex, spanSize } from "@prestage/content";
-import type { ContentIndex } from "@prestage/content";
-import { keysOfRole, openTrustedKeyring } from "@prestage/trust";
+import { realpath } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { checkChunkLists, ContentError, HashPool, openIndex } from "@prestage/content";
+import { keysOfRole, maximumDocumentBytes, openTrustedKeyring } from "@prestage/trust";
 import type { Keyring } from "@prestage/trust";
-import { openWimFile, unsafeNames, walkEntries } from "@prestage/wim";
+import { openWimFile, unsafeNames, walkEntries, WimError } from "@prestage/wim";
 import type { WimEntry, WimFile } from "@prestage/wim";
+import { checkEntry } from "./check-entry.ts";
+import type { ExpectedFile, MediaFinding } from "./check-entry.ts";
 import { MediaError } from "./error.ts";
 import { openManifest } from "./manifest.ts";
 import { contentFolder, contentIdsOf, dataPaths, mediaImages } from "./media-layout.ts";
 import type { Manifest } from "./schema.ts";
 
 export interface InspectedMedia { manifest: Manifest; mediaId: string; keyring: Keyring; trustedBySite: boolean; size: number }
-export interface MediaFinding { code: "PRESTAGE_MEDIA_FILE_DAMAGED" | "PRESTAGE_MEDIA_FILE_MISSING" | "PRESTAGE_MEDIA_FILE_UNEXPECTED"; path: string; message: string }
 export interface VerifyMediaOptions { trustedKeyring?: Uint8Array; signal?: AbortSignal; onProgress?: (event: { done: number; total: number; name: string }) => void }
 
-interface Expected { size: number; sha256: string; spans?: readonly string[] | undefined }
+/** No index or chunk list is larger. */
+const maximumIndexBytes = 512 * 1024 * 1024;
 
 /**
  * Reads a media's manifest after checking its signature: under the keyring given, or else under the one on the media,
@@ -37,43 +40,87 @@ export async function inspectMedia(path: string, options: VerifyMediaOptions = {
  */
 export async function verifyMedia(path: string, options: VerifyMediaOptions = {}): Promise<{ media: InspectedMedia; files: number; bytes: number; findings: MediaFinding[] }> {
   const wim = await openWimFile(path);
+  const pool = new HashPool(availableParallelism());
   try {
     const data = await dataTree(wim);
     const media = await inspectOpen(wim, data, options);
-    const esp = treeOf(await wim.readImage(mediaImages.boot));
-    const expected = { esp: new Map<string, Expected>(), data: new Map<string, Expected>() };
-    for (const file of media.manifest.files) expected[file.volume].set(file.path, file);
-    for (const id of contentIdsOf(media.manifest)) {
-      const { index, own } = await readContentIndex(wim, data, id);
-      for (const [name, value] of own) expected.data.set(name, value);
-      for (const file of index.files) expected.data.set(`${contentFolder(id)}/files/${file.path}`, file);
-    }
-    const manifestEntry = data.get(dataPaths.manifest);
-    const total = [...expected.esp.values(), ...expected.data.values()].reduce((sum, file) => sum + file.size, 0);
-    const findings: MediaFinding[] = [];
+    const trees = { esp: treeOf(await wim.readImage(mediaImages.boot)), data };
+    const { expected, unknown, findings } = await expectedFiles(wim, data, media.manifest);
+    const wanted = (["esp", "data"] as const).flatMap((volume) => [...expected[volume]].map(([name, file]) => ({ volume, name, file })));
+    const bytes = wanted.reduce((sum, { file }) => sum + file.size, 0);
+    const open = { wim, path: await realpath(path), pool };
     let done = 0;
-    for (const [volume, tree] of [["esp", esp], ["data", data]] as const) {
-      for (const [name, file] of expected[volume]) {
-        options.signal?.throwIfAborted();
-        const finding = await checkEntry(wim, tree.get(name), `${volume}:/${name}`, file);
-        if (finding !== undefined) findings.push(finding);
-        options.onProgress?.({ done: (done += file.size), total, name });
-      }
-      for (const [name, entry] of tree) {
-        if (entry === manifestEntry || expected[volume].has(name)) continue;
-        findings.push({ code: "PRESTAGE_MEDIA_FILE_UNEXPECTED", path: `${volume}:/${name}`, message: `${volume}:/${name} is named by neither the manifest nor an index.` });
-      }
-    }
-    return { media, files: expected.esp.size + expected.data.size + 1, bytes: total, findings };
+    // A few at a time: stored files are hashed by the threads while this one decodes compressed ones.
+    await inLanes(wanted, async ({ volume, name, file }) => {
+      options.signal?.throwIfAborted();
+      const finding = await checkEntry(open, trees[volume].get(name), `${volume}:/${name}`, file);
+      if (finding !== undefined) findings.push(finding);
+      done += file.size;
+      options.onProgress?.({ done, total: bytes, name });
+    });
+    findings.push(...unexpectedFiles(trees, expected, unknown));
+    findings.sort((a, b) => (a.path < b.path ? -1 : 1));
+    return { media, files: wanted.length + 1, bytes, findings };
   } finally {
+    await pool.close();
     await wim.close();
   }
 }
 
+type Expected = Record<"esp" | "data", Map<string, ExpectedFile>>;
+
+/** What the manifest and the indexes name. An index or chunk list that is not the one named is a finding itself; what a bad index would name is unknown. */
+async function expectedFiles(wim: WimFile, data: Map<string, WimEntry>, manifest: Manifest): Promise<{ expected: Expected; unknown: string[]; findings: MediaFinding[] }> {
+  const expected: Expected = { esp: new Map(), data: new Map() };
+  const findings: MediaFinding[] = [];
+  const unknown: string[] = [];
+  for (const file of manifest.files) expected[file.volume].set(file.path, file);
+  for (const id of contentIdsOf(manifest)) {
+    const folder = contentFolder(id);
+    const read = async (name: string) => {
+      const bytes = await readSmall(wim, data, `${folder}/${name}`, maximumIndexBytes);
+      expected.data.set(`${folder}/${name}`, { size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") });
+      return bytes;
+    };
+    const index = await orFinding(findings, `${folder}/index.json`, async () => openIndex(await read("index.json"), id));
+    if (index === undefined) unknown.push(`${folder}/`);
+    else await orFinding(findings, `${folder}/chunks.bin`, async () => checkChunkLists(index, await read("chunks.bin")));
+    for (const file of index?.files ?? []) expected.data.set(`${folder}/files/${file.path}`, file);
+  }
+  return { expected, unknown, findings };
+}
+
+/** Turns damage into a finding; anything else is thrown on. */
+async function orFinding<T>(findings: MediaFinding[], path: string, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!(cause instanceof ContentError || cause instanceof MediaError || cause instanceof WimError)) throw cause;
+    findings.push({ code: "PRESTAGE_MEDIA_FILE_DAMAGED", path: `data:/${path}`, message: `data:/${path}: ${cause.message}` });
+    return undefined;
+  }
+}
+
+function unexpectedFiles(trees: Record<"esp" | "data", Map<string, WimEntry>>, expected: Expected, unknown: readonly string[]): MediaFinding[] {
+  return (["esp", "data"] as const).flatMap((volume) =>
+    [...trees[volume].keys()]
+      .filter((name) => !expected[volume].has(name) && !(volume === "data" && (name === dataPaths.manifest || unknown.some((folder) => name.startsWith(folder)))))
+      .map((name): MediaFinding => ({ code: "PRESTAGE_MEDIA_FILE_UNEXPECTED", path: `${volume}:/${name}`, message: `${volume}:/${name} is named by neither the manifest nor an index.` })),
+  );
+}
+
+async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  const lane = async () => {
+    for (let item = items[next++]; item !== undefined; item = items[next++]) await work(item);
+  };
+  await Promise.all(Array.from({ length: 4 }, lane));
+}
+
 async function inspectOpen(wim: WimFile, data: Map<string, WimEntry>, options: VerifyMediaOptions): Promise<InspectedMedia> {
-  const onMedia = await readSmall(wim, data, dataPaths.keyring);
+  const onMedia = await readSmall(wim, data, dataPaths.keyring, maximumDocumentBytes);
   const keyring = openTrustedKeyring(options.trustedKeyring ?? onMedia);
-  const { manifest, mediaId } = openManifest(await readSmall(wim, data, dataPaths.manifest), keysOfRole(keyring, "media"));
+  const { manifest, mediaId } = openManifest(await readSmall(wim, data, dataPaths.manifest, maximumDocumentBytes * 1.5), keysOfRole(keyring, "media"));
   const found = createHash("sha256").update(onMedia).digest("hex");
   if (found !== manifest.keyring.sha256) throw new MediaError("PRESTAGE_MEDIA_KEYRING_MISMATCH", `Expected the keyring with SHA-256 ${manifest.keyring.sha256}; found ${found} on the media.`);
   return { manifest, mediaId, keyring, trustedBySite: options.trustedKeyring !== undefined, size: wim.source.size };
@@ -93,48 +140,12 @@ function treeOf(image: Awaited<ReturnType<WimFile["readImage"]>>): Map<string, W
   return files;
 }
 
-async function readContentIndex(wim: WimFile, data: Map<string, WimEntry>, id: string): Promise<{ index: ContentIndex; own: [string, Expected][] }> {
-  const indexPath = `${contentFolder(id)}/index.json`;
-  const chunksPath = `${contentFolder(id)}/chunks.bin`;
-  const indexBytes = await readSmall(wim, data, indexPath);
-  const chunks = await readSmall(wim, data, chunksPath, true);
-  const expected = (bytes: Buffer): Expected => ({ size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") });
-  return { index: openIndex(indexBytes, id), own: [[indexPath, expected(indexBytes)], [chunksPath, expected(chunks)]] };
-}
-
-async function readSmall(wim: WimFile, tree: Map<string, WimEntry>, path: string, mayBeEmpty = false): Promise<Buffer> {
+/** Reads a whole file of at most `limit` bytes into memory. */
+async function readSmall(wim: WimFile, tree: Map<string, WimEntry>, path: string, limit: number): Promise<Buffer> {
   const entry = tree.get(path);
-  const blob = entry?.sha1 === undefined ? undefined : wim.blobs.get(entry.sha1);
-  if (entry !== undefined && blob === undefined && mayBeEmpty) return Buffer.alloc(0);
-  if (blob === undefined) throw new MediaError("PRESTAGE_MEDIA_NOT_MEDIA", `Expected /${path} on the media; found none. Is this a media built by Prestage?`);
-  return Buffer.from(await wim.readResourceRange(blob.resource, 0, blob.resource.size));
-}
-
-async function checkEntry(wim: WimFile, entry: WimEntry | undefined, name: string, expected: Expected): Promise<MediaFinding | undefined> {
-  if (entry === undefined) return { code: "PRESTAGE_MEDIA_FILE_MISSING", path: name, message: `Expected ${name} on the media; found none.` };
-  const blob = entry.sha1 === undefined ? undefined : wim.blobs.get(entry.sha1);
-  const size = blob?.resource.size ?? 0;
-  if (size !== expected.size) return { code: "PRESTAGE_MEDIA_FILE_DAMAGED", path: name, message: `Expected ${name} with ${expected.size} bytes; found ${size}.` };
-  const whole = createHash("sha256");
-  let span = createHash("sha256");
-  const badSpans: number[] = [];
-  let at = 0;
-  for await (const piece of blob ? wim.readResource(blob.resource) : []) {
-    whole.update(piece);
-    for (let offset = 0; offset < piece.length; ) {
-      const take = Math.min(piece.length - offset, spanSize - (at % spanSize));
-      span.update(piece.subarray(offset, offset + take));
-      at += take;
-      offset += take;
-      if (at % spanSize === 0 || at === size) {
-        const number = Math.ceil(at / spanSize) - 1;
-        if (expected.spans !== undefined && span.digest("hex") !== expected.spans[number]) badSpans.push(number);
-        span = createHash("sha256");
-      }
-    }
-  }
-  const found = whole.digest("hex");
-  if (found === expected.sha256) return undefined;
-  const where = badSpans.length > 0 ? ` Bad spans of ${spanSize} bytes: ${badSpans.slice(0, 20).join(", ")}.` : "";
-  return { code: "PRESTAGE_MEDIA_FILE_DAMAGED", path: name, message: `Expected ${name} with SHA-256 ${expected.sha256}; found ${found}.${where}` };
+  if (entry === undefined || entry.reparseTag !== undefined) throw new MediaError("PRESTAGE_MEDIA_NOT_MEDIA", `Expected /${path} on the media; found none. Is this a media built by Prestage?`);
+  if (entry.sha1 === undefined) return Buffer.alloc(0);
+  const { resource } = wim.blob(entry.sha1);
+  if (resource.size > limit) throw new MediaError("PRESTAGE_MEDIA_NOT_MEDIA", `Expected /${path} with at most ${limit} bytes; found ${resource.size}.`);
+  return Buffer.from(await wim.readResourceRange(resource, 0, resource.size));
 }
