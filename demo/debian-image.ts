@@ -1,4 +1,4 @@
-import { readdir, rm } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sourcesFor } from "@prestage/boot-image";
 import { cachedFolder } from "./cached.ts";
@@ -9,11 +9,13 @@ const packages = [
   "systemd-sysv", "systemd-resolved", "dbus", "udev", "kmod", "iproute2", "openssh-server", "ca-certificates", "linux-image-cloud-amd64", "initramfs-tools", "zstd", "grub-efi-amd64-signed", "shim-signed",
 ];
 const epoch = "1700000000";
+/** An initramfs rebuilt on the computer holds that computer's drivers; the image's own, made before this is written, holds all. */
+const initramfs = "MODULES=dep\nCOMPRESSLEVEL=1\n";
 
 /** A real Debian 12 as a WIM, made with mmdebstrap; cached. Returns the .wim's path. */
 export async function debianImage(say: (line: string) => void, options: { mirror?: string | undefined; signal?: AbortSignal | undefined } = {}): Promise<string> {
   const sources = await sourcesFor("bookworm", ["main"], options);
-  const folder = await cachedFolder("debian-12", { packages, epoch, sources, form: 1 }, async (into) => {
+  const folder = await cachedFolder("debian-12", { packages, epoch, sources, initramfs, form: 2 }, async (into) => {
     say("Making a Debian 12 image with mmdebstrap (once; about two minutes)");
     const root = join(into, "root");
     const args = [
@@ -23,6 +25,7 @@ export async function debianImage(say: (line: string) => void, options: { mirror
     await runProgram("mmdebstrap", args, { env: { SOURCE_DATE_EPOCH: epoch }, onLine: (line) => /^I: /.test(line) && say(`  ${line.slice(3)}`), signal: options.signal });
     for (const name of await readdir(join(root, "dev"))) await rm(join(root, "dev", name), { recursive: true, force: true });
     for (const path of ["var/cache/apt", "var/lib/apt/lists"]) await rm(join(root, path), { recursive: true, force: true });
+    await writeFile(join(root, "etc/initramfs-tools/conf.d/own-drivers"), initramfs);
     say("Capturing it as a WIM");
     await runProgram("wimlib-imagex", ["capture", root, join(into, "debian-12.wim"), "Debian 12", "--unix-data", "--norpfix", "--check", "--compress=LZX:20"], { signal: options.signal });
     await rm(root, { recursive: true });

@@ -25,7 +25,7 @@ export async function gatherEvidence(disk: string, workDir: string, password: st
     await machine.screenshot(join(workDir, "installed.png"));
     return evidence;
   } finally {
-    await machine.powerOff();
+    await machine.powerOff(); // nothing was written
   }
 }
 

@@ -5,7 +5,7 @@ import { AgentError } from "./error.ts";
 import { chooseDeployment, connect, enrolDevice } from "./first-boot/contact.ts";
 import { readDeviceAttributes } from "./first-boot/device-attributes.ts";
 import { findStartVolume } from "./first-boot/find-volume.ts";
-import { dataRoot, espRoot, makeEspWritable, mountVolumes } from "./first-boot/mount-volumes.ts";
+import { dataRoot, espRoot, makeEspWritable, makeOwnFolders, mountVolumes } from "./first-boot/mount-volumes.ts";
 import { verifyContent, verifyStart } from "./first-boot/verify-volume.ts";
 import type { LogFile } from "./log-file.ts";
 import { SignedClock } from "./management-point/clock.ts";
@@ -29,6 +29,7 @@ export async function startBoot(screen: Screen, logFile: LogFile, signal: AbortS
   await mountVolumes(volume);
   const keyring = openTrustedKeyring(await readFile(builtInKeyring));
   const opened = await verifyStart({ esp: espRoot, data: dataRoot }, keyring, screen);
+  await makeOwnFolders();
   logFile.open(dataRoot);
   const state = new DeviceState(dataRoot);
   const clock = new SignedClock();

@@ -1,3 +1,5 @@
+import { mkdir, stat, utimes } from "node:fs/promises";
+import { join } from "node:path";
 import { mountExt4, mountFat, unmount } from "@prestage/disk";
 import type { StartVolume } from "./find-volume.ts";
 
@@ -12,6 +14,14 @@ export const espRoot = "/mnt/esp";
 export async function mountVolumes(volume: StartVolume): Promise<void> {
   await mountExt4(volume.dataPartition, dataRoot, { options: ["noatime", "nodev"] });
   await mountFat(volume.espPartition, espRoot, { readOnly: true });
+}
+
+/** The two folders the agent writes to before a task sequence was chosen; the folder they lie in keeps its time, as everything else does. */
+export async function makeOwnFolders(): Promise<void> {
+  const parent = join(dataRoot, "prestage");
+  const { atime, mtime } = await stat(parent);
+  for (const name of ["log", "state"]) await mkdir(join(parent, name), { recursive: true, mode: 0o700 });
+  await utimes(parent, atime, mtime);
 }
 
 /** Makes the ESP writable for the boot switch. Left-overs of a power cut are mended first, never deleted before. */

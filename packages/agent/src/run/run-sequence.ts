@@ -5,6 +5,7 @@ import type { Action, RunEnvironment, RunEvent, RunState, Step, StepOutcome } fr
 import type { StatusMessage } from "@prestage/contract";
 import { AgentError } from "../error.ts";
 import type { StepsModel } from "../screens/screen.ts";
+import { runCommand } from "../run-command.ts";
 import { stepExecutors } from "../steps/index.ts";
 import type { StepExecutor, StepResult } from "../steps/step-executor.ts";
 import { cleanUp } from "./clean-up.ts";
@@ -112,6 +113,8 @@ class SequenceRun {
       setVariable: (name, value) => this.#append({ kind: "variable-set", name, value }),
       progress: (progress) => this.#showProgress(step, progress),
     });
+    // On the disk before it is reported and journalled: a cut after this line must not find the step's work missing.
+    await runCommand("sync", ["-f", this.#context.dataRoot]);
     const seconds = (performance.now() - started) / 1000;
     this.#progress = undefined;
     const outcome: StepOutcome = result.failure === undefined ? "succeeded" : "failed";
