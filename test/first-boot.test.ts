@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import type { StatusRecord } from "@prestage/contract";
+import type { CapturedPacket } from "@prestage/lab";
+import { approveWhenShown, waitForSequence } from "../demo/deploy.ts";
+import type { ImportedObject } from "../demo/factory.ts";
+import { freePort, hostFromGuest } from "../demo/site-process.ts";
+import { alterByte, espHash, hashFile, volumeTree } from "./support/disk-faults.ts";
+import { FaultSite } from "./support/fault-site.ts";
+import type { StagedDisk } from "./support/fault-site.ts";
+import { packetsIn, withMachine } from "./support/machines.ts";
+
+/** The real agent on a real staged disk against a real site; the media is small: it installs no system. */
+let fixture: FaultSite;
+let application: ImportedObject;
+let tools: ImportedObject;
+let sequenceId: string;
+let media: string;
+let staged: StagedDisk;
+
+before(async () => {
+  fixture = await FaultSite.open("first-boot");
+  application = await fixture.importRandom("application", "Application", randomBytes(400_000));
+  const data = randomBytes(300_000);
+  tools = await fixture.importRandom("package", "Tools", data);
+  const sum = createHash("sha256").update(data).digest("hex");
+  sequenceId = await fixture.addSequence("Try it", `  - id: use\n    name: Use the package\n    type: run-command-line\n    with: { package: ${tools.id}, command: 'sha256sum data.bin | grep -q ^${sum}' }\n`);
+  // The first management point of the list is dead for every test here.
+  const dead = `https://${hostFromGuest}:${await freePort()}`;
+  media = await fixture.createMedia("media", sequenceId, ["--application", application.id, "--management-point", dead, "--management-point", fixture.site.guestUrl]);
+  staged = await fixture.stage(media, "staged");
+}, { timeout: 20 * 60_000 });
+
+after(() => fixture?.close());
+
+test("one byte altered in the manifest stops the computer, and no packet is sent", { timeout: 20 * 60_000 }, async (t) => {
+  const disk = await fixture.copy(staged, "manifest");
+  await alterByte(disk.path, "prestage/manifest.dsse.json", 1000);
+  await withMachine(t, fixture, "manifest", { disk: disk.path }, async ({ machine, event, packets, press }) => {
+    assert.equal((await event<{ code: string }>("error")).code, "PRESTAGE_TRUST_SIGNATURE_INVALID");
+    press("x");
+    assert.equal((await machine.waitForExit()).reason, "guest-shutdown", "a key powers the computer off");
+    assert.deepEqual(packets(), [], "from power on to power off");
+  });
+});
+
+test("powered on without a network, nothing changes but the log and the state", { timeout: 20 * 60_000 }, async (t) => {
+  const disk = await fixture.copy(staged, "offline");
+  const without = ["prestage/log", "prestage/state"];
+  const before = { esp: await espHash(disk.path), tree: await volumeTree(disk.path, { without }) };
+  await withMachine(t, fixture, "offline", { disk: disk.path }, async ({ machine, event }) => {
+    await machine.setLink(false);
+    await event("waiting", { with: '"failures":2' });
+    await machine.powerOff();
+  });
+  assert.deepEqual(await volumeTree(disk.path, { without }), before.tree);
+  assert.equal(await espHash(disk.path), before.esp);
+});
+
+test("one byte altered in an application is named before any contact, and what the sequence uses is fetched again whole; with a dead clock and a dead management point", { timeout: 20 * 60_000 }, async (t) => {
+  const disk = await fixture.copy(staged, "altered");
+  for (const { contentId } of [application, tools]) await alterByte(disk.path, `prestage/content/${contentId}/files/data.bin`, 200_000);
+  const deployment = await fixture.deploy(sequenceId, { purpose: "required", makeAvailableTo: "MediaAndPxe" });
+  const capture = join(fixture.logs, "altered", "capture.pcap");
+  let packetsAtVerified: CapturedPacket[] | undefined;
+  const events = { onEvent: (name: string) => void (name === "verified" && (packetsAtVerified ??= packetsIn(capture))) };
+  const status = await withMachine(t, fixture, "altered", { disk: disk.path, rtcBase: "1970-01-01T00:00:00", events }, async ({ machine, event, packets }) => {
+    const { damaged } = await event<{ damaged: { name: string; detail: string }[] }>("verified");
+    const names = damaged.map((one) => one.name).sort();
+    assert.deepEqual(names, [application, tools].map(({ contentId }) => `/prestage/content/${contentId}/files/data.bin`).sort());
+    for (const { detail } of damaged) assert.match(detail, /^(chunk|span) at \d+ \(\d+ bytes\): expected [0-9a-f]{16}, found [0-9a-f]{16}$/);
+    assert.deepEqual(packetsAtVerified, [], "verification is over before the first packet");
+    const device = await approveWhenShown(fixture.site, machine);
+    const records = await waitForSequence(fixture.site, machine, device.id);
+    assert.ok(packets().length > 0);
+    return records;
+  });
+  const messages = status.map((record) => record.message);
+  assert.equal(messages.find((message) => message.kind === "sequence-finished")?.outcome, "succeeded", JSON.stringify(messages.slice(-3)));
+  assert.equal(messages.filter((message) => message.kind === "file-damaged").length, 2);
+  const fetched = await bytesFetched(tools.contentId);
+  assert.ok(fetched.total >= 300_000, JSON.stringify([...fetched.files]));
+  assert.equal((await bytesFetched(application.contentId)).total, 0, "what no step uses is not fetched");
+  assertDated(status);
+  await fixture.site.run(["deployment", "set", deployment, "--enabled", "no"]);
+});
+
+test("the management point may start later; a hidden deployment is not offered, the screen says why, and a key searches again; other disks stay as they are", { timeout: 20 * 60_000 }, async (t) => {
+  const disk = await fixture.copy(staged, "later");
+  const second = await fixture.stage(media, "second");
+  const usb = join(fixture.folder, "usb.img");
+  await writeFile(usb, randomBytes(8 << 20));
+  const others = async () => [await hashFile(second.path), await hashFile(usb)];
+  const before = await others();
+  const deployment = await fixture.deploy(sequenceId, { purpose: "available", makeAvailableTo: "MediaAndPxeHidden" });
+  const extraDisks = [{ path: second.path, bus: "virtio", readOnly: false }, { path: usb, bus: "usb", readOnly: false }] as const;
+  await withMachine(t, fixture, "later", { disk: disk.path, extraDisks }, async ({ machine, event, press }) => {
+    await fixture.restart(async () => {
+      const waiting = await event<{ for: string; code: string }>("waiting", { with: '"failures":1' });
+      assert.deepEqual([waiting.for, waiting.code], ["management-point", "PRESTAGE_AGENT_NO_MANAGEMENT_POINT"]);
+    });
+    const device = await approveWhenShown(fixture.site, machine);
+    const nothing = await event<{ title: string; lines: string[] }>("nothing-offered");
+    assert.equal(nothing.title, "No task sequence for this computer");
+    assert.ok(nothing.lines.join(" ").length > 20, nothing.lines.join(" "));
+    await fixture.site.run(["deployment", "set", deployment, "--make-available-to", "MediaAndPxe"]);
+    const mark = machine.serial.mark();
+    press(" ");
+    await event("screen", { with: '"choose"', since: mark });
+    press("\r");
+    assert.equal((await event<{ deploymentId: string }>("chosen")).deploymentId, deployment);
+    const status = await waitForSequence(fixture.site, machine, device.id);
+    assert.equal(status.find((record) => record.message.kind === "sequence-finished")?.message.outcome, "succeeded");
+  });
+  assert.deepEqual(await others(), before);
+});
+
+/** What the distribution point's own log says it sent of a content. */
+async function bytesFetched(contentId: string): Promise<{ total: number; files: Map<string, number> }> {
+  const files = new Map<string, number>();
+  const text = await readFile(join(fixture.site.dataDirectory, "logs", "dp-access.ndjson"), "utf8").catch(() => "");
+  for (const line of text.split("\n").filter((one) => one !== "")) {
+    const record = JSON.parse(line) as { contentId: string; file: string; bytes: number };
+    if (record.contentId === contentId) files.set(record.file, (files.get(record.file) ?? 0) + record.bytes);
+  }
+  return { total: [...files.values()].reduce((sum, bytes) => sum + bytes, 0), files };
+}
+
+/** Messages sent after the site's time was known carry it, whatever the clock said. */
+function assertDated(status: readonly StatusRecord[]): void {
+  const now = Date.now();
+  const late = status.filter(({ message }) => message.kind === "step-finished" || message.kind === "sequence-finished");
+  assert.ok(late.length >= 2);
+  for (const { message } of late) assert.ok(Math.abs(Date.parse(message.time) - now) < 10 * 60_000, message.time);
+}
