@@ -38,7 +38,7 @@ export async function runChosen(run: ChosenRun): Promise<number> {
   const variables: VariableSource[] = [
     ...policy.selected.variables,
     ...manifest.variables.map((variable) => ({ ...variable, source: "media" as const })),
-    ...builtIn(manifest, policy.deviceName, policy.selected.deploymentId).map((variable) => ({ ...variable, source: "media" as const })),
+    ...builtIn(manifest, policy.deviceName).map((variable) => ({ ...variable, source: "media" as const })),
   ];
   try {
     const { result } = await runSequence({ environment, dataRoot, espRoot, makeEspWritable, disk, policy: policy.selected, sequence, variables, content, status, screen, journal, signal, log });
@@ -49,15 +49,12 @@ export async function runChosen(run: ChosenRun): Promise<number> {
   return 0;
 }
 
-/** Variables the reference sets by itself, where the meaning is the same. */
-function builtIn(manifest: Manifest, deviceName: string, deploymentId: string): { name: string; value: string }[] {
+/** Variables the reference sets by itself, where the meaning is the same; those of the run itself are set by `runSequence`. */
+function builtIn(manifest: Manifest, deviceName: string): { name: string; value: string }[] {
   return [
-    { name: "_SMSTSMediaType", value: "OEMMedia" },
     { name: "_SMSTSMachineName", value: deviceName },
     { name: "_SMSTSLaunchMode", value: "HD" },
-    { name: "_SMSTSAdvertID", value: deploymentId },
     { name: "_SMSTSSiteCode", value: manifest.site.code },
-    { name: "_SMSTSPackageName", value: manifest.taskSequence.name },
   ];
 }
 
