@@ -68,17 +68,19 @@ export function checkComputerName(name: string): string {
   return name;
 }
 
-/** The image has one set of host keys for all computers, or none: each makes its own before its ssh server starts. */
+/** The image has one set of host keys for all computers, or none: each makes its own before its ssh server starts. The service goes when they are on the disk. */
 function sshHostKeys(): SettingChange[] {
+  const name = "prestage-ssh-host-keys.service";
+  const paths = [`${systemd}/multi-user.target.wants/${name}`, `${systemd}/${name}`] as const;
+  // A power cut may leave a key of no bytes, which ssh-keygen would keep.
+  const script = `if [ -x /usr/bin/ssh-keygen ]; then find /etc/ssh -name "ssh_host_*_key*" -size 0 -delete; ssh-keygen -A && sync -f /etc/ssh; fi && rm -f ${paths.map((path) => `/${path}`).join(" ")}`;
   const unit = `[Unit]
 Description=Make this computer's own ssh host keys
-ConditionPathExists=!/etc/ssh/ssh_host_ed25519_key
-ConditionPathExists=/usr/bin/ssh-keygen
 Before=ssh.service
 
 [Service]
 Type=oneshot
-ExecStart=/usr/bin/ssh-keygen -A
+ExecStart=/bin/sh -c '${script}'
 
 [Install]
 WantedBy=multi-user.target
@@ -86,8 +88,8 @@ WantedBy=multi-user.target
   const types = ["rsa", "dsa", "ecdsa", "ed25519"];
   return [
     ...types.flatMap((type): SettingChange[] => [{ kind: "remove", path: `etc/ssh/ssh_host_${type}_key` }, { kind: "remove", path: `etc/ssh/ssh_host_${type}_key.pub` }]),
-    file(`${systemd}/prestage-ssh-host-keys.service`, unit),
-    { kind: "link", path: `${systemd}/multi-user.target.wants/prestage-ssh-host-keys.service`, target: `/${systemd}/prestage-ssh-host-keys.service` },
+    file(paths[1], unit),
+    { kind: "link", path: paths[0], target: `/${paths[1]}` },
   ];
 }
 

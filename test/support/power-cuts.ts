@@ -1,0 +1,147 @@
+import { execFileSync } from "node:child_process";
+import { rm } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
+import type { StatusMessage, StatusRecord } from "@prestage/contract";
+import { readBootSwitch, readFatFile } from "@prestage/disk";
+import { randomFrom } from "@prestage/lab";
+import { debianImage } from "../../demo/debian-image.ts";
+import { approveWhenShown, silenceMs, waitForSequence } from "../../demo/deploy.ts";
+import { demoUser } from "../../demo/factory.ts";
+import type { ImportedObject } from "../../demo/factory.ts";
+import { realContent } from "../../demo/real-content.ts";
+import { volumesOf, withDataVolume } from "./disk-faults.ts";
+import { FaultSite } from "./fault-site.ts";
+import type { StagedDisk } from "./fault-site.ts";
+import { withMachine } from "./machines.ts";
+import type { TestMachine } from "./machines.ts";
+
+/** A real Debian, applied from the disk, with an application and a package installed in the started system. */
+export interface DebianFixture { fixture: FaultSite; osImage: ImportedObject; jq: ImportedObject; sequenceId: string; media: string; staged: StagedDisk }
+
+export const consolePassword = "console";
+const computerName = "CUT-01";
+
+export async function openDebianFixture(name: string, options: { profile?: "virtual" | "hardware"; media?: readonly string[] } = {}): Promise<DebianFixture> {
+  const quiet = (): void => undefined;
+  const [image, content] = [await debianImage(quiet), await realContent(quiet)];
+  const fixture = await FaultSite.open(name, options.profile === undefined ? {} : { profile: options.profile });
+  try {
+    const osImage = await fixture.site.run<ImportedObject>(["os-image", "import", image, "--name", "Debian 12", "--index", "1"]);
+    const jq = await fixture.site.run<ImportedObject>(["application", "import", content.jq, "--name", "jq", "--install", "dpkg -i ./*.deb", "--detect-package", "jq"]);
+    const settings = await fixture.site.run<ImportedObject>(["package", "import", content.settings, "--name", "Settings", "--program", "Set up=sh ./set-up.sh"]);
+    const passwordHash = execFileSync("openssl", ["passwd", "-6", "-stdin"], { input: consolePassword }).toString().trim();
+    const sequenceId = await fixture.addSequence("Deploy", [
+      `  - { id: apply, name: Apply the operating system, type: apply-os-image, with: { osImage: ${osImage.id}, index: 1 } }`,
+      `  - { id: set-up, name: Set up the operating system, type: set-up-operating-system, with: { computerName: ${computerName}, serialConsole: true, users: [{ name: ${demoUser}, passwordHash: "${passwordHash}" }] } }`,
+      "  - { id: restart, name: Start the installed system, type: restart, with: { to: installed } }",
+      `  - { id: jq, name: Install jq, type: install-application, with: { application: ${jq.id} } }`,
+      `  - { id: settings, name: Set the message of the day, type: install-package, with: { package: ${settings.id}, program: Set up } }`,
+      '  - { id: record, name: Record the deployment, type: run-command-line, with: { command: "date -u +%FT%TZ >> /etc/deployed" } }',
+      "",
+    ].join("\n"));
+    await fixture.deploy(sequenceId, { purpose: "required", makeAvailableTo: "MediaAndPxe" });
+    const media = await fixture.createMedia("media", sequenceId, options.media ?? []);
+    const staged = await fixture.stage(media, "staged", "5G");
+    return { fixture, osImage, jq, sequenceId, media, staged };
+  } catch (cause) {
+    await fixture.close();
+    throw cause;
+  }
+}
+
+export const stepIds = ["apply", "set-up", "restart", "jq", "settings", "record"];
+
+/** The seed of this run: PRESTAGE_SEED, or the day, so that every day cuts elsewhere. */
+export function seedOfRun(): number {
+  return Number(process.env["PRESTAGE_SEED"] ?? Math.floor(Date.now() / 86_400_000));
+}
+
+/**
+ * One deployment whose power is cut three times, at instants drawn from the seed: while the operating system is applied, at the boot
+ * switch, and while an application is installed in the started Debian. The disk loses unflushed writes in part. Four starts.
+ */
+export async function deployThroughCuts(t: TestContext, { fixture, staged }: DebianFixture, seed: number): Promise<void> {
+  const random = randomFrom(seed);
+  const disk = await fixture.copy(staged, `cut-${seed}`);
+  const start = <T>(name: string, use: (running: TestMachine) => Promise<T>): Promise<T> =>
+    withMachine(t, fixture, `cut-${seed}-${name}`, { disk: disk.path, volatile: { seed: Math.floor(random() * 2 ** 31) } }, use);
+  const cut = async ({ machine }: TestMachine, when: string): Promise<void> => {
+    const { unflushed, kept } = await machine.cut();
+    t.diagnostic(`seed ${seed}: cut ${when}; ${unflushed} unflushed sectors, ${kept} kept`);
+  };
+
+  const deviceId = await start("apply", async (running) => {
+    const device = await approveWhenShown(fixture.site, running.machine);
+    const tenths = Math.floor(random() * 9);
+    const percent = tenths * 10;
+    const after = Math.floor(random() * 500);
+    // An event comes with each tenth, but a quick disk may pass over one.
+    await running.machine.serial.waitFor(new RegExp(`"label":"Applying the operating system","done":(${tenths === 0 ? "\\d" : `[${tenths}-9]\\d`}|100)\\b`), { timeoutMs: silenceMs, signal: t.signal });
+    await delay(after);
+    await cut(running, `${after} ms after ${percent} percent were applied`);
+    return device.id;
+  });
+
+  await start("switch", async (running) => {
+    assert.equal((await running.event<{ again: boolean }>("step", { with: '"id":"apply"' })).again, true);
+    await running.event("restart", { with: '"installed"' });
+    if (random() < 1 / 3) {
+      await running.event("switched");
+      await cut(running, "right after the boot switch");
+    } else {
+      const after = Math.floor(random() * 1500);
+      await delay(after);
+      await cut(running, `${after} ms after the restart was decided`);
+    }
+  });
+
+  await start("install", async (running) => {
+    await running.event("step", { with: '"id":"jq","name":"Install jq","type":"install-application"' });
+    const after = Math.floor(random() * 4000);
+    await Promise.race([delay(after), running.event("step", { with: '"id":"settings"' }).catch(() => undefined)]);
+    await cut(running, `${after} ms into the installation of the application`);
+  });
+
+  const status = await start("finish", async ({ machine }) => {
+    await waitForSequence(fixture.site, machine, deviceId);
+    await machine.serial.waitFor(/@@prestage done \{/, { timeoutMs: silenceMs });
+    await machine.powerButton();
+    assert.equal((await machine.waitForExit()).reason, "guest-shutdown");
+    return fixture.site.run<StatusRecord[]>(["status", "list", "--device", deviceId, "--all"]);
+  });
+  checkStatus(status.map((record) => record.message));
+  await checkDisk(disk.path);
+  await rm(disk.path);
+}
+
+/** No message lost, none twice; every step done, in order; the sequence succeeded. */
+export function checkStatus(messages: readonly StatusMessage[]): void {
+  assert.deepEqual(messages.map((message) => message.number).sort((a, b) => a - b), messages.map((_, index) => index + 1), "every number once");
+  const ended = messages.filter((message) => message.kind === "step-finished");
+  assert.deepEqual([...new Set(ended.map((message) => message.step?.id))], stepIds);
+  assert.deepEqual(ended.filter((message) => message.outcome !== "succeeded"), []);
+  assert.deepEqual(messages.filter((message) => message.kind === "sequence-finished").map((message) => message.outcome), ["succeeded"]);
+}
+
+/** What the steps did is on the disk, and nothing of the deployment is. */
+export async function checkDisk(disk: string): Promise<void> {
+  await withDataVolume(disk, async (reader) => {
+    const text = async (path: string): Promise<string> => (await reader.readFile(path)).toString();
+    const packages = (await text("var/lib/dpkg/status")).split("\n\n");
+    for (const name of ["jq", "libjq1", "libonig5"]) {
+      const entry = packages.find((one) => one.startsWith(`Package: ${name}\n`)) ?? "";
+      assert.match(entry, /^Status: install ok installed$/m, name);
+    }
+    assert.equal((await text("etc/hostname")).trim(), computerName);
+    assert.match(await text("etc/ssh/ssh_host_ed25519_key.pub"), /^ssh-ed25519 /);
+    assert.match(await text("etc/motd"), /belongs to the workshop/);
+    assert.match(await text("etc/deployed"), /^\d{4}-.*Z\n/);
+    const left: string[] = [];
+    for await (const node of reader.walk()) if (/^(\.?prestage|etc\/systemd\/system\/.*prestage)/.test(node.path)) left.push(node.path);
+    assert.deepEqual(left, []);
+  });
+  const { esp } = await volumesOf(disk);
+  assert.equal(readBootSwitch(await readFatFile(disk, esp, "prestage/boot.env")).boot, "installed");
+}
