@@ -109,7 +109,7 @@ export const createMediaRequestSchema = z.strictObject({
   damaged: z.enum(["repair", "stop"]).default("repair"),
   /** Written by the site where it runs on the same machine; absent: kept at the site for download. */
   output: sourcePath.optional(),
-});
+}).refine((request) => request.validFrom === undefined || request.validTo === undefined || Date.parse(request.validFrom) < Date.parse(request.validTo), "validFrom lies before validTo");
 export type CreateMediaRequest = z.infer<typeof createMediaRequestSchema>;
 export const mediaRecordSchema = z.strictObject({
   mediaId: sha256Schema, size: z.int(), sha256: sha256Schema, path: z.string(), created: z.iso.datetime(), manifest: manifestSchema,

@@ -105,7 +105,7 @@ export type ContentState = z.infer<typeof contentStateSchema>;
 
 /** One status message. `number` starts at 1 for a device and never skips: the site keeps each number once. */
 export const statusMessageSchema = z.strictObject({
-  number: z.int().min(1),
+  number: z.int().min(1).max(2_147_483_647),
   time: z.iso.datetime(),
   kind: z.enum(statusKinds),
   /** boot: the boot environment; installed: the installed system. */

@@ -9,6 +9,7 @@ export const siteErrors = {
   PRESTAGE_SITE_DEVICE_UNKNOWN: "A request is signed by a key that is not enrolled, or was refused.",
   PRESTAGE_SITE_REQUEST_REPLAYED: "A signed request was received a second time.",
   PRESTAGE_SITE_BUSY: "Too many computers wait for approval.",
+  PRESTAGE_SITE_JOB_INTERRUPTED: "The server ended while a job was running; it is not begun again by itself.",
   PRESTAGE_SITE_DATABASE: "PostgreSQL is missing, does not start, or does not answer.",
   PRESTAGE_SITE_IN_USE: "Another server runs on the same data directory.",
   PRESTAGE_SITE_CONFIGURATION: "The server's configuration is not valid.",

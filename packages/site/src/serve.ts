@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -7,8 +7,8 @@ import pino from "pino";
 import type { Logger } from "pino";
 import { DeviceFeed } from "./administration/device-feed.ts";
 import type { SiteConfiguration } from "./configuration.ts";
+import { lockDataDirectory } from "./data-directory-lock.ts";
 import { openDatabase } from "./database/open-database.ts";
-import { SiteError } from "./error.ts";
 import { createServer } from "./http/create-server.ts";
 import { runImport } from "./jobs/import-job.ts";
 import { JobRunner } from "./jobs/job-runner.ts";
@@ -67,31 +67,6 @@ export async function serve(configuration: SiteConfiguration, options: ServeOpti
   } catch (cause) {
     await stop();
     throw cause;
-  }
-}
-
-/** One server per data directory: a lock file with the process's id, taken over when that process is gone. */
-async function lockDataDirectory(folder: string): Promise<() => Promise<void>> {
-  const path = join(folder, "server.pid");
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      await writeFile(path, `${process.pid}\n`, { flag: "wx" });
-      return () => rm(path, { force: true });
-    } catch {
-      const holder = await readFile(path, "utf8").then((text) => Number(text.trim()), () => 0);
-      if (holder > 0 && isRunning(holder)) throw new SiteError("PRESTAGE_SITE_IN_USE", `Expected no other server on ${folder}; process ${holder} has it. Stop that one, or choose another data directory.`);
-      await rm(path, { force: true });
-    }
-  }
-  throw new SiteError("PRESTAGE_SITE_IN_USE", `Expected to lock ${folder}; another server is starting there.`);
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return pid !== process.pid;
-  } catch (cause) {
-    return cause instanceof Error && "code" in cause && cause.code === "EPERM";
   }
 }
 

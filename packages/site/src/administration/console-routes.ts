@@ -1,3 +1,4 @@
+import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Routes } from "../http/create-server.ts";
 import type { SiteContext } from "../site-context.ts";
@@ -12,8 +13,9 @@ export function consoleRoutes(server: Routes, context: SiteContext): void {
   for (const { path, type, body } of context.pages) {
     server.get(path, (_request, reply) => reply.type(type).header("content-security-policy", contentSecurityPolicy).header("x-content-type-options", "nosniff").header("referrer-policy", "no-referrer").send(body));
   }
-  server.get("/v1/devices/events", { schema: { querystring: z.strictObject({}) } }, async (request, reply) => {
-    checkToken(/^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1], context.keys.adminToken);
+  // The token first: who has none learns nothing, not even what a request should look like.
+  const onRequest = async (request: FastifyRequest) => checkToken(/^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1], context.keys.adminToken);
+  server.get("/v1/devices/events", { onRequest, schema: { querystring: z.strictObject({}) } }, async (_request, reply) => {
     reply.hijack();
     reply.raw.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
     let pending = false;

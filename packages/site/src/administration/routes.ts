@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
 import { administrationPrefix } from "@prestage/contract";
 import * as contract from "@prestage/contract";
 import { objectIdSchema } from "@prestage/media";
@@ -15,6 +16,7 @@ import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
 import { listDeployments, openDeployment } from "../store/deployments.ts";
 import { listDevices, openDevice } from "../store/devices.ts";
+import { jsonText } from "../store/json-text.ts";
 import { nextObjectId } from "../store/object-ids.ts";
 import { listObjects, objectRevisions } from "../store/objects.ts";
 import { addSequence, listSequences, openSequence } from "../store/sequences.ts";
@@ -95,6 +97,7 @@ function deploymentRoutes(api: Routes, context: SiteContext): void {
     const { name, members, variables } = request.body;
     const taken = await context.db.selectFrom("collection").select("id").where("name", "=", name).executeTakeFirst();
     if (taken !== undefined) throw new SiteError("PRESTAGE_SITE_CONFLICT", `Expected a name no other collection has; ${taken.id} is called ${name} already.`);
+    for (const member of members) await openDevice(context.db, member);
     const id = await nextObjectId(context.db, context.configuration.siteCode);
     await context.db.insertInto("collection").values({ id, name, built_in: null, variables: JSON.stringify(variables) }).execute();
     if (members.length > 0) await context.db.insertInto("collection_member").values(members.map((device) => ({ collection_id: id, device_id: device }))).execute();
@@ -128,8 +131,9 @@ function deviceRoutes(api: Routes, context: SiteContext): void {
   api.get("/devices/:id", { schema: { params: guidParams, response: { 200: contract.deviceSchema } } }, (request) => openDevice(context.db, request.params.id));
   api.post("/devices", { schema: { body: contract.addDeviceRequestSchema, response: { 200: contract.deviceSchema } } }, async (request) => {
     const { name, smbiosUuid, serialNumber, macAddress, replaces, variables } = request.body;
-    if (smbiosUuid === undefined && serialNumber === undefined && macAddress === undefined) throw new SiteError("PRESTAGE_SITE_REQUEST_INVALID", "Expected a SMBIOS UUID, a serial number or a MAC address to know the computer by; found none.");
-    const attributes = JSON.stringify({ macAddresses: macAddress ? [macAddress] : [], ...(smbiosUuid && { smbiosUuid }), ...(serialNumber && { serialNumber }) });
+    if (!smbiosUuid && !serialNumber && !macAddress) throw new SiteError("PRESTAGE_SITE_REQUEST_INVALID", "Expected a SMBIOS UUID, a serial number or a MAC address to know the computer by; found none.");
+    if (replaces !== undefined) await openDevice(context.db, replaces);
+    const attributes = jsonText({ macAddresses: macAddress ? [macAddress] : [], ...(smbiosUuid && { smbiosUuid }), ...(serialNumber && { serialNumber }) });
     const { id } = await context.db
       .insertInto("device")
       .values({ name, state: "expected", known: true, key_id: null, public_key: null, approval_code: null, media_id: null, attributes, replaces: replaces ?? null, variables: JSON.stringify(variables) })
@@ -141,6 +145,8 @@ function deviceRoutes(api: Routes, context: SiteContext): void {
   api.patch("/devices/:id", { schema: { params: guidParams, body: contract.setDeviceRequestSchema, response: { 200: contract.deviceSchema } } }, async (request) => {
     const { name, replaces, variables } = request.body;
     await openDevice(context.db, request.params.id);
+    if (replaces === request.params.id) throw new SiteError("PRESTAGE_SITE_CONFLICT", "Expected a device to replace another one; found itself.");
+    if (typeof replaces === "string") await openDevice(context.db, replaces);
     const changes = { ...(name && { name }), ...(replaces !== undefined && { replaces }), ...(variables && { variables: JSON.stringify(variables) }) };
     if (Object.keys(changes).length > 0) await context.db.updateTable("device").set(changes).where("id", "=", request.params.id).execute();
     await audit(context, "administrator", "device-set", request.params.id);
@@ -171,6 +177,8 @@ function mediaRoutes(api: Routes, context: SiteContext): void {
     const row = await rows().where("media_id", "=", request.params.id).executeTakeFirst();
     if (row === undefined) throw notFound("media", request.params.id);
     const size = Number(row.size);
+    const found = await stat(row.path).then((status) => status.size, () => undefined);
+    if (found !== size) throw new SiteError("PRESTAGE_SITE_NOT_FOUND", `Expected the media at ${row.path} with ${size} bytes; found ${found === undefined ? "none" : `${found} bytes`}. Build it again.`);
     const range = parseRange(request.headers.range, size);
     if (range === "unsatisfiable") return reply.status(416).header("content-range", `bytes */${size}`).send();
     const { first, last } = range === "whole" ? { first: 0, last: size - 1 } : range;

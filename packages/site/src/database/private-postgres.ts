@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { chown, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chown, mkdir, open, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -30,19 +30,25 @@ export async function startPrivatePostgres(folder: string): Promise<PrivatePostg
   }
   if (!(await stat(join(data, "PG_VERSION")).then(() => true, () => false))) await initialise(binaries, data, owner);
   await writeAccessRules(data, owner);
-  const child = spawnAs(owner, join(binaries, "postgres"), ["-D", data, "-c", "listen_addresses=", "-c", `unix_socket_directories=${socketFolder}`, "-c", "log_min_messages=fatal"]);
+  // What it says while it starts is no news; a failure names the file.
+  const logFile = join(folder, "postgres.log");
+  const log = await open(logFile, "a");
+  const child = spawnAs(owner, log.fd, join(binaries, "postgres"), ["-D", data, "-c", "listen_addresses=", "-c", `unix_socket_directories=${socketFolder}`, "-c", "log_min_messages=fatal"]);
+  await log.close();
   const exited = new Promise<number | null>((resolve) => child.on("exit", resolve));
   const connection = { host: socketFolder, database: "prestage", user: "prestage" };
-  await waitUntilReady(child, { ...connection, database: "postgres" });
-  await createDatabase({ ...connection, database: "postgres" });
-  return {
-    connection,
-    exited,
-    stop: async () => {
-      child.kill("SIGINT");
-      await exited;
-    },
+  const stop = async () => {
+    child.kill("SIGINT");
+    await exited;
   };
+  try {
+    await waitUntilReady(child, { ...connection, database: "postgres" }, logFile);
+    await createDatabase({ ...connection, database: "postgres" });
+  } catch (cause) {
+    if (child.exitCode === null) await stop();
+    throw cause;
+  }
+  return { connection, exited, stop };
 }
 
 interface Owner { name: string; uid: number; gid: number }
@@ -82,16 +88,16 @@ function commandAs(owner: Owner | undefined, program: string, args: string[]): [
   return ["setpriv", [`--reuid=${owner.uid}`, `--regid=${owner.gid}`, "--clear-groups", "--no-new-privs", "--pdeathsig", "INT", program, ...args]];
 }
 
-function spawnAs(owner: Owner | undefined, program: string, args: string[]): ChildProcess {
+function spawnAs(owner: Owner | undefined, errors: number, program: string, args: string[]): ChildProcess {
   const [file, argv] = commandAs(owner, program, args);
-  return spawn(file, argv, { stdio: ["ignore", "ignore", "inherit"], cwd: "/", env: { LC_ALL: "C.UTF-8", PATH: process.env["PATH"] ?? "/usr/bin:/bin" } });
+  return spawn(file, argv, { stdio: ["ignore", "ignore", errors], cwd: "/", env: { LC_ALL: "C.UTF-8", PATH: process.env["PATH"] ?? "/usr/bin:/bin" } });
 }
 
 /** Ready is when a query succeeds; until then the socket is absent (ENOENT, ECONNREFUSED) or answers 57P03. */
-async function waitUntilReady(child: ChildProcess, connection: pg.ClientConfig): Promise<void> {
+async function waitUntilReady(child: ChildProcess, connection: pg.ClientConfig, logFile: string): Promise<void> {
   const deadline = Date.now() + 60_000;
   for (;;) {
-    if (child.exitCode !== null) throw new SiteError("PRESTAGE_SITE_DATABASE", `Expected PostgreSQL to start; it ended with ${child.exitCode}. Is another server using this data directory?`);
+    if (child.exitCode !== null) throw new SiteError("PRESTAGE_SITE_DATABASE", `Expected PostgreSQL to start; it ended with ${child.exitCode}. Its own words are in ${logFile}; is another server using this data directory?`);
     const client = new pg.Client(connection);
     try {
       await client.connect();

@@ -6,7 +6,7 @@ export interface ByteRange { first: number; last: number }
  * (several ranges, another unit); `unsatisfiable` where it lies past the end.
  */
 export function parseRange(header: string | undefined, size: number): ByteRange | "whole" | "unsatisfiable" {
-  const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? "");
+  const match = /^bytes=(\d{0,400})-(\d{0,400})$/.exec(header ?? "");
   if (match === null || (match[1] === "" && match[2] === "")) return "whole";
   const [, from = "", to = ""] = match;
   const first = from === "" ? Math.max(0, size - Number(to)) : Number(from);

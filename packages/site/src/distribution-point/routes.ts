@@ -19,38 +19,49 @@ export function distributionPointRoutes(server: Routes, context: SiteContext): v
   const log = new AccessLog(join(context.configuration.dataDirectory, "logs"));
   server.addHook("onClose", () => log.flush());
   const params = z.strictObject({ id: sha256Schema, file: z.enum(contentFileNames) });
-  server.get("/content/:id/:file", { schema: { params }, exposeHeadRoute: false }, async (request, reply) => {
-    const { id, file } = request.params;
-    const url = new URL(request.url, "https://distribution.point");
-    const record = { time: context.now().toISOString(), contentId: id, file, deviceId: null as string | null };
-    try {
-      record.deviceId = checkUrlQuery(url.pathname, url.searchParams, context.keys.keyring.roles.url, context.now()).deviceId;
-    } catch (cause) {
-      log.add({ ...record, range: null, bytes: 0, status: 403 });
-      throw cause;
-    }
-    const handle = await open(join(context.library.folderOf(id), file), "r").catch((cause: unknown) => {
-      log.add({ ...record, range: null, bytes: 0, status: 404 });
-      throw new SiteError("PRESTAGE_SITE_NOT_FOUND", `Expected content ${id} at this distribution point; found none.`, { cause });
-    });
-    const { size } = await handle.stat();
-    const range = parseRange(request.headers.range, size);
-    reply.hijack();
-    const response = reply.raw;
-    if (range === "unsatisfiable") {
-      await handle.close();
-      log.add({ ...record, range: null, bytes: 0, status: 416 });
-      response.writeHead(416, { "content-range": `bytes */${size}` }).end();
-      return;
-    }
-    const { first, last } = range === "whole" ? { first: 0, last: size - 1 } : range;
-    response.writeHead(range === "whole" ? 200 : 206, {
-      "content-type": "application/octet-stream", "content-length": last - first + 1, "accept-ranges": "bytes", etag: `"${id}"`, "cache-control": "private, immutable, max-age=31536000",
-      ...(range !== "whole" && { "content-range": `bytes ${first}-${last}/${size}` }),
-    });
-    const sent = await sendRange(handle, response, first, last + 1);
-    log.add({ ...record, range: sent === 0 ? null : [first, first + sent - 1], bytes: sent, status: range === "whole" ? 200 : 206 });
+  server.route({
+    method: ["GET", "HEAD"], url: "/content/:id/:file", schema: { params },
+    handler: async (request, reply) => {
+      const { id, file } = request.params;
+      const url = new URL(request.url, "https://distribution.point");
+      const record = { time: context.now().toISOString(), contentId: id, file, deviceId: null as string | null };
+      try {
+        record.deviceId = checkUrlQuery(url.pathname, url.searchParams, context.keys.keyring.roles.url, context.now()).deviceId;
+      } catch (cause) {
+        log.add({ ...record, range: null, bytes: 0, status: 403 });
+        throw cause;
+      }
+      const handle = await open(join(context.library.folderOf(id), file), "r").catch((cause: unknown) => {
+        log.add({ ...record, range: null, bytes: 0, status: 404 });
+        throw new SiteError("PRESTAGE_SITE_NOT_FOUND", `Expected content ${id} at this distribution point; found none.`, { cause });
+      });
+      const { size } = await handle.stat();
+      // RFC 9110 sections 13.1.5 and 14.2: with an If-Range that does not match, or in a HEAD, Range is as if it were not there.
+      const ifRange = request.headers["if-range"];
+      const range = request.method === "GET" && (ifRange === undefined || ifRange === `"${id}"`) ? parseRange(request.headers.range, size) : "whole";
+      reply.hijack();
+      const response = reply.raw;
+      if (range === "unsatisfiable") {
+        await handle.close();
+        log.add({ ...record, range: null, bytes: 0, status: 416 });
+        response.writeHead(416, { "content-range": `bytes */${size}` }).end();
+        return;
+      }
+      const { first, last } = range === "whole" ? { first: 0, last: size - 1 } : range;
+      response.writeHead(range === "whole" ? 200 : 206, {
+        "content-type": "application/octet-stream", "content-length": last - first + 1, "accept-ranges": "bytes", etag: `"${id}"`, "cache-control": "private, immutable, max-age=31536000",
+        ...(range !== "whole" && { "content-range": `bytes ${first}-${last}/${size}` }),
+      });
+      const sent = request.method === "HEAD" ? await headOnly(handle, response) : await sendRange(handle, response, first, last + 1);
+      log.add({ ...record, range: sent === 0 ? null : [first, first + sent - 1], bytes: sent, status: range === "whole" ? 200 : 206 });
+    },
   });
+}
+
+async function headOnly(handle: FileHandle, response: import("node:http").ServerResponse): Promise<number> {
+  await handle.close();
+  response.end();
+  return 0;
 }
 
 /** Sends bytes [start, end); returns how many the client took before it went away. */
@@ -71,6 +82,9 @@ async function sendRange(handle: FileHandle, response: import("node:http").Serve
       }
     }
     if (!response.destroyed) response.end();
+    return at - start;
+  } catch {
+    response.destroy(); // the disk failed: the client sees the connection break and asks elsewhere
     return at - start;
   } finally {
     await handle.close();

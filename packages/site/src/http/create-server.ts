@@ -1,4 +1,4 @@
-import fastify from "fastify";
+import fastify, { LogController } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { administrationRoutes } from "../administration/routes.ts";
@@ -22,7 +22,7 @@ export function createServer(context: SiteContext, tls: { certificate: string; k
   const server = fastify({
     https: { cert: tls.certificate, key: tls.key, minVersion: "TLSv1.2" },
     loggerInstance: context.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 16 * 1024 * 1024,
     requestTimeout: 0,
   }).withTypeProvider<ZodTypeProvider>();

@@ -30,6 +30,9 @@ export class JobRunner {
 
   async start(handlers: Record<Job["kind"], JobHandler>): Promise<void> {
     await this.#boss.start();
+    // One server runs on a data directory, and it has just started: nobody works on these any more.
+    const error = JSON.stringify({ code: "PRESTAGE_SITE_JOB_INTERRUPTED", message: "Expected the job to end; the server ended first. Start it again." });
+    await this.#db.updateTable("job").set({ state: "failed", error }).where("state", "=", "running").execute();
     for (const kind of Object.keys(handlers) as Job["kind"][]) {
       // No retry: a job that failed is reported, and repeating an import is the administrator's decision.
       await this.#boss.createQueue(kind, { retryLimit: 0, expireInSeconds: 6 * 3600, notify: true });

@@ -99,7 +99,7 @@ async function floorOf(context: SiteContext, sources: readonly MediaSourceConten
 
 /** A value that must stay secret lives at the site, never on a media. */
 function plainVariables(request: CreateMediaRequest): { name: string; value: string }[] {
-  const secret = request.variables.find((variable) => /password|passwd|secret|token|privatekey/i.test(variable.name));
+  const secret = request.variables.find((variable) => /password|passwd|passphrase|pwd|secret|token|privatekey|apikey|credential/i.test(variable.name.replace(/[_.-]/g, "")));
   if (secret !== undefined) throw new SiteError("PRESTAGE_SITE_SECRET_ON_MEDIA", `Expected no secret on a media; the variable ${secret.name} looks like one. Set it on the device or collection at the site.`);
   return request.variables;
 }

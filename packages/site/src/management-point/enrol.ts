@@ -1,11 +1,13 @@
 import type { EnrolmentAnswer } from "@prestage/contract";
+import { checkValidity, MediaError } from "@prestage/media";
 import type { Manifest } from "@prestage/media";
-import { approvalCode, checkChallenge, checkEnrolmentSignature } from "@prestage/trust";
+import { approvalCode, checkChallenge, checkEnrolmentSignature, deviceAttributesSchema } from "@prestage/trust";
 import type { EnrolmentRequest } from "@prestage/trust";
 import { sql } from "kysely";
 import { SiteError } from "../error.ts";
 import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
+import { jsonText } from "../store/json-text.ts";
 import { findExpectedRecord, forgetGoneWaiting, maximumWaiting } from "../store/devices.ts";
 
 /** How often a computer waiting for approval asks again. */
@@ -26,6 +28,8 @@ export async function enrol(context: SiteContext, request: EnrolmentRequest): Pr
   if (known?.state === "refused") return { state: "refused", reason: "An administrator refused this computer. Ask the site, then start again." };
   const manifest = await mediaManifest(context, request.first.mediaId);
   if (manifest === undefined) return { state: "refused", reason: `The site ${context.configuration.siteCode} has no record of this media.` };
+  const invalid = whyNotValid(manifest, context.now());
+  if (invalid !== undefined) return { state: "refused", reason: invalid };
   if (known !== undefined) {
     // The challenge is new with every attempt after five minutes; the code on the screen is what must match.
     await context.db.updateTable("device").set({ last_seen: context.now(), approval_code: code }).where("id", "=", known.id).execute();
@@ -35,7 +39,9 @@ export async function enrol(context: SiteContext, request: EnrolmentRequest): Pr
 }
 
 async function begin(context: SiteContext, request: EnrolmentRequest, manifest: Manifest, code: string): Promise<EnrolmentAnswer> {
-  const { deviceKey, attributes, mediaId } = request.first;
+  const { deviceKey, mediaId } = request.first;
+  // As the database can hold them: what firmware says may have any byte in it.
+  const attributes = deviceAttributesSchema.parse(JSON.parse(jsonText(request.first.attributes)));
   const record = await findExpectedRecord(context.db, attributes);
   if (record === undefined && !manifest.unknownComputers) {
     return { state: "refused", reason: "This computer is not known to the site, and its media does not allow unknown computers. Add a device record with its serial number or MAC address." };
@@ -52,6 +58,17 @@ async function begin(context: SiteContext, request: EnrolmentRequest, manifest: 
     .onConflict((conflict) => conflict.column("key_id").doUpdateSet({ last_seen: context.now() }))
     .execute();
   return { state: "waiting", code, retryAfterSeconds };
+}
+
+/** Expiry is decided by the device, and by the site again (design.md section 7). */
+function whyNotValid(manifest: Manifest, now: Date): string | undefined {
+  try {
+    checkValidity(manifest, now);
+    return undefined;
+  } catch (cause) {
+    if (cause instanceof MediaError) return cause.message;
+    throw cause;
+  }
 }
 
 /** Approves or refuses the computer that shows `code`. A record made beforehand gives it its name and variables. */

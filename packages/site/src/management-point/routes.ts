@@ -11,6 +11,9 @@ import { makePolicy } from "./make-policy.ts";
 /** Seconds a content URL is valid. */
 const urlLifetimeSeconds = 3600;
 
+/** What a caller may send before it has proven anything. */
+const unprovenBodyLimit = 64 * 1024;
+
 /** The management point's interface (packages/contract, managementPointPaths). The first three are for unproven callers and cost no memory. */
 export function managementPointRoutes(server: Routes, context: SiteContext): void {
   const nonces = new NonceMemory();
@@ -18,11 +21,11 @@ export function managementPointRoutes(server: Routes, context: SiteContext): voi
   server.get(managementPointPaths.time, { schema: { querystring: z.strictObject({ nonce: nonceSchema }) } }, (request, reply) =>
     reply.type("application/json").send(signTime(request.query.nonce, context.now(), context.keys.signing.time)),
   );
-  server.post(managementPointPaths.challenge, { schema: { body: challengeRequestSchema, response: { 200: challengeAnswerSchema } } }, async (request) => ({
+  server.post(managementPointPaths.challenge, { bodyLimit: unprovenBodyLimit, schema: { body: challengeRequestSchema, response: { 200: challengeAnswerSchema } } }, async (request) => ({
     challenge: createChallenge(request.body, context.keys.challengeSecret, context.now()),
     proofs: ["approval" as const],
   }));
-  server.post(managementPointPaths.enrolment, { schema: { body: enrolmentRequestSchema, response: { 200: enrolmentAnswerSchema } } }, async (request) => enrol(context, request.body));
+  server.post(managementPointPaths.enrolment, { bodyLimit: unprovenBodyLimit, schema: { body: enrolmentRequestSchema, response: { 200: enrolmentAnswerSchema } } }, async (request) => enrol(context, request.body));
 
   server.post(managementPointPaths.policy, { schema: { body: policyRequestSchema, response: { 200: policyAnswerSchema } } }, async (request) => {
     const device = await authenticate(context, nonces, request);

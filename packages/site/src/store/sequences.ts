@@ -13,7 +13,7 @@ export interface StoredSequence { record: SequenceRecord; payload: Buffer; seque
 
 /**
  * Adds a task sequence, or a revision of one, after checking that everything it names is there.
- * @throws SequenceError, SiteError PRESTAGE_SITE_REFERENCE_MISSING
+ * @throws SequenceError, SiteError PRESTAGE_SITE_REFERENCE_MISSING, PRESTAGE_SITE_NOT_FOUND, PRESTAGE_SITE_CONFLICT
  */
 export async function addSequence(db: Database, siteCode: string, yaml: string, update: string | undefined): Promise<StoredSequence> {
   const sequence = parseTaskSequenceYaml(yaml);
@@ -23,6 +23,8 @@ export async function addSequence(db: Database, siteCode: string, yaml: string, 
     });
   }
   const existing = await db.selectFrom("task_sequence").select("id").where("name", "=", sequence.name).executeTakeFirst();
+  if (update !== undefined) await openSequence(db, update);
+  if (update !== undefined && existing !== undefined && existing.id !== update) throw new SiteError("PRESTAGE_SITE_CONFLICT", `Expected a name no other task sequence has; ${existing.id} is called ${sequence.name} already.`);
   const id = update ?? existing?.id ?? (await nextObjectId(db, siteCode));
   const payload = canonicalJson({ ...sequence, id });
   const sha256 = createHash("sha256").update(payload).digest("hex");
