@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { asBuffer } from "./bytes.ts";
 import { WimError } from "./error.ts";
 import { headerSize } from "./header.ts";
-import type { WimFile } from "./wim-file.ts";
+import type { WimHeader } from "./header.ts";
+import type { RandomAccessSource } from "./source.ts";
 
 /** SHA-1 of each span of bytes [208, end of the blob table). */
 export interface IntegrityTable {
@@ -40,13 +41,20 @@ export interface VerifyOptions {
   readonly onProgress?: (event: { done: number; total: number }) => void;
 }
 
+/** What of an open WIM these functions use. */
+interface CoveredWim {
+  readonly header: WimHeader;
+  readonly source: RandomAccessSource;
+  readonly integrity: IntegrityTable | undefined;
+}
+
 /** Where the hashed bytes end: behind the blob table. */
-export function integrityEnd(wim: Pick<WimFile, "header">): number {
+export function integrityEnd(wim: Pick<CoveredWim, "header">): number {
   return wim.header.blobTable.offset + wim.header.blobTable.storedSize;
 }
 
 /** Checks every span. Throws PRESTAGE_WIM_INTEGRITY naming the first bad span, PRESTAGE_WIM_INTEGRITY_MISSING without a table. */
-export async function verifyIntegrity(wim: WimFile, options: VerifyOptions = {}): Promise<void> {
+export async function verifyIntegrity(wim: CoveredWim, options: VerifyOptions = {}): Promise<void> {
   const table = wim.integrity;
   if (table === undefined) throw new WimError("PRESTAGE_WIM_INTEGRITY_MISSING", "The WIM has no integrity table. Add one with: wimlib-imagex export IN all OUT.wim --check");
   const total = integrityEnd(wim) - headerSize;

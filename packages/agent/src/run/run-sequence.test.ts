@@ -12,7 +12,7 @@ function machine() {
 }
 
 test("a run restarts into the installed system, goes on there, reports everything and cleans up", async () => {
-  await using fixture = await makeRunFixture([
+  const fixture = await makeRunFixture([
     { type: "partition-disk", when: { variable: "_SMSTSMediaType", notEquals: "OEMMedia" } },
     { type: "set-variable", with: { name: "GREETING", value: "hello %_SMSTSAdvertID%" } },
     { type: "restart", with: { to: "installed" } },
@@ -34,7 +34,7 @@ test("a run restarts into the installed system, goes on there, reports everythin
 });
 
 test("a failing step fails the run, with its exit code and output at the site and the reason on the screen", async () => {
-  await using fixture = await makeRunFixture([{ type: "run-command-line", with: { command: "echo one; echo two >&2; exit 5" } }, { type: "set-variable", with: { name: "A", value: 1 } }]);
+  const fixture = await makeRunFixture([{ type: "run-command-line", with: { command: "echo one; echo two >&2; exit 5" } }, { type: "set-variable", with: { name: "A", value: 1 } }]);
   assert.deepEqual(await runSequence(await fixture.context({ environment: "installed" }), { bootId: "1", machine: machine().machine }), { result: "failed" });
   const context = await fixture.context();
   assert.equal(await context.status.flush(), true);
@@ -46,7 +46,7 @@ test("a failing step fails the run, with its exit code and output at the site an
 });
 
 test("what cannot run here or is not known fails the step, not the agent", async () => {
-  await using fixture = await makeRunFixture([
+  const fixture = await makeRunFixture([
     { type: "install-application", with: { application: "ABC00001" }, continueOnError: true },
     { type: "make-coffee", continueOnError: true },
     { type: "set-variable", with: { name: "_SMSTSMediaType", value: "x" }, continueOnError: true },
@@ -58,7 +58,7 @@ test("what cannot run here or is not known fails the step, not the agent", async
 });
 
 test("stopped in a step, the run goes on with that step", async () => {
-  await using fixture = await makeRunFixture([{ type: "run-command-line", with: { command: "echo first >> %FOLDER%/runs" } }, { type: "run-command-line", with: { command: "echo second >> %FOLDER%/runs; test -e %FOLDER%/go || sleep 60" } }]);
+  const fixture = await makeRunFixture([{ type: "run-command-line", with: { command: "echo first >> %FOLDER%/runs" } }, { type: "run-command-line", with: { command: "echo second >> %FOLDER%/runs; test -e %FOLDER%/go || sleep 60" } }]);
   const variables = [{ name: "FOLDER", value: fixture.folder, source: "device" as const }];
   const stop = new AbortController();
   const running = runSequence(await fixture.context({ environment: "installed", variables, signal: stop.signal }), { bootId: "1", machine: machine().machine });
@@ -74,7 +74,7 @@ test("stopped in a step, the run goes on with that step", async () => {
 test("cut at any entry of its journal, a run still ends, and no finished step runs twice", async () => {
   const steps = [1, 2, 3].map((n) => ({ type: "run-command-line", with: { command: `echo ${n} >> %FOLDER%/runs` } }));
   for (let cut = 0; ; cut++) {
-    await using fixture = await makeRunFixture(steps);
+    const fixture = await makeRunFixture(steps);
     await mkdir(fixture.folder, { recursive: true });
     const variables = [{ name: "FOLDER", value: fixture.folder, source: "device" as const }];
     const first = await fixture.context({ environment: "installed", variables });

@@ -24,7 +24,7 @@ test("dependencies come first, each once", () => {
 
 test("an application is installed once, and again not at all when it is detected", async () => {
   const content = [contentOf("ABC00001", application({}))];
-  await using fixture = await makeRunFixture([{ type: "install-application", with: { applications: ["ABC00002", "{ABC00001}"] } }, { type: "install-application", with: { application: "ABC00001" } }], content);
+  const fixture = await makeRunFixture([{ type: "install-application", with: { applications: ["ABC00002", "{ABC00001}"] } }, { type: "install-application", with: { application: "ABC00001" } }], content);
   content.splice(0, 1, writing(fixture.folder, "ABC00001", { dependencies: ["ABC00003"] }), writing(fixture.folder, "ABC00002"), writing(fixture.folder, "ABC00003"));
   assert.deepEqual(await runSequence(await fixture.context({ environment: "installed" }), { bootId: "1", machine }), { result: "succeeded" });
   assert.equal(await readFile(join(fixture.folder, "installed"), "utf8"), "ABC00002\nABC00003\nABC00001\n");
@@ -32,14 +32,14 @@ test("an application is installed once, and again not at all when it is detected
 });
 
 test("an installation that says 0 but is not detected has failed", async () => {
-  await using fixture = await makeRunFixture([{ type: "install-application", with: { application: "ABC00001" } }], [contentOf("ABC00001", application({ detection: [{ type: "file", path: "/nowhere/at/all" }] }))]);
+  const fixture = await makeRunFixture([{ type: "install-application", with: { application: "ABC00001" } }], [contentOf("ABC00001", application({ detection: [{ type: "file", path: "/nowhere/at/all" }] }))]);
   assert.deepEqual(await runSequence(await fixture.context({ environment: "installed" }), { bootId: "1", machine }), { result: "failed" });
   assert.ok(fixture.events.some((event) => event.includes("/nowhere/at/all is not there")));
 });
 
 test("a restart code restarts and looks again; one that never is detected does not restart for ever", async () => {
   const content = [contentOf("ABC00001", application({}))];
-  await using fixture = await makeRunFixture([{ type: "install-application", with: { applications: ["ABC00001", "ABC00002"] } }], content);
+  const fixture = await makeRunFixture([{ type: "install-application", with: { applications: ["ABC00001", "ABC00002"] } }], content);
   content.splice(0, 1, contentOf("ABC00001", application({ installCommand: `echo x >> ${fixture.folder}/tries; exit 194`, restartCodes: [194], detection: [{ type: "file", path: `${fixture.folder}/detected` }] })), writing(fixture.folder, "ABC00002"));
   const start = async (bootId: string) => runSequence(await fixture.context({ environment: "installed" }), { bootId, machine });
   assert.deepEqual(await start("1"), { result: "restart", to: "installed" });

@@ -12,14 +12,14 @@ test("every step has its executor under its own type", () => {
 });
 
 test("the disk that holds /prestage is never partitioned", async () => {
-  await using fixture = await makeRunFixture([{ type: "partition-disk" }]);
+  const fixture = await makeRunFixture([{ type: "partition-disk" }]);
   assert.deepEqual(await runSequence(await fixture.context(), { bootId: "1", machine }), { result: "failed" });
   assert.ok(fixture.events.some((event) => event.includes("PRESTAGE_AGENT_DISK_PROTECTED") && event.includes("_SMSTSMediaType notEquals OEMMedia")));
 });
 
 test("a package's program runs in the package's folder; one that is not there is named", async () => {
   const content = [contentOf("ABC00007", { kind: "package", programs: [{ name: "Install", command: "pwd; exit 7", successCodes: [7] }] })];
-  await using fixture = await makeRunFixture([{ type: "install-package", with: { package: "ABC00007", program: "install" } }, { type: "install-package", with: { package: "ABC00007", program: "remove" } }], content);
+  const fixture = await makeRunFixture([{ type: "install-package", with: { package: "ABC00007", program: "install" } }, { type: "install-package", with: { package: "ABC00007", program: "remove" } }], content);
   assert.deepEqual(await runSequence(await fixture.context({ environment: "installed" }), { bootId: "1", machine }), { result: "failed" });
   assert.ok(fixture.logged.some((line) => line.endsWith("content/ABC00007")));
   assert.ok(fixture.events.some((event) => event.includes("found Install")));

@@ -1,9 +1,9 @@
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
-import type { Routes } from "../http/create-server.ts";
+import type { Routes } from "../http/new-server.ts";
 import type { SiteContext } from "../site-context.ts";
 import { listDevices } from "../store/devices.ts";
-import { checkToken } from "./routes.ts";
+import { checkToken } from "./check-token.ts";
 
 /** Nothing from elsewhere, no inline script. */
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { administrationPrefix } from "@prestage/contract";
@@ -9,8 +8,9 @@ import { receiptSchema } from "@prestage/trust";
 import { sql } from "kysely";
 import { z } from "zod";
 import { notFound, SiteError } from "../error.ts";
-import type { Routes } from "../http/create-server.ts";
+import type { Routes } from "../http/new-server.ts";
 import { parseRange } from "../distribution-point/parse-range.ts";
+import { checkToken } from "./check-token.ts";
 import { decideApproval } from "../management-point/enrol.ts";
 import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
@@ -20,14 +20,6 @@ import { jsonText } from "../store/json-text.ts";
 import { nextObjectId } from "../store/object-ids.ts";
 import { listObjects, objectRevisions } from "../store/objects.ts";
 import { addSequence, listSequences, openSequence } from "../store/sequences.ts";
-
-/** Compared by hash, so that neither length nor content shows in the time taken. @throws SiteError PRESTAGE_SITE_UNAUTHORIZED */
-export function checkToken(given: string | undefined, token: string): void {
-  const digest = (text: string) => createHash("sha256").update(text).digest();
-  if (given === undefined || !timingSafeEqual(digest(given), digest(token))) {
-    throw new SiteError("PRESTAGE_SITE_UNAUTHORIZED", "Expected the administration token (Authorization: Bearer ...); found none or another. It stands in the file admin-token in the site's data directory.");
-  }
-}
 
 /** The administration API: every route needs the token, from the first start. */
 export function administrationRoutes(server: Routes, context: SiteContext): void {

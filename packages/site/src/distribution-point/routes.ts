@@ -6,7 +6,7 @@ import { sha256Schema } from "@prestage/content";
 import { checkUrlQuery } from "@prestage/trust";
 import { z } from "zod";
 import { SiteError } from "../error.ts";
-import type { Routes } from "../http/create-server.ts";
+import type { Routes } from "../http/new-server.ts";
 import type { SiteContext } from "../site-context.ts";
 import { AccessLog } from "./access-log.ts";
 import { parseRange } from "./parse-range.ts";

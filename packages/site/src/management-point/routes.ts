@@ -1,7 +1,7 @@
 import { contentFileNames, contentUrlsAnswerSchema, contentUrlsRequestSchema, challengeAnswerSchema, enrolmentAnswerSchema, managementPointPaths, policyAnswerSchema, policyRequestSchema, statusAnswerSchema, statusRequestSchema } from "@prestage/contract";
 import { challengeRequestSchema, createChallenge, enrolmentRequestSchema, nonceSchema, signTime, signUrlQuery } from "@prestage/trust";
 import { z } from "zod";
-import type { Routes } from "../http/create-server.ts";
+import type { Routes } from "../http/new-server.ts";
 import type { SiteContext } from "../site-context.ts";
 import { authenticate, NonceMemory } from "./authenticate.ts";
 import { enrol, touchDevice } from "./enrol.ts";
