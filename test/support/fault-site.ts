@@ -21,21 +21,23 @@ export class FaultSite {
     this.#site = site;
   }
 
-  /** Starts a site in a new folder and imports a boot image made for its keys. */
-  static async open(name: string, options: { siteCode?: string; profile?: "virtual" | "hardware" } = {}): Promise<FaultSite> {
+  /** Starts a site in a new folder and imports a boot image made for its keys, or another site's. */
+  static async open(name: string, options: { siteCode?: string; profile?: "virtual" | "hardware"; bootImage?: string } = {}): Promise<FaultSite> {
     const folder = join(cacheRoot(), "test", `${name}-${process.pid}-${randomBytes(3).toString("hex")}`);
     await mkdir(join(folder, "logs"), { recursive: true });
     const opened = new FaultSite(folder, await SiteProcess.start(join(folder, "site"), options.siteCode === undefined ? {} : { siteCode: options.siteCode }));
     try {
-      const boot = join(folder, "boot.wim");
-      await opened.site.run(["boot-image", "build", "--profile", options.profile ?? "virtual", "-o", boot]);
-      await opened.site.run(["boot-image", "import", boot, "--name", "Boot image"]);
-      await rm(boot);
+      if (options.bootImage === undefined) await opened.site.run(["boot-image", "build", "--profile", options.profile ?? "virtual", "-o", opened.bootImage]);
+      await opened.site.run(["boot-image", "import", options.bootImage ?? opened.bootImage, "--name", "Boot image"]);
     } catch (cause) {
       await opened.close();
       throw cause;
     }
     return opened;
+  }
+
+  get bootImage(): string {
+    return join(this.folder, "boot.wim");
   }
 
   get site(): SiteProcess {
