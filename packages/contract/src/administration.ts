@@ -79,6 +79,8 @@ export const deviceSchema = z.strictObject({
   id: z.guid(), name: z.string(), state: deviceStateSchema, known: z.boolean(), approvalCode: z.string().nullable(), mediaId: sha256Schema.nullable(),
   attributes: z.record(z.string(), z.unknown()), replaces: z.guid().nullable(), lastSeen: z.iso.datetime().nullable(), created: z.iso.datetime(),
   lastStatus: statusMessageSchema.nullable(),
+  /** The last message about a step: what the device is doing. */
+  lastStep: statusMessageSchema.nullable(),
 });
 export type Device = z.infer<typeof deviceSchema>;
 export const decideApprovalRequestSchema = z.strictObject({ decision: z.enum(["approve", "refuse"]), name: z.string().regex(/^[A-Za-z0-9-]{1,63}$/).optional() });

@@ -83,18 +83,20 @@ function waitingItem(device) {
 
 const words = {
   "verification-finished": "Media verified", enrolled: "Enrolled", "policy-received": "Policy received", "sequence-started": "Task sequence started", "step-started": "Running", "step-finished": "Finished", "step-skipped": "Skipped",
-  "content-resolved": "Content found", "content-fetch-started": "Fetching", "content-fetch-finished": "Fetched", "distribution-point-failed": "Distribution point failed", restart: "Restarting", "sequence-finished": "Task sequence finished", "file-damaged": "Damaged file", error: "Error",
+  "content-resolved": "Content found", "content-fetch-started": "Fetching", "content-fetch-progress": "Fetching", "content-fetch-finished": "Fetched", "distribution-point-failed": "Distribution point failed", restart: "Restarting", "sequence-finished": "Task sequence finished", "file-damaged": "Damaged file", error: "Error",
 };
 
 function deviceRow(device) {
   const status = device.lastStatus;
+  const step = device.lastStep;
+  const ended = status?.kind === "sequence-finished";
   const failed = status?.outcome === "failed" || status?.kind === "error";
-  const now = status ? [words[status.kind] ?? status.kind, status.step?.name, status.content?.name, status.kind === "sequence-finished" ? status.outcome : undefined].filter(Boolean).join(": ") : "-";
-  const detail = status?.error ? `${status.error.code}: ${status.error.message}` : (status?.text ?? "");
+  const now = ended ? `Task sequence ${status.outcome}` : step ? `${words[step.kind] ?? step.kind}: ${step.step.name}` : status ? (words[status.kind] ?? status.kind) : "-";
+  const detail = status?.error ? `${status.error.code}: ${status.error.message}` : status === step ? "" : [words[status?.kind] ?? "", status?.content?.name, status?.content?.state, status?.text].filter(Boolean).join(", ");
   return make("tr", {},
     make("td", {}, device.name, make("br"), make("span", { className: "small", textContent: device.attributes.model ?? "" })),
     make("td", { textContent: device.state, className: device.state === "refused" ? "bad" : "" }),
-    make("td", { className: failed ? "bad" : status?.kind === "sequence-finished" ? "good" : "" }, now, make("br"), make("span", { className: "small", textContent: detail })),
+    make("td", { className: failed ? "bad" : ended ? "good" : "" }, now, make("br"), make("span", { className: "small", textContent: detail })),
     make("td", {}, status?.progress ? make("progress", { max: status.progress.total, value: status.progress.done }) : ""),
     make("td", { className: "small", textContent: device.lastSeen ? new Date(device.lastSeen).toLocaleTimeString() : "-" }),
   );

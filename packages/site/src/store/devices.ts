@@ -13,16 +13,20 @@ export async function listDevices(db: Database): Promise<Device[]> {
   const rows = await db
     .selectFrom("device")
     .leftJoinLateral(
-      (from) => from.selectFrom("status_message").select("message").whereRef("status_message.device_id", "=", "device.id").where(sql<string>`message->>'kind'`, "!=", "content-fetch-progress").orderBy("position", "desc").limit(1).as("last"),
+      (from) => from.selectFrom("status_message").select("message").whereRef("status_message.device_id", "=", "device.id").orderBy("position", "desc").limit(1).as("last"),
+      (join) => join.onTrue(),
+    )
+    .leftJoinLateral(
+      (from) => from.selectFrom("status_message").select("message").whereRef("status_message.device_id", "=", "device.id").where(sql<boolean>`message ? 'step'`).orderBy("position", "desc").limit(1).as("step"),
       (join) => join.onTrue(),
     )
     .selectAll("device")
-    .select("last.message as last_message")
+    .select(["last.message as last_message", "step.message as step_message"])
     .orderBy("created")
     .execute();
   return rows.map((row) => ({
     id: row.id, name: row.name, state: row.state, known: row.known, approvalCode: row.approval_code, mediaId: row.media_id, attributes: { ...row.attributes }, replaces: row.replaces,
-    lastSeen: row.last_seen?.toISOString() ?? null, created: row.created.toISOString(), lastStatus: row.last_message ?? null,
+    lastSeen: row.last_seen?.toISOString() ?? null, created: row.created.toISOString(), lastStatus: row.last_message ?? null, lastStep: row.step_message ?? null,
   }));
 }
 
