@@ -1,11 +1,12 @@
 import { buildCommand } from "@stricli/core";
 import type { BaseArgs, BaseFlags, Command, TypedCommandParameters } from "@stricli/core";
+import { z } from "zod";
 import type { Context } from "./context.ts";
 
 /** Flags of every command that talks to a site. */
 export const siteFlags = {
   data: { kind: "parsed", parse: String, optional: true, brief: "The site's data directory (PRESTAGE_DATA)", placeholder: "DIR" },
-  json: { kind: "boolean", optional: true, brief: "Print JSON" },
+  json: { kind: "boolean", optional: true, withNegated: false, brief: "Print JSON" },
 } as const;
 export type SiteFlags = { data?: string; json?: boolean }
 
@@ -29,8 +30,7 @@ export function command<Flags extends BaseFlags, Args extends BaseArgs = []>(def
         await definition.run(this, flags, ...args);
       } catch (cause) {
         this.process.exitCode = this.signal.aborted ? 130 : 1;
-        const code = cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "PRESTAGE_UNEXPECTED";
-        const message = this.signal.aborted ? "Interrupted; nothing was left half-made." : cause instanceof Error ? cause.message : String(cause);
+        const { code, message } = this.signal.aborted ? { code: "PRESTAGE_CLI_INTERRUPTED", message: "Interrupted; nothing was left half-made." } : described(cause);
         if (flags["json"] === true) this.process.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`);
         else this.process.stderr.write(`prestage: ${message}\n${this.signal.aborted ? "" : `(${code})\n`}`);
         if (process.env["PRESTAGE_DEBUG"] !== undefined) this.process.stderr.write(`${cause instanceof Error ? cause.stack : ""}\n`);
@@ -39,10 +39,23 @@ export function command<Flags extends BaseFlags, Args extends BaseArgs = []>(def
   });
 }
 
+/** A failure's stable code and its message. What a schema refused was typed by the user or came from a file the user named. */
+function described(cause: unknown): { code: string; message: string } {
+  if (cause instanceof z.ZodError) return { code: "PRESTAGE_CLI_BAD_ARGUMENT", message: `Expected other input: ${z.prettifyError(cause)}` };
+  if (!(cause instanceof Error)) return { code: "PRESTAGE_UNEXPECTED", message: String(cause) };
+  return { code: "code" in cause && typeof cause.code === "string" ? cause.code : "PRESTAGE_UNEXPECTED", message: cause.message };
+}
+
+/** Reads a whole number; what is none is refused before anything is done. */
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new SyntaxError(`expected a whole number, found ${JSON.stringify(text)}`);
+  return Number(text);
+}
+
 export const text = (brief: string, placeholder: string) => ({ kind: "parsed", parse: String, brief, placeholder }) as const;
 export const optionalText = (brief: string, placeholder: string) => ({ kind: "parsed", parse: String, optional: true, brief, placeholder }) as const;
 /** May be given any number of times. */
 export const texts = (brief: string, placeholder: string) => ({ kind: "parsed", parse: String, optional: true, variadic: true, brief, placeholder }) as const;
-export const flag = (brief: string) => ({ kind: "boolean", optional: true, brief }) as const;
+export const flag = (brief: string) => ({ kind: "boolean", optional: true, withNegated: false, brief }) as const;
 /** A flag's default where it was not given at all. */
 export const one = (brief: string, placeholder: string) => ({ kind: "tuple", parameters: [{ parse: String, brief, placeholder }] }) as const;

@@ -4,6 +4,8 @@ export const cliErrors = {
   PRESTAGE_CLI_SITE_REFUSED: "The site refused a request; its own code and message follow.",
   PRESTAGE_CLI_BAD_ARGUMENT: "A command's argument has a form it cannot use.",
   PRESTAGE_CLI_JOB_FAILED: "A job at the site failed; its own code and message follow.",
+  PRESTAGE_CLI_INTERRUPTED: "Ctrl-C ended a command.",
+  PRESTAGE_CLI_DOWNLOAD_DAMAGED: "A file downloaded from the site does not have the SHA-256 the site names.",
   PRESTAGE_CLI_FAILED_PARTLY: "Some of several things asked for failed; each is named.",
 } as const;
 

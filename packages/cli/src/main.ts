@@ -8,5 +8,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => interrupted.abort(new Error(`ended by ${signal}`)));
 }
 await run(app, process.argv.slice(2), { process: process as StricliProcess, forCommand: (): Context => ({ process, signal: interrupted.signal }) });
+// A command line that was not understood: 2, as programs do; the parser's own codes are negative.
+if (Number(process.exitCode ?? 0) < 0) process.exitCode = 2;
 // Connections kept alive must not keep a finished command waiting.
 process.exit();

@@ -1,8 +1,10 @@
-import { once } from "node:events";
-import { createWriteStream } from "node:fs";
-import { readFile, rename, stat } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { createReadStream, createWriteStream } from "node:fs";
+import { readFile, rename, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { administrationPrefix, errorAnswerSchema, jobAnswerSchema, jobSchema } from "@prestage/contract";
 import type { Job } from "@prestage/contract";
@@ -88,34 +90,51 @@ export class SiteClient {
     }
   }
 
-  /** Downloads a file of the API, going on where an earlier attempt broke off; it takes its name when it is whole. */
-  async download(path: string, output: string, size: number): Promise<void> {
-    const partial = `${output}.partial`;
+  /** Downloads a file of the API, going on where an earlier attempt broke off; it takes its name when it is whole and right. */
+  async download(path: string, output: string, expected: { size: number; sha256: string }): Promise<void> {
+    const partial = `${output}.${expected.sha256.slice(0, 16)}.partial`;
     const progress = new Progress(this.#context);
-    for (let attempt = 0; attempt < 10; attempt++) {
-      let at = await stat(partial).then((status) => status.size, () => 0);
-      if (at >= size) break;
+    for (let attempt = 1; ; attempt++) {
+      const at = await stat(partial).then((status) => status.size, () => 0);
+      if (at >= expected.size) break;
       try {
-        const answer = await request(`${this.url}${administrationPrefix}${path}`, { dispatcher: this.#agent, signal: this.#context.signal, headers: { authorization: `Bearer ${this.#token}`, range: `bytes=${at}-` } });
-        if (answer.statusCode !== 206) throw new CliError("PRESTAGE_CLI_SITE_REFUSED", `The site answered HTTP ${answer.statusCode}.`);
-        const file = createWriteStream(partial, { flags: "a" });
-        for await (const piece of answer.body as AsyncIterable<Buffer>) {
-          if (!file.write(piece)) await once(file, "drain");
-          progress.update("download", (at += piece.length), size);
-        }
-        await new Promise<void>((resolve, reject) => file.end((cause?: Error | null) => (cause ? reject(cause) : resolve())));
+        await this.#append(path, partial, at, (done) => progress.update("download", done, expected.size));
       } catch (cause) {
         this.#context.signal.throwIfAborted();
-        if (cause instanceof CliError || attempt === 9) throw cause;
+        if (cause instanceof CliError || attempt === 10) throw cause;
       }
     }
     progress.end();
+    const found = await sha256Of(partial);
+    if (found !== expected.sha256) {
+      await rm(partial, { force: true });
+      throw new CliError("PRESTAGE_CLI_DOWNLOAD_DAMAGED", `Expected ${output} with SHA-256 ${expected.sha256}; ${found} arrived. Try again.`);
+    }
     await rename(partial, output);
+  }
+
+  async #append(path: string, partial: string, from: number, onDone: (done: number) => void): Promise<void> {
+    const answer = await request(`${this.url}${administrationPrefix}${path}`, { dispatcher: this.#agent, signal: this.#context.signal, headers: { authorization: `Bearer ${this.#token}`, range: `bytes=${from}-` } });
+    if (answer.statusCode !== 206) throw new CliError("PRESTAGE_CLI_SITE_REFUSED", `The site answered HTTP ${answer.statusCode}.`);
+    let at = from;
+    const count = new Transform({
+      transform(piece: Buffer, _encoding, done) {
+        onDone((at += piece.length));
+        done(null, piece);
+      },
+    });
+    await pipeline(answer.body, count, createWriteStream(partial, { flags: "a" }));
   }
 
   async #cancel(jobId: string): Promise<void> {
     await request(`${this.url}${administrationPrefix}/jobs/${jobId}`, { method: "DELETE", dispatcher: this.#agent, headers: { authorization: `Bearer ${this.#token}` } }).catch(() => undefined);
   }
+}
+
+async function sha256Of(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash);
+  return hash.digest("hex");
 }
 
 function safeJson(text: string): unknown {

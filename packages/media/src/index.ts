@@ -5,6 +5,7 @@ export type { MediaErrorCode } from "./error.ts";
 export { checkValidity, openManifest, signManifest } from "./manifest.ts";
 export type { OpenedManifest } from "./manifest.ts";
 export * from "./media-layout.ts";
+export { mediaSheet } from "./media-sheet.ts";
 export * from "./schema.ts";
 export { inspectMedia, verifyMedia } from "./verify-media.ts";
 export type { InspectedMedia } from "./verify-media.ts";

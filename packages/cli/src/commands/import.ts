@@ -5,7 +5,7 @@ import { contentObjectSchema, objectListSchema } from "@prestage/contract";
 import type { ContentObject, DetectionRule, ImportRequest } from "@prestage/contract";
 import type { ContentKind } from "@prestage/media";
 import { z } from "zod";
-import { command, one, optionalText, siteFlags, text, texts } from "../command.ts";
+import { command, one, optionalText, siteFlags, text, texts, wholeNumber } from "../command.ts";
 import type { SiteFlags } from "../command.ts";
 import type { Context } from "../context.ts";
 import { CliError } from "../error.ts";
@@ -38,7 +38,7 @@ const source = one("Folder or file, as the site's server sees it", "SOURCE");
 const importOsImage = command<CommonFlags & { index: number }, [string]>({
   brief: "Import an OS image from a .wim file",
   example: "prestage os-image import debian-12.wim --name 'Debian 12' --index 1",
-  parameters: { flags: { ...commonFlags, index: { kind: "parsed", parse: Number, brief: "Image in the file, from 1", placeholder: "N", default: "1" } }, positional: source },
+  parameters: { flags: { ...commonFlags, index: { kind: "parsed", parse: wholeNumber, brief: "Image in the file, from 1", placeholder: "N", default: "1" } }, positional: source },
   run: (context, flags, path) => runImport(context, flags, { kind: "os-image", source: resolve(path), index: flags.index }),
 });
 
@@ -53,7 +53,7 @@ type ApplicationFlags = CommonFlags & {
   install: string; uninstall?: string; detectPackage?: readonly string[]; detectFile?: readonly string[]; detectCommand?: readonly string[];
   successCode?: readonly number[]; restartCode?: readonly number[]; dependsOn?: readonly string[];
 }
-const numbers = (brief: string) => ({ kind: "parsed", parse: Number, optional: true, variadic: true, brief, placeholder: "CODE" }) as const;
+const numbers = (brief: string) => ({ kind: "parsed", parse: wholeNumber, optional: true, variadic: true, brief, placeholder: "CODE" }) as const;
 
 const importApplication = command<ApplicationFlags, [string]>({
   brief: "Import an application: a folder, how to install it, and how to tell that it is installed",
@@ -82,7 +82,7 @@ const importApplication = command<ApplicationFlags, [string]>({
   },
 });
 
-function detectionRules(flags: ApplicationFlags): DetectionRule[] {
+export function detectionRules(flags: Pick<ApplicationFlags, "detectPackage" | "detectFile" | "detectCommand">): DetectionRule[] {
   const pair = (value: string): [string, string | undefined] => {
     const at = value.indexOf("=");
     return at < 0 ? [value, undefined] : [value.slice(0, at), value.slice(at + 1)];

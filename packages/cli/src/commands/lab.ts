@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { buildRouteMap } from "@stricli/core";
 import { bootDisk } from "@prestage/lab";
-import { command, flag, jsonFlag, one, optionalText } from "../command.ts";
+import { command, flag, jsonFlag, one, optionalText, wholeNumber } from "../command.ts";
 import { print } from "../output.ts";
 
 type Flags = { bus: "virtio" | "nvme" | "sata" | "usb"; secureBoot?: boolean; noNetwork?: boolean; memory: number; clock?: string; cutAt?: string; seed: number; screenshotAt?: string; workDir?: string; json?: boolean }
@@ -15,10 +15,10 @@ const boot = command<Flags, [string]>({
       bus: { kind: "enum", values: ["virtio", "nvme", "sata", "usb"], brief: "How the disk is attached", default: "virtio" },
       secureBoot: flag("Secure Boot on, with Microsoft's keys enrolled"),
       noNetwork: flag("No network card"),
-      memory: { kind: "parsed", parse: Number, brief: "MiB of memory", placeholder: "MIB", default: "2048" },
+      memory: { kind: "parsed", parse: wholeNumber, brief: "MiB of memory", placeholder: "MIB", default: "2048" },
       clock: optionalText("The clock the machine starts with", "TIME"),
       cutAt: optionalText("Cut the power when the serial port shows this; writes not flushed are lost in part", "TEXT"),
-      seed: { kind: "parsed", parse: Number, brief: "Which unflushed writes a cut keeps", placeholder: "N", default: "1" },
+      seed: { kind: "parsed", parse: wholeNumber, brief: "Which unflushed writes a cut keeps", placeholder: "N", default: "1" },
       screenshotAt: optionalText("Take a screenshot when the serial port shows this", "TEXT"),
       workDir: optionalText("Where serial.log, capture.pcap, firmware variables and screenshots are kept; DISK.lab by default", "DIR"),
       ...jsonFlag,

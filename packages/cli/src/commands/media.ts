@@ -1,10 +1,10 @@
-import { access, readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { access, readFile, writeFile } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
 import { buildRouteMap } from "@stricli/core";
 import { createMediaRequestSchema, mediaRecordSchema } from "@prestage/contract";
-import { inspectMedia, verifyMedia } from "@prestage/media";
+import { inspectMedia, mediaSheet, verifyMedia } from "@prestage/media";
 import { z } from "zod";
-import { command, flag, jsonFlag, one, optionalText, siteFlags, text, texts } from "../command.ts";
+import { command, flag, jsonFlag, one, optionalText, siteFlags, text, texts, wholeNumber } from "../command.ts";
 import type { SiteFlags } from "../command.ts";
 import { CliError } from "../error.ts";
 import { bytes, print, Progress, table } from "../output.ts";
@@ -31,7 +31,7 @@ const create = command<CreateFlags>({
       driverPackage: texts("Carry this driver package too", "ID"),
       bootImage: optionalText("Boot image; may be left out where the site has one", "ID"),
       osImage: optionalText("OS image; else the one the sequence applies", "ID"),
-      index: { kind: "parsed", parse: Number, optional: true, brief: "Image in it, from 1", placeholder: "N" },
+      index: { kind: "parsed", parse: wholeNumber, optional: true, brief: "Image in it, from 1", placeholder: "N" },
       managementPoint: texts("Management point, in the order to try; else the site's own", "URL"),
       distributionPoint: texts("Distribution point, in the order of preference", "URL"),
       variable: texts("A task sequence variable; never a secret", "NAME=VALUE"),
@@ -49,6 +49,7 @@ const create = command<CreateFlags>({
   async run(context, flags) {
     const client = await SiteClient.open(context, flags.data);
     const output = resolve(flags.output);
+    if (await access(output).then(() => true, () => false)) throw new CliError("PRESTAGE_MEDIA_OUTPUT_EXISTS", `Expected no file at ${output}; found one. Remove it or choose another name.`);
     const request = createMediaRequestSchema.parse({
       taskSequenceId: objectId(flags.taskSequence),
       applications: (flags.application ?? []).map(objectId), packages: (flags.package ?? []).map(objectId), driverPackages: (flags.driverPackage ?? []).map(objectId),
@@ -61,10 +62,18 @@ const create = command<CreateFlags>({
     });
     const job = await client.runJob("/media", request);
     const result = z.object({ mediaId: z.string(), size: z.number(), sha256: z.string(), path: z.string(), contents: z.number() }).parse(job.result);
-    if (!client.local) await client.download(`/media/${result.mediaId}/file`, output, result.size);
+    if (!client.local) await download(client, output, result);
     print(context, flags.json, { ...result, path: output }, `${output}: ${bytes(result.size)}, ${result.contents} pieces of content\nmedia ${result.mediaId}\nSHA-256 ${result.sha256}`);
   },
 });
+
+/** The media and what stands beside it, from a site on another machine. */
+async function download(client: SiteClient, output: string, media: { mediaId: string; size: number; sha256: string }): Promise<void> {
+  await client.download(`/media/${media.mediaId}/file`, output, media);
+  const { manifest } = await inspectMedia(output);
+  await writeFile(`${output}.sha256`, `${media.sha256}  ${basename(output)}\n`);
+  await writeFile(`${output}.txt`, mediaSheet(manifest, { name: basename(output), ...media }));
+}
 
 const list = command<SiteFlags>({
   brief: "List the media the site has built",

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { buildRouteMap } from "@stricli/core";
 import * as contract from "@prestage/contract";
 import { z } from "zod";
-import { command, flag, one, optionalText, siteFlags, text, texts } from "../command.ts";
+import { command, flag, one, optionalText, siteFlags, text, texts, wholeNumber } from "../command.ts";
 import type { SiteFlags } from "../command.ts";
 import { print, table } from "../output.ts";
 import { SiteClient } from "../site-client.ts";
@@ -229,7 +229,7 @@ export const distributionPointRoutes = buildRouteMap({
     set: command<SiteFlags & { order: number }, [string]>({
       brief: "Name a distribution point and its place in the order",
       example: "prestage distribution-point set https://dp2.example.com --order 2",
-      parameters: { flags: { ...siteFlags, order: { kind: "parsed", parse: Number, brief: "Lower is tried first", placeholder: "N", default: "1" } }, positional: one("Its URL; content lies below URL/content/", "URL") },
+      parameters: { flags: { ...siteFlags, order: { kind: "parsed", parse: wholeNumber, brief: "Lower is tried first", placeholder: "N", default: "1" } }, positional: one("Its URL; content lies below URL/content/", "URL") },
       async run(context, flags, url) {
         await (await SiteClient.open(context, flags.data)).call("PUT", "/distribution-points", z.undefined(), { url, order: flags.order });
         print(context, flags.json, { url, order: flags.order }, `${url} has place ${flags.order}`);
