@@ -50,13 +50,12 @@ test("every example parses: its flags exist and its values are of the right form
 test("a command line that is not understood ends with 2, an error with 1, help with 0; --json puts the error on stdout", async () => {
   const run = promisify(execFile);
   const main = async (...args: string[]) => run(process.execPath, [join(import.meta.dirname, "main.ts"), ...args]).then(({ stdout, stderr }) => ({ code: 0, stdout, stderr }), (error: { code: number; stdout: string; stderr: string }) => error);
-  assert.equal((await main("nonsense")).code, 2);
-  assert.equal((await main("media", "create")).code, 2);
-  assert.equal((await main("os-image", "import", "x", "--name", "n", "--index", "abc", "--data", "/nonexistent")).code, 2);
-  assert.equal((await main("media", "--help")).code, 0);
-  const failed = await main("media", "inspect", "/nonexistent", "--json");
+  const [unknown, missing, wrong, help, failed, plain] = await Promise.all([
+    main("nonsense"), main("media", "create"), main("os-image", "import", "x", "--name", "n", "--index", "abc", "--data", "/nonexistent"), main("media", "--help"),
+    main("media", "inspect", "/nonexistent", "--json"), main("media", "inspect", "/nonexistent"),
+  ]);
+  assert.deepEqual([unknown.code, missing.code, wrong.code, help.code], [2, 2, 2, 0]);
   assert.deepEqual([failed.code, failed.stderr, (JSON.parse(failed.stdout) as { error: { code: string } }).error.code], [1, "", "PRESTAGE_WIM_IO"]);
-  const plain = await main("media", "inspect", "/nonexistent");
   assert.deepEqual([plain.code, plain.stdout], [1, ""]);
   assert.match(plain.stderr, /^prestage: .+\n\(PRESTAGE_WIM_IO\)\n$/);
 });

@@ -132,5 +132,5 @@ test("progress on something that is no terminal is plain lines", async () => {
   const { stderr, stdout, exitCode } = await cli(["application", "import", join(folder, "app"), "--name", "Tool", "--install", "true", "--detect-command", "true", "--data", data]);
   assert.equal(exitCode, 0);
   assert.match(stdout, /Tool, revision 2/);
-  assert.ok(!/[\r\u001b]/.test(stderr), JSON.stringify(stderr));
+  assert.ok(!stderr.includes("\r") && !stderr.includes("\u001b"), JSON.stringify(stderr));
 });
