@@ -17,6 +17,7 @@ const tasks = {
   lint: { packages: debianPackages.lint, commands: [["setup/lint.mjs"]] },
   test: { packages: debianPackages.all, commands: [["setup/lint.mjs"], ["setup/test.mjs", ...args]] },
   "test-long": { packages: debianPackages.all, commands: [["setup/test.mjs", "--long", ...args]] },
+  torture: { packages: debianPackages.all, commands: [["setup/torture.mjs", ...args]] },
   bench: { packages: debianPackages.all, commands: [["bench/main.ts", ...args]] },
 };
 

@@ -53,6 +53,9 @@ export interface Machine {
   screenshot(path: string): Promise<void>;
   /** Pulls or plugs the network cable. */
   setLink(up: boolean): Promise<void>;
+  /** Holds the machine still: its disk is now as a power cut at this moment would leave it, and may be copied. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
   waitForExit(): Promise<ExitReason>;
   waitForRestart(number?: number): Promise<void>;
   /** Presses the power button: the guest shuts down by itself. */
@@ -212,6 +215,14 @@ class QemuMachine implements Machine {
 
   async setLink(up: boolean): Promise<void> {
     await this.#control.execute("set_link", { name: "nic0", up });
+  }
+
+  async pause(): Promise<void> {
+    await this.#control.execute("stop");
+  }
+
+  async resume(): Promise<void> {
+    await this.#control.execute("cont");
   }
 
   waitForExit(): Promise<ExitReason> {
