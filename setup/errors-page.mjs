@@ -32,7 +32,8 @@ export function errorsPage(registries) {
     "site's API, in status messages and on the computer's screen. The message says what was expected, what was found and what to do next;",
     "this page says when each code comes. It is written by `node setup/errors-page.mjs` from the packages' registries (`packages/*/src/error.ts`).",
     "",
-    "A failure nobody foresaw has the code `PRESTAGE_UNEXPECTED` at the command line and `PRESTAGE_SITE_INTERNAL` at the site: please report it.",
+    "A failure nobody foresaw has the code `PRESTAGE_UNEXPECTED` at the command line, `PRESTAGE_SITE_INTERNAL` at the site and",
+    "`PRESTAGE_AGENT_UNEXPECTED` on the computer: please report it.",
   ];
   for (const { package: name, codes } of registries) {
     lines.push("", `## ${name}`, "", "| Code | When it comes |", "|---|---|");
