@@ -57,3 +57,25 @@ test("the cuts of one known file stay as they are for ever: content ids depend o
   assert.equal(bytes.length % chunkRecordSize, 0);
   assert.equal(createHash("sha256").update(bytes).digest("hex"), "8eb8daeb716d3ad784a98e14173d64eafee268db0d4018509b2e22f7e1eeee35");
 });
+
+/** The cuts as docs/media-format.md describes them, written from that text alone. */
+function referenceCuts(bytes: Uint8Array): number[] {
+  const table = Array.from({ length: 256 }, (_, byte) => createHash("sha256").update(Buffer.of(byte)).digest().readUInt32LE(0));
+  const lengths: number[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    const rest = bytes.length - start;
+    let length = Math.min(rest, 131_072);
+    let f = 0;
+    for (let i = 8192; i < length; i++) {
+      f = Number((BigInt(f) * 2n + BigInt(table[bytes[start + i]!]!)) % 4_294_967_296n);
+      if ((i < 32_768 ? f & 0xffff8000 : f & 0xfff80000) === 0) length = i + 1;
+    }
+    lengths.push(length);
+    start += length;
+  }
+  return lengths;
+}
+
+test("the chunking is the one docs/media-format.md describes", () => {
+  for (const bytes of [noise(600_000, 11), noise(8192, 1), noise(8193, 2), Buffer.alloc(300_000), Buffer.alloc(0), Buffer.from("x")]) assert.deepEqual(chunksOf(bytes, 100_000).map((chunk) => chunk.length), referenceCuts(bytes));
+});

@@ -94,7 +94,7 @@ test("a check-out is a copy for root alone, with folders and execute bits as the
   await cache.checkOut(first.contentId, first.index, target);
   assert.deepEqual((await readdir(target)).sort(), ["hollow", "old.txt", "run.sh", "same.bin"]);
   const mode = async (path: string) => (await stat(join(target, path))).mode & 0o777;
-  assert.deepEqual([await mode("."), await mode("run.sh"), await mode("old.txt")], [0o700, 0o700, 0o600]);
+  assert.deepEqual([await mode("."), await mode("run.sh"), await mode("old.txt")], [0o700, 0o755, 0o644]);
   assert.notEqual((await stat(join(target, "old.txt"))).ino, (await stat(cache.filePath(first.contentId, "old.txt"))).ino);
 });
 

@@ -45,7 +45,7 @@ async function refused(code: WimErrorCode, bytes: Uint8Array, limits: Partial<Wi
       return true;
     },
   );
-  assert.ok(performance.now() - start < 1000);
+  assert.ok(performance.now() - start < 20_000, "no hang, even on a busy machine");
 }
 
 const changed = (bytes: Buffer, change: (copy: Buffer) => void): Buffer => {

