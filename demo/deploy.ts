@@ -47,13 +47,20 @@ export async function approveWhenShown(site: SiteProcess, machine: Machine, even
   return approve(site, code);
 }
 
-/** Waits until the site knows that the device's sequence ended, and the machine has cleaned up. */
+/** How long the last status may take to the site once the machine has said on its serial port how it ended. */
+const lastStatusMs = 120_000;
+
+/**
+ * Waits until the site knows that the device's sequence ended, and the machine has cleaned up.
+ * @throws Error where the agent stopped with an error before the sequence ended
+ */
 export async function waitForSequence(site: SiteProcess, machine: Machine, deviceId: string): Promise<StatusRecord[]> {
-  await machine.serial.waitFor(/@@prestage (done|failed|error) \{/, { timeoutMs: silenceMs });
-  for (;;) {
+  const [said] = await machine.serial.waitFor(/@@prestage (done|failed|error) \{[^\n]*/, { timeoutMs: silenceMs });
+  for (const deadline = performance.now() + lastStatusMs; ; ) {
     const status = await site.run<StatusRecord[]>(["status", "list", "--device", deviceId]);
     const end = status.find((record) => record.message.kind === "sequence-finished");
     if (end !== undefined) return status;
+    if (performance.now() > deadline) throw new Error(`Expected the end of the sequence at the site; the computer said ${said.slice(0, 600)}`);
     await delay(500); // the last status is on its way; the line on the serial port came first
   }
 }
