@@ -1,0 +1,98 @@
+// `npm run bench`: building and verifying a media against what the machine's own tools need for the same bytes.
+import { mkdir, open, rm, stat } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { StoredVersion } from "@prestage/content";
+import { buildMedia, verifyMedia } from "@prestage/media";
+import type { MediaBuildInput, MediaSourceContent } from "@prestage/media";
+import { generateSigningKey, signKeyring } from "@prestage/trust";
+import { benchContent } from "./content.ts";
+import type { BenchContent } from "./content.ts";
+import { line, median, timeProgram, timeWork } from "./measure.ts";
+
+const { values: options } = parseArgs({ options: { runs: { type: "string", default: "5" }, "capture-runs": { type: "string", default: "1" }, megabytes: { type: "string", default: "400" }, folder: { type: "string" } } });
+const say = (text: string) => void process.stdout.write(`${text}\n`);
+
+const cache = options.folder ?? join(process.env["PRESTAGE_CACHE"] ?? join(tmpdir(), "prestage-cache"), "bench");
+await mkdir(cache, { recursive: true });
+const content = await benchContent(cache, Number(options.megabytes) * 1e6, say);
+const media = join(cache, "media.wim");
+const copy = join(cache, "copy.wim");
+const captured = join(cache, "captured.wim");
+try {
+  await compare();
+} finally {
+  for (const path of [media, copy, captured]) await removeMedia(path);
+}
+
+async function compare(): Promise<void> {
+  const runs = Number(options.runs);
+  const seconds = { build: [] as number[], write: [] as number[], cp: [] as number[], verify: [] as number[], openssl: [] as number[], capture: [] as number[] };
+  const input = mediaInput(content, media);
+  await removeMedia(media);
+  await buildMedia(input); // what is read is in memory from here on, for every competitor
+  const memory = process.resourceUsage().maxRSS / 1024; // of building alone, where the content was made by an earlier run
+  const { size } = await stat(media);
+  say(`Media of ${(size / 1e6).toFixed(0)} MB from a tree of ${(content.treeBytes / 1e6).toFixed(0)} MB; ${availableParallelism()} processors; ${runs} runs, in turn`);
+  for (let run = 1; run <= runs; run++) {
+    await removeMedia(media);
+    let written = 0;
+    const start = performance.now();
+    seconds.build.push(await timeWork(() => buildMedia(input, { onProgress: (event) => void (event.phase === "checksum" && written === 0 && (written = (performance.now() - start) / 1000)) })));
+    seconds.write.push(written);
+    await removeMedia(copy);
+    seconds.cp.push((await timeProgram("cp", ["--reflink=never", media, copy])) + (await timeWork(() => sync(copy))));
+    seconds.verify.push(await timeWork(checkMedia));
+    seconds.openssl.push(await timeProgram("openssl", ["dgst", "-sha256", media]));
+    say(`  run ${run}: build ${seconds.build.at(-1)?.toFixed(2)} s, cp ${seconds.cp.at(-1)?.toFixed(2)} s, verify ${seconds.verify.at(-1)?.toFixed(2)} s, openssl ${seconds.openssl.at(-1)?.toFixed(2)} s`);
+  }
+  for (let run = 0; run < Number(options["capture-runs"]); run++) {
+    await removeMedia(captured);
+    seconds.capture.push(await timeProgram("wimlib-imagex", ["capture", content.tree, captured, "os", "--compress=LZX:20", "--check", "--unix-data", "--norpfix"]));
+  }
+  say("\nSeconds: min, median, max");
+  for (const [name, measured, bytes] of [
+    ["prestage: build, with integrity table, checksum and sheet", seconds.build, size], ["prestage: build, the file alone", seconds.write, size], ["cp --reflink=never of the media, and fsync", seconds.cp, size],
+    ["wimlib-imagex capture --compress=LZX:20 of the tree", seconds.capture, content.treeBytes], ["prestage: verify every file", seconds.verify, size], ["openssl dgst -sha256 of the media", seconds.openssl, size],
+  ] as const) if (measured.length > 0) say(line({ name, seconds: [...measured] }, bytes));
+  const ratio = (a: readonly number[], b: readonly number[]) => median(a) / median(b);
+  say("\nRatios of the medians");
+  say(`  build / cp                       ${ratio(seconds.build, seconds.cp).toFixed(2)}   the file alone ${ratio(seconds.write, seconds.cp).toFixed(2)}   goal: at most 1.5`);
+  if (seconds.capture.length > 0) say(`  wimlib capture / build           ${ratio(seconds.capture, seconds.build).toFixed(1)}   goal: at least 10`);
+  say(`  openssl / verify                 ${ratio(seconds.openssl, seconds.verify).toFixed(2)}   goal: at least 1.8 on 2 processors`);
+  say(`  most memory while building       ${memory.toFixed(0)} MB   goal: 200 MB`);
+}
+
+async function checkMedia(): Promise<void> {
+  const { findings } = await verifyMedia(media);
+  if (findings.length > 0) throw new Error(`Expected a whole media; found ${findings.map((finding) => finding.message).join("; ")}`);
+}
+
+async function sync(path: string): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function removeMedia(path: string): Promise<void> {
+  for (const end of ["", ".sha256", ".txt"]) await rm(path + end, { force: true });
+}
+
+function mediaInput(from: BenchContent, output: string): MediaBuildInput {
+  const [root, mediaKey, policy, time, url] = [generateSigningKey(), generateSigningKey(), generateSigningKey(), generateSigningKey(), generateSigningKey()];
+  const roles = { root: [root.public], media: [mediaKey.public], policy: [policy.public], time: [time.public], url: [url.public] };
+  const source = (objectId: string, kind: MediaSourceContent["content"]["kind"], version: StoredVersion): MediaSourceContent => ({ content: { objectId, kind, name: kind, revision: 1, contentId: version.contentId }, version });
+  return {
+    manifest: {
+      formatVersion: 1, leastAgentVersion: "0.1.0", version: "", createdBy: "bench", comment: "", floor: "2026-01-01T00:00:00.000Z", architecture: "x64", site: { code: "ABC" },
+      managementPoints: { mode: "site-based", urls: ["https://localhost:8443"] }, distributionPoints: [], unknownComputers: true, passwordRequired: false, unattended: false,
+      userDeviceAffinity: "none", taskSequence: { id: "ABC00001", name: "bench" }, variables: [], keyboardLayout: "us", language: "en", damaged: "repair",
+    },
+    keyring: { version: 1, envelope: signKeyring({ siteCode: "ABC", version: 1, issued: "2026-01-01T00:00:00Z", expires: "2036-01-01T00:00:00Z", tlsCa: "", roles }, [root]) },
+    bootImage: source("ABC00010", "boot-image", from.boot), osImage: { source: source("ABC00011", "os-image", from.os), index: 1 }, content: [source("ABC00012", "application", from.application)], mediaKey, output,
+  };
+}
