@@ -6,7 +6,6 @@ export const agentErrors = {
   PRESTAGE_AGENT_START_FILES_DAMAGED: "A file the computer starts from, or of the agent, is not as the manifest says.",
   PRESTAGE_AGENT_MEDIA_DAMAGED: "A file of the media is damaged, and the media says to stop then.",
   PRESTAGE_AGENT_KEYRING_MISMATCH: "The keyring on the disk is not the one the boot environment trusts.",
-  PRESTAGE_AGENT_PRESTART_FAILED: "The media's prestart command failed.",
   PRESTAGE_AGENT_NO_NETWORK: "No wired network interface got an address.",
   PRESTAGE_AGENT_NO_MANAGEMENT_POINT: "No management point of the list answered.",
   PRESTAGE_AGENT_REFUSED: "The management point refused a request.",
@@ -17,6 +16,8 @@ export const agentErrors = {
   PRESTAGE_AGENT_STEP_INVALID: "A step's settings are not valid, or the step is of an unknown type.",
   PRESTAGE_AGENT_STEP_ENVIRONMENT: "A step cannot run in this environment.",
   PRESTAGE_AGENT_DISK_PROTECTED: "A step would destroy the disk the deployment runs from.",
+  PRESTAGE_AGENT_TOO_OLD: "The media needs a newer agent than the one in its boot image.",
+  PRESTAGE_AGENT_UNEXPECTED: "The agent met a failure nobody foresaw; its log has the cause.",
   PRESTAGE_AGENT_JOURNAL_DAMAGED: "The journal of the deployment is damaged in its middle.",
 } as const;
 

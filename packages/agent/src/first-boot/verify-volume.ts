@@ -11,6 +11,19 @@ import type { Keyring } from "@prestage/trust";
 import { AgentError } from "../error.ts";
 import type { Screen } from "../screens/screen.ts";
 
+/** The version of this agent; a manifest names the least it needs. */
+export const agentVersion = "0.1.0";
+
+/** Whether version `a` is newer than `b`: numbers between dots, compared one by one. */
+export function isNewer(a: string, b: string): boolean {
+  const [left, right] = [a, b].map((text) => text.split(".").map(Number));
+  for (let i = 0; i < 3; i++) {
+    const difference = (left?.[i] ?? 0) - (right?.[i] ?? 0);
+    if (difference !== 0) return difference > 0;
+  }
+  return false;
+}
+
 /** A damaged file in words for the screen and the site. */
 export interface DamageReport { name: string; detail: string; contentId?: string }
 export interface Roots { esp: string; data: string }
@@ -23,6 +36,9 @@ export async function verifyStart(roots: Roots, keyring: Keyring, screen: Screen
   const opened = openManifest(await readBounded(join(roots.data, dataPaths.manifest), maximumDocumentBytes * 1.5), keysOfRole(keyring, "media"));
   if (opened.manifest.keyring.version !== keyring.version || opened.manifest.site.code !== keyring.siteCode) {
     throw new AgentError("PRESTAGE_AGENT_KEYRING_MISMATCH", `Expected a manifest under keyring ${keyring.siteCode} version ${keyring.version}; found ${opened.manifest.site.code} version ${opened.manifest.keyring.version}.`, "Stage the disk again with media of this site.");
+  }
+  if (isNewer(opened.manifest.leastAgentVersion, agentVersion)) {
+    throw new AgentError("PRESTAGE_AGENT_TOO_OLD", `Expected an agent of version ${opened.manifest.leastAgentVersion} or newer; this is ${agentVersion}.`, "Have the media built again with a newer boot image.");
   }
   const damaged = await verifyFiles(manifestFilesToVerify(opened.manifest.files, roots), { onProgress: (event) => screen.verification({ phase: "first", ...event }) });
   const [first] = damaged;

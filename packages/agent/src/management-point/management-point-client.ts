@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { challengeAnswerSchema, contentUrlsAnswerSchema, enrolmentAnswerSchema, errorAnswerSchema, managementPointPaths, policyAnswerSchema, statusAnswerSchema } from "@prestage/contract";
 import type { ContentUrlsAnswer, EnrolmentAnswer, PolicyAnswer, PolicyRequest, StatusMessage } from "@prestage/contract";
 import { keysOfRole, openSignedTime, signEnrolment, signRequest } from "@prestage/trust";
-import type { ChallengeRequest, Keyring, SigningKey } from "@prestage/trust";
+import type { ChallengeRequest, HttpRequest, Keyring, SigningKey } from "@prestage/trust";
 import { Agent, request } from "undici";
 import type { Dispatcher } from "undici";
 import type { z } from "zod";
@@ -72,19 +72,21 @@ export class ManagementPointClient {
     return this.#each(async (base) => {
       const body = Buffer.from(JSON.stringify(value));
       const message = { method: "POST", url: `${base}${path}`, headers: { "content-type": "application/json" }, body };
-      const headers = signed ? await signRequest(message, this.#options.deviceKey, this.#options.clock.now()) : message.headers;
-      const answer = await this.#send(message.url, headers, body);
+      const answer = await this.#send(message, signed);
       const bytes = await readBody(answer.body);
       if (answer.statusCode !== 200) throw refusal(answer.statusCode, bytes);
       return schema.parse(JSON.parse(bytes.toString("utf8")));
     });
   }
 
-  /** A connection kept alive over a long step may be dead: once more on a fresh one. */
-  async #send(url: string, headers: Record<string, string>, body: Buffer): Promise<Dispatcher.ResponseData> {
-    const options = { method: "POST", headers, body, dispatcher: this.#pinned } as const;
-    return request(url, options).catch((cause: unknown) => {
-      if (cause instanceof Error && "code" in cause && (cause.code === "ECONNRESET" || cause.code === "UND_ERR_SOCKET")) return request(url, options);
+  /** A connection kept alive over a long step may be dead: once more on a fresh one, signed anew, since the site takes each signature once. */
+  async #send(message: HttpRequest, signed: boolean): Promise<Dispatcher.ResponseData> {
+    const attempt = async () => {
+      const headers = signed ? await signRequest(message, this.#options.deviceKey, this.#options.clock.now()) : message.headers;
+      return request(message.url, { method: "POST", headers, body: Buffer.from(message.body), dispatcher: this.#pinned });
+    };
+    return attempt().catch((cause: unknown) => {
+      if (cause instanceof Error && "code" in cause && (cause.code === "ECONNRESET" || cause.code === "UND_ERR_SOCKET")) return attempt();
       throw cause;
     });
   }
