@@ -43,6 +43,8 @@ export class CuttingProxy {
       passed += data.length;
       if (this.cut < cutConnections && passed > afterBytes) {
         this.cut += 1;
+        upstream.removeAllListeners("data");
+        upstream.destroy();
         client.destroy();
         return;
       }
