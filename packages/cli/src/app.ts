@@ -1,11 +1,17 @@
 import { buildApplication, buildRouteMap } from "@stricli/core";
+import { approvalRoutes } from "./commands/approval.ts";
 import { bootImageBuild } from "./commands/boot-image.ts";
+import { collectionRoutes } from "./commands/collection.ts";
+import { deploymentRoutes } from "./commands/deployment.ts";
+import { deviceRoutes } from "./commands/device.ts";
+import { distributionPointRoutes } from "./commands/distribution-point.ts";
 import { contentRoutes } from "./commands/import.ts";
 import { labRoutes } from "./commands/lab.ts";
 import { mediaRoutes } from "./commands/media.ts";
+import { sequenceRoutes } from "./commands/sequence.ts";
 import { serveCommand } from "./commands/serve.ts";
-import { approvalRoutes, collectionRoutes, deploymentRoutes, deviceRoutes, distributionPointRoutes, sequenceRoutes, statusRoutes } from "./commands/site-objects.ts";
 import { receiptRoutes, stageCommand } from "./commands/stage.ts";
+import { statusRoutes } from "./commands/status.ts";
 import { version } from "./version.ts";
 
 const routes = buildRouteMap({

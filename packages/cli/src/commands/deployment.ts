@@ -1,0 +1,74 @@
+import { buildRouteMap } from "@stricli/core";
+import * as contract from "@prestage/contract";
+import { z } from "zod";
+import { command, one, optionalText, siteFlags, text } from "../command.ts";
+import type { SiteFlags } from "../command.ts";
+import { print, table } from "../output.ts";
+import { SiteClient } from "../site-client.ts";
+import { objectId } from "./import.ts";
+
+const oneId = (brief: string) => one(brief, "ID");
+
+const makeAvailableTo = { kind: "enum", values: ["Clients", "ClientsMediaAndPxe", "MediaAndPxe", "MediaAndPxeHidden"], brief: "Make available to" } as const;
+const purpose = { kind: "enum", values: ["available", "required"], brief: "available: asks; required: runs" } as const;
+type MakeAvailableTo = contract.MakeAvailableTo;
+type Purpose = "available" | "required";
+
+function deploymentText(d: contract.Deployment): string {
+  return table(["ID", "TASK SEQUENCE", "TO", "PURPOSE", "MAKE AVAILABLE TO", "ENABLED"], [deploymentRow(d)]);
+}
+function deploymentRow(d: contract.Deployment): string[] {
+  return [d.id, `${d.taskSequenceName} (${d.taskSequenceId})`, d.collectionId ?? d.deviceId ?? "", d.purpose, d.makeAvailableTo, d.enabled ? "yes" : "no"];
+}
+
+export const deploymentRoutes = buildRouteMap({
+  docs: { brief: "Deployments: create, set, show, list" },
+  routes: {
+    create: command<SiteFlags & { taskSequence: string; collection?: string; device?: string; purpose: Purpose; makeAvailableTo: MakeAvailableTo; comment?: string }>({
+      brief: "Deploy a task sequence to a collection or a device",
+      example: "prestage deployment create --task-sequence ABC00007 --collection ABC00001 --purpose required --make-available-to MediaAndPxe",
+      parameters: {
+        flags: {
+          ...siteFlags, taskSequence: text("Task sequence", "ID"), collection: optionalText("Collection it goes to", "ID"), device: optionalText("Device it goes to", "GUID"),
+          purpose: { ...purpose, default: "available" }, makeAvailableTo: { ...makeAvailableTo, default: "ClientsMediaAndPxe" }, comment: optionalText("Shown beside the choice at the computer", "TEXT"),
+        },
+      },
+      async run(context, flags) {
+        const body = {
+          taskSequenceId: objectId(flags.taskSequence), purpose: flags.purpose, makeAvailableTo: flags.makeAvailableTo,
+          ...(flags.collection && { collectionId: objectId(flags.collection) }), ...(flags.device && { deviceId: flags.device }), ...(flags.comment && { comment: flags.comment }),
+        };
+        const made = await (await SiteClient.open(context, flags.data)).call("POST", "/deployments", contract.deploymentSchema, body);
+        print(context, flags.json, made, deploymentText(made));
+      },
+    }),
+    set: command<SiteFlags & { purpose?: Purpose; makeAvailableTo?: MakeAvailableTo; enabled?: "yes" | "no" }, [string]>({
+      brief: "Change a deployment; effective at a device's next request",
+      example: "prestage deployment set ABC00009 --make-available-to MediaAndPxeHidden",
+      parameters: { flags: { ...siteFlags, purpose: { ...purpose, optional: true }, makeAvailableTo: { ...makeAvailableTo, optional: true }, enabled: { kind: "enum", values: ["yes", "no"], optional: true, brief: "Whether it is offered at all" } }, positional: oneId("Deployment") },
+      async run(context, flags, id) {
+        const body = { ...(flags.purpose && { purpose: flags.purpose }), ...(flags.makeAvailableTo && { makeAvailableTo: flags.makeAvailableTo }), ...(flags.enabled && { enabled: flags.enabled === "yes" }) };
+        const changed = await (await SiteClient.open(context, flags.data)).call("PATCH", `/deployments/${objectId(id)}`, contract.deploymentSchema, body);
+        print(context, flags.json, changed, deploymentText(changed));
+      },
+    }),
+    show: command<SiteFlags, [string]>({
+      brief: "Show a deployment",
+      example: "prestage deployment show ABC00009",
+      parameters: { flags: siteFlags, positional: oneId("Deployment") },
+      async run(context, flags, id) {
+        const found = await (await SiteClient.open(context, flags.data)).call("GET", `/deployments/${objectId(id)}`, contract.deploymentSchema);
+        print(context, flags.json, found, deploymentText(found));
+      },
+    }),
+    list: command<SiteFlags>({
+      brief: "List the deployments",
+      example: "prestage deployment list",
+      parameters: { flags: siteFlags },
+      async run(context, flags) {
+        const found = await (await SiteClient.open(context, flags.data)).call("GET", "/deployments", z.array(contract.deploymentSchema));
+        print(context, flags.json, found, table(["ID", "TASK SEQUENCE", "TO", "PURPOSE", "MAKE AVAILABLE TO", "ENABLED"], found.map(deploymentRow)));
+      },
+    }),
+  },
+});

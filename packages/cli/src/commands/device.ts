@@ -1,0 +1,68 @@
+import { buildRouteMap } from "@stricli/core";
+import * as contract from "@prestage/contract";
+import { z } from "zod";
+import { command, one, optionalText, siteFlags, text, texts } from "../command.ts";
+import type { SiteFlags } from "../command.ts";
+import { print, table } from "../output.ts";
+import { SiteClient } from "../site-client.ts";
+import { variables } from "./variables.ts";
+
+/** Devices as lists show them. */
+export function deviceTable(devices: readonly contract.Device[]): string {
+  return table(
+    ["ID", "NAME", "STATE", "CODE", "LAST SEEN", "LAST STATUS"],
+    devices.map((d) => [d.id, d.name, d.state, d.approvalCode ?? "-", d.lastSeen ?? "-", d.lastStatus === null ? "-" : `${d.lastStatus.kind}${d.lastStatus.step ? ` (${d.lastStatus.step.name})` : ""}`]),
+  );
+}
+
+export const deviceRoutes = buildRouteMap({
+  docs: { brief: "Devices: add, set, show, list" },
+  routes: {
+    add: command<SiteFlags & { name: string; smbiosUuid?: string; serialNumber?: string; macAddress?: string; replaces?: string; variable?: readonly string[] }>({
+      brief: "Make a record for a computer that is expected",
+      example: "prestage device add --name PC-17 --serial-number 5CG1234567",
+      parameters: {
+        flags: {
+          ...siteFlags, name: text("Computer name", "NAME"), smbiosUuid: optionalText("Its SMBIOS UUID", "UUID"), serialNumber: optionalText("Its serial number", "SERIAL"), macAddress: optionalText("A MAC address of it", "MAC"),
+          replaces: optionalText("The device whose place it takes", "GUID"), variable: texts("A variable of this device; may be repeated", "NAME=VALUE"),
+        },
+      },
+      async run(context, flags) {
+        const body = {
+          name: flags.name, variables: variables(flags.variable), ...(flags.smbiosUuid && { smbiosUuid: flags.smbiosUuid }), ...(flags.serialNumber && { serialNumber: flags.serialNumber }),
+          ...(flags.macAddress && { macAddress: flags.macAddress.toLowerCase() }), ...(flags.replaces && { replaces: flags.replaces }),
+        };
+        const made = await (await SiteClient.open(context, flags.data)).call("POST", "/devices", contract.deviceSchema, body);
+        print(context, flags.json, made, deviceTable([made]));
+      },
+    }),
+    set: command<SiteFlags & { name?: string; replaces?: string; variable?: readonly string[] }, [string]>({
+      brief: "Change a device's name, the device it replaces, or its variables",
+      example: "prestage device set GUID --variable OSDComputerName=PC-17",
+      parameters: { flags: { ...siteFlags, name: optionalText("Computer name", "NAME"), replaces: optionalText("The device whose place it takes", "GUID"), variable: texts("A variable of this device; may be repeated", "NAME=VALUE") }, positional: one("Device", "GUID") },
+      async run(context, flags, id) {
+        const body = { ...(flags.name && { name: flags.name }), ...(flags.replaces && { replaces: flags.replaces }), ...(flags.variable && { variables: variables(flags.variable) }) };
+        const changed = await (await SiteClient.open(context, flags.data)).call("PATCH", `/devices/${id}`, contract.deviceSchema, body);
+        print(context, flags.json, changed, deviceTable([changed]));
+      },
+    }),
+    show: command<SiteFlags, [string]>({
+      brief: "Show a device",
+      example: "prestage device show GUID",
+      parameters: { flags: siteFlags, positional: one("Device", "GUID") },
+      async run(context, flags, id) {
+        const found = await (await SiteClient.open(context, flags.data)).call("GET", `/devices/${id}`, contract.deviceSchema);
+        print(context, flags.json, found, `${deviceTable([found])}\n\n${JSON.stringify(found.attributes, null, 2)}`);
+      },
+    }),
+    list: command<SiteFlags>({
+      brief: "List the devices",
+      example: "prestage device list",
+      parameters: { flags: siteFlags },
+      async run(context, flags) {
+        const found = await (await SiteClient.open(context, flags.data)).call("GET", "/devices", z.array(contract.deviceSchema));
+        print(context, flags.json, found, deviceTable(found));
+      },
+    }),
+  },
+});
