@@ -1,8 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
 import { readCapture } from "./capture.ts";
 import { bootDisk } from "./machine.ts";
@@ -34,26 +31,6 @@ test("a capture is read packet by packet, and a cut-off last one is left out", (
   assert.deepEqual(packets, [{ time: 5, destination: "ff:ff:ff:ff:ff:ff", source: "52:54:00:12:34:56", etherType: 0x0806 }]);
   assert.deepEqual(readCapture(Buffer.alloc(0)), []);
   assert.throws(() => readCapture(Buffer.alloc(30)), { code: "PRESTAGE_LAB_BAD_CAPTURE" });
-});
-
-test("a machine starts its firmware, gives a screenshot and ends when it is told to", { skip: !existsSync("/usr/bin/qemu-system-x86_64") }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), "prestage-machine-"));
-  try {
-    const disk = join(folder, "disk.img");
-    await writeFile(disk, "");
-    await truncate(disk, 1 << 20);
-    const machine = await bootDisk({ disk, workDir: folder, memoryMiB: 256, volatile: { seed: 1 } });
-    await machine.serial.waitFor(/BdsDxe|UEFI Interactive Shell|Shell>/, { timeoutMs: 60_000 });
-    await machine.screenshot(join(folder, "screen.png"));
-    assert.equal((await readFile(join(folder, "screen.png"))).subarray(1, 4).toString(), "PNG");
-    await machine.setLink(false);
-    assert.deepEqual(await machine.cut(), { unflushed: 0, kept: 0 });
-    assert.deepEqual(await machine.waitForExit(), { reason: "killed" });
-    await assert.rejects(machine.serial.waitFor("never"), { code: "PRESTAGE_LAB_MACHINE_ENDED" });
-    assert.ok((await readFile(join(folder, "serial.log"))).length > 0);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
 });
 
 test("a disk that is not there is refused before anything starts", async () => {
