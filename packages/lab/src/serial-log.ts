@@ -144,6 +144,6 @@ export class SerialLog {
 
 /** Removes terminal control sequences and carriage returns. */
 export function stripEscapes(text: string): string {
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   return text.replace(/\u001b(\[[0-9;?=]*[A-Za-z@`]|\][^\u0007\u001b]*(\u0007|\u001b\\)|[()][A-Z0-9]|[A-Za-z0-9=>])/g, "").replace(/[\r\u0000-\u0008\u000b-\u001a\u001c-\u001f\u007f]/g, "");
 }

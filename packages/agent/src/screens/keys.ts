@@ -3,7 +3,7 @@ export type Key = { kind: "digit"; value: number } | { kind: "up" } | { kind: "d
 /** Keys in what a terminal sent; an escape sequence is one key. */
 export function parseKeys(text: string): Key[] {
   const keys: Key[] = [];
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   for (const [whole] of text.matchAll(/\u001b(?:\[[0-9;]*[A-Za-z~]|O[A-Za-z]|.)?|\r\n|[^]/g)) {
     if (arrow(whole) === "A" || whole === "k") keys.push({ kind: "up" });
     else if (arrow(whole) === "B" || whole === "j") keys.push({ kind: "down" });

@@ -12,7 +12,7 @@ export function line(...parts: (string | Span)[]): Line {
 
 /** What comes from the network or a disk may hold escape sequences; a terminal never gets them. */
 export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, " ");
 }
 

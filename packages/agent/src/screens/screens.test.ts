@@ -76,7 +76,7 @@ test("every view fills every screen exactly, whatever its texts, and holds no co
       for (const drawn of lines) {
         const shown = drawn.map((part) => part.text).join("");
         assert.equal(shown.length, width);
-        // oxlint-disable-next-line no-control-regex
+        // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
         assert.doesNotMatch(shown, /[\u0000-\u001f\u007f-\u009f]/);
       }
     }),

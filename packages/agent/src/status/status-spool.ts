@@ -200,7 +200,7 @@ export class StatusSpool {
 
 /** The site refuses a message that is too long, and its store knows no NUL: better cut than lost. */
 function fitted(message: NewStatusMessage): NewStatusMessage {
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   const clean = (text: string) => text.replace(/\u0000/g, "").toWellFormed();
   const { outputTail, text, error, step, ...rest } = message;
   return {
