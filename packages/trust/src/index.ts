@@ -1,4 +1,5 @@
 export { canonicalJson } from "./canonical-json.ts";
+export * from "./claim.ts";
 export * from "./enrolment.ts";
 export { TrustError, trustErrors } from "./error.ts";
 export type { TrustErrorCode } from "./error.ts";

@@ -4,13 +4,13 @@ import { administrationPrefix } from "@prestage/contract";
 import * as contract from "@prestage/contract";
 import { objectIdSchema } from "@prestage/media";
 import { sha256Schema } from "@prestage/content";
-import { receiptSchema } from "@prestage/trust";
 import { sql } from "kysely";
 import { z } from "zod";
 import { notFound, SiteError } from "../error.ts";
 import type { Routes } from "../http/new-server.ts";
 import { parseRange } from "../distribution-point/parse-range.ts";
 import { checkToken } from "./check-token.ts";
+import { depotRoutes } from "./depot-routes.ts";
 import { decideApproval } from "../management-point/enrol.ts";
 import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
@@ -32,6 +32,7 @@ export function administrationRoutes(server: Routes, context: SiteContext): void
       deploymentRoutes(api, context);
       deviceRoutes(api, context);
       mediaRoutes(api, context);
+      depotRoutes(api, context);
     },
     { prefix: administrationPrefix },
   );
@@ -176,22 +177,5 @@ function mediaRoutes(api: Routes, context: SiteContext): void {
     const { first, last } = range === "whole" ? { first: 0, last: size - 1 } : range;
     if (range !== "whole") reply.status(206).header("content-range", `bytes ${first}-${last}/${size}`);
     return reply.type("application/octet-stream").header("content-length", last - first + 1).send(createReadStream(row.path, { start: first, end: last }));
-  });
-  api.post("/receipts", { schema: { body: receiptSchema } }, async (request) => {
-    const receipt = request.body;
-    const known = await context.db.selectFrom("media").select("media_id").where("media_id", "=", receipt.mediaId).executeTakeFirst();
-    if (known === undefined) throw notFound("media", receipt.mediaId);
-    const { id } = await context.db
-      .insertInto("receipt")
-      .values({ media_id: receipt.mediaId, disk_guid: receipt.diskGuid, confirmed: false, document: JSON.stringify(receipt) })
-      .onConflict((conflict) => conflict.columns(["media_id", "disk_guid"]).doUpdateSet({ document: JSON.stringify(receipt) }))
-      .returning("id")
-      .executeTakeFirstOrThrow();
-    await audit(context, "administrator", "receipt-import", id);
-    return { id, confirmed: false };
-  });
-  api.get("/receipts", { schema: { response: { 200: z.array(contract.receiptRecordSchema) } } }, async () => {
-    const found = await context.db.selectFrom("receipt").selectAll().orderBy("imported").execute();
-    return found.map((row) => ({ id: row.id, mediaId: row.media_id, confirmed: row.confirmed, imported: row.imported.toISOString(), receipt: { ...row.document } }));
   });
 }

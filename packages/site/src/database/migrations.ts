@@ -9,6 +9,11 @@ export const migrations: Record<string, Migration> = {
       for (const statement of theRoad) await sql.raw(statement).execute(db);
     },
   },
+  "0002-depots-and-claims": {
+    up: async (db: Kysely<never>) => {
+      for (const statement of depotsAndClaims) await sql.raw(statement).execute(db);
+    },
+  },
 };
 
 const theRoad = [
@@ -34,4 +39,16 @@ const theRoad = [
   "CREATE TRIGGER status_message_notify AFTER INSERT ON status_message FOR EACH ROW EXECUTE FUNCTION notify_status()",
   "CREATE FUNCTION notify_device() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('device_changed', NEW.id::text); RETURN NEW; END $$",
   "CREATE TRIGGER device_notify AFTER INSERT OR UPDATE OF state, name ON device FOR EACH ROW EXECUTE FUNCTION notify_device()",
+];
+
+const depotsAndClaims = [
+  "CREATE TABLE depot (key_id text PRIMARY KEY, public_key text NOT NULL, name text NOT NULL, registered timestamptz NOT NULL DEFAULT now(), revoked timestamptz)",
+  // One disk may have several receipts (a forged one among them must not take the place of the true one): what makes a receipt is its bytes.
+  "ALTER TABLE receipt DROP CONSTRAINT receipt_media_id_disk_guid_key",
+  "ALTER TABLE receipt ADD COLUMN sha256 text UNIQUE, ADD COLUMN envelope bytea, ADD COLUMN depot_key_id text, ADD COLUMN claim_id text, ADD COLUMN revoked timestamptz",
+  "CREATE INDEX receipt_media ON receipt (media_id)",
+  "CREATE INDEX receipt_depot ON receipt (depot_key_id)",
+  "CREATE TABLE claim (claim_id text PRIMARY KEY, public_key text NOT NULL, receipt_id uuid NOT NULL REFERENCES receipt, media_id text NOT NULL, disk_guid text NOT NULL, disk_serial text, used_by uuid REFERENCES device ON DELETE SET NULL, used_at timestamptz, revoked timestamptz)",
+  "CREATE INDEX claim_receipt ON claim (receipt_id)",
+  "ALTER TABLE media ADD COLUMN revoked timestamptz, ADD COLUMN renewal bytea, ADD COLUMN renewed_to timestamptz",
 ];

@@ -5,6 +5,8 @@ import type { ColumnType, Generated } from "kysely";
 
 /** A time set by the database where none is given. */
 type Time = ColumnType<Date, Date | undefined, Date>;
+type NullableTime = ColumnType<Date | null, Date | null | undefined, Date | null>;
+type NullableBytes = ColumnType<Buffer | null, Buffer | null | undefined, Buffer | null>;
 /** JSON goes in as text and comes out parsed. */
 type Json<T> = ColumnType<T, string, string>;
 
@@ -21,8 +23,14 @@ export interface Tables {
     media_id: string | null; attributes: Json<DeviceAttributes>; replaces: string | null; variables: Json<{ name: string; value: string }[]>; policy_number: Generated<number>; policy_content: Generated<string[]>;
     last_seen: ColumnType<Date | null, Date | null | undefined, Date | null>; created: Time;
   };
-  media: { media_id: string; size: ColumnType<string, number, number>; sha256: string; path: string; manifest: Json<Manifest>; created: Time };
-  receipt: { id: Generated<string>; media_id: string; disk_guid: string; confirmed: boolean; document: Json<Receipt>; imported: Time };
+  media: { media_id: string; size: ColumnType<string, number, number>; sha256: string; path: string; manifest: Json<Manifest>; created: Time; revoked: NullableTime; renewal: NullableBytes; renewed_to: NullableTime };
+  depot: { key_id: string; public_key: string; name: string; registered: Time; revoked: NullableTime };
+  /** `sha256` of the receipt's own bytes; `envelope` as the depot signed it, kept so that a depot registered later confirms it. */
+  receipt: {
+    id: Generated<string>; media_id: string; disk_guid: string; confirmed: boolean; document: Json<Receipt>; imported: Time;
+    sha256: ColumnType<string | null, string, string>; envelope: NullableBytes; depot_key_id: string | null; claim_id: string | null; revoked: NullableTime;
+  };
+  claim: { claim_id: string; public_key: string; receipt_id: string; media_id: string; disk_guid: string; disk_serial: string | null; used_by: string | null; used_at: NullableTime; revoked: NullableTime };
   status_message: { position: Generated<string>; device_id: string; number: number; message: Json<StatusMessage>; received: Time };
   distribution_point: { url: string; order: number };
   job: { id: Generated<string>; kind: Job["kind"]; state: Generated<Job["state"]>; progress: Json<Job["progress"]> | null; result: Json<Job["result"]> | null; error: Json<Job["error"]> | null; created: Time };
