@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
 import { rm } from "node:fs/promises";
-import { setTimeout as delay } from "node:timers/promises";
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import type { StatusMessage, StatusRecord } from "@prestage/contract";
@@ -67,41 +66,36 @@ export async function deployThroughCuts(t: TestContext, { fixture, staged }: Deb
   const disk = await fixture.copy(staged, `cut-${seed}`);
   const start = <T>(name: string, use: (running: TestMachine) => Promise<T>): Promise<T> =>
     withMachine(t, fixture, `cut-${seed}-${name}`, { disk: disk.path, volatile: { seed: Math.floor(random() * 2 ** 31) } }, use);
-  const cut = async ({ machine }: TestMachine, when: string): Promise<void> => {
-    const { unflushed, kept } = await machine.cut();
-    t.diagnostic(`seed ${seed}: cut ${when}; ${unflushed} unflushed sectors, ${kept} kept`);
+  /** Cuts after the drawn number of further writes, or, where the machine writes less, when the event has come. */
+  const cut = async ({ machine }: TestMachine, when: string, most: number, orWhen: Promise<unknown>): Promise<void> => {
+    const writes = 1 + Math.floor(random() * most);
+    const { unflushed, kept } = await machine.cutAfterWrites(writes, orWhen);
+    t.diagnostic(`seed ${seed}: cut ${when}, at write ${writes}; ${unflushed} unflushed sectors, ${kept} kept`);
   };
 
   const deviceId = await start("apply", async (running) => {
     const device = await approveWhenShown(fixture.site, running.machine);
     const tenths = Math.floor(random() * 9);
-    const percent = tenths * 10;
-    const after = Math.floor(random() * 500);
     // An event comes with each tenth, but a quick disk may pass over one.
     await running.machine.serial.waitFor(new RegExp(`"label":"Applying the operating system","done":(${tenths === 0 ? "\\d" : `[${tenths}-9]\\d`}|100)\\b`), { timeoutMs: silenceMs, signal: t.signal });
-    await delay(after);
-    await cut(running, `${after} ms after ${percent} percent were applied`);
+    await cut(running, `after ${tenths * 10} percent were applied`, 500, running.event("restart", { with: '"installed"' }));
     return device.id;
   });
 
   await start("switch", async (running) => {
     assert.equal((await running.event<{ again: boolean }>("step", { with: '"id":"apply"' })).again, true);
-    await running.event("restart", { with: '"installed"' });
     if (random() < 1 / 3) {
       await running.event("switched");
-      await cut(running, "right after the boot switch");
+      await cut(running, "after the boot switch", 5, running.machine.waitForRestart());
     } else {
-      const after = Math.floor(random() * 1500);
-      await delay(after);
-      await cut(running, `${after} ms after the restart was decided`);
+      await running.event("restart", { with: '"installed"' });
+      await cut(running, "after the restart was decided", 30, running.machine.waitForRestart());
     }
   });
 
   await start("install", async (running) => {
     await running.event("step", { with: '"id":"jq","name":"Install jq","type":"install-application"' });
-    const after = Math.floor(random() * 4000);
-    await Promise.race([delay(after), running.event("step", { with: '"id":"settings"' }).catch(() => undefined)]);
-    await cut(running, `${after} ms into the installation of the application`);
+    await cut(running, "in the installation of the application", 300, running.event("step", { with: '"id":"settings"' }));
   });
 
   const status = await start("finish", async ({ machine }) => {

@@ -64,6 +64,11 @@ export interface Machine {
   powerOff(): Promise<void>;
   /** Cuts the power. */
   cut(): Promise<CutResult>;
+  /**
+   * Cuts the power of a machine with a volatile disk right after its `writes`-th further write, so that something unflushed is always at stake;
+   * or when `orWhen` settles, where the machine writes less.
+   */
+  cutAfterWrites(writes: number, orWhen: Promise<unknown>): Promise<CutResult>;
 }
 
 const firmwareFolder = "/usr/share/OVMF";
@@ -252,5 +257,11 @@ class QemuMachine implements Machine {
     await this.#exit.promise;
     const end = await this.#volatile?.end;
     return end === undefined || end.clean ? { unflushed: 0, kept: 0 } : { unflushed: end.unflushed, kept: end.kept };
+  }
+
+  async cutAfterWrites(writes: number, orWhen: Promise<unknown>): Promise<CutResult> {
+    await this.#volatile?.cutAfterWrites(writes);
+    await Promise.race([this.#volatile?.end, orWhen.catch(() => undefined)]);
+    return this.cut();
   }
 }

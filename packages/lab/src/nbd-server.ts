@@ -4,6 +4,12 @@ import { VolatileCache } from "./volatile-cache.ts";
 /** What an NBD connection ended with: the client's own goodbye, or a cut. */
 export type NbdEnd = { clean: true } | { clean: false; unflushed: number; kept: number };
 
+/** The served disk. */
+export interface ServedDisk {
+  /** Breaks the connection, as a power cut does, right after the machine's `writes`-th further write that it may lose. */
+  cutAfterWrites(writes: number): void;
+}
+
 const flags = 1 | 4 | 8 | 32 | 64; // HAS_FLAGS, SEND_FLUSH, SEND_FUA, SEND_TRIM, SEND_WRITE_ZEROES
 const longestRequest = 64 << 20;
 
@@ -11,7 +17,8 @@ const longestRequest = 64 << 20;
  * Serves one disk to one client by the NBD protocol (doc/proto.md of the nbd project: fixed newstyle, OPT_GO and
  * EXPORT_NAME). A connection lost without NBD_CMD_DISC is a power cut.
  */
-export function serveNbd(socket: Socket, cache: VolatileCache, size: number, onEnd: (end: NbdEnd) => void): void {
+export function serveNbd(socket: Socket, cache: VolatileCache, size: number, onEnd: (end: NbdEnd) => void): ServedDisk {
+  let writesLeft = Infinity;
   let buffer: Buffer = Buffer.alloc(0);
   let phase: "flags" | "options" | "transmission" = "flags";
   let clean = false;
@@ -33,8 +40,10 @@ export function serveNbd(socket: Socket, cache: VolatileCache, size: number, onE
       const used = phase === "flags" ? takeFlags() : phase === "options" ? takeOption() : takeRequest();
       if (used === 0) return;
       buffer = buffer.subarray(used);
+      if (writesLeft === 0) return void socket.destroy();
     }
   });
+  return { cutAfterWrites: (writes) => (writesLeft = writes) };
 
   function takeFlags(): number {
     if (buffer.length < 4) return 0;
@@ -92,7 +101,8 @@ export function serveNbd(socket: Socket, cache: VolatileCache, size: number, onE
         case 0: reply(handle, 0, cache.read(offset, length)); break;
         case 1:
           cache.write(offset, buffer.subarray(28, used));
-          if ((requestFlags & 1) !== 0) cache.flush(); // FUA: more than asked for, as a real disk may do
+          if ((requestFlags & 1) === 0) writesLeft -= 1;
+          else cache.flush(); // FUA: more than asked for, as a real disk may do
           reply(handle, 0);
           break;
         case 2: clean = true; socket.end(); break;

@@ -1,7 +1,8 @@
 // A process of its own, because a power cut is that this side sees the connection break.
-// node volatile-disk-main.ts DISK SOCKET SEED
+// node volatile-disk-main.ts DISK SOCKET SEED; on standard input: the number of further writes to cut the power after
 import { fstatSync, openSync, readSync, writeSync } from "node:fs";
 import { createServer } from "node:net";
+import { createInterface } from "node:readline";
 import { serveNbd } from "./nbd-server.ts";
 import { VolatileCache } from "./volatile-cache.ts";
 
@@ -14,6 +15,10 @@ const cache = new VolatileCache(
 );
 const server = createServer((socket) => {
   server.close(); // one machine, one connection
-  serveNbd(socket, cache, size, (end) => process.stdout.write(`${JSON.stringify(end)}\n`, () => process.exit(0)));
+  const served = serveNbd(socket, cache, size, (end) => process.stdout.write(`${JSON.stringify(end)}\n`, () => process.exit(0)));
+  createInterface({ input: process.stdin }).on("line", (line) => {
+    served.cutAfterWrites(Number(line));
+    process.stdout.write("counting\n");
+  });
 });
 server.listen(socketPath, () => process.stdout.write("ready\n"));

@@ -68,6 +68,7 @@ class NbdClient {
 
   constructor(path: string) {
     this.#socket = connect(path);
+    this.#socket.on("error", () => undefined); // a cut breaks the connection: the disk's end says so
     this.#socket.on("data", (data: Buffer) => {
       this.#buffer = Buffer.concat([this.#buffer, data]);
       this.#wake?.();
@@ -140,6 +141,31 @@ test("over NBD: a lost connection loses unflushed writes, a goodbye keeps everyt
     await polite.request(2, 0, 0);
     assert.deepEqual(await second.end, { clean: true });
     assert.ok((await readFile(path)).subarray(65_536, 131_072).equals(block));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test("the power is cut right after a write that was asked for, before its flush", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "prestage-nbd-"));
+  try {
+    const path = join(folder, "disk.img");
+    await writeFile(path, "");
+    await truncate(path, 1 << 20);
+    const disk = await startVolatileDisk(path, join(folder, "s1"), 3);
+    const client = new NbdClient(disk.socket);
+    await client.handshake();
+    await disk.cutAfterWrites(3);
+    const block = Buffer.alloc(8192, 9);
+    for (let write = 0; write < 2; write++) {
+      assert.equal((await client.request(1, write * block.length, block.length, block)).error, 0);
+      assert.equal((await client.request(3, 0, 0)).error, 0);
+    }
+    void client.request(1, 65_536, block.length, block);
+    void client.request(3, 0, 0);
+    const end = await disk.end;
+    assert.ok(!end.clean);
+    assert.equal(end.unflushed, block.length / 512);
   } finally {
     await rm(folder, { recursive: true });
   }

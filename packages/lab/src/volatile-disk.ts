@@ -8,13 +8,16 @@ export interface VolatileDisk {
   readonly socket: string;
   /** Settles when the machine has gone: by itself, or by a power cut. */
   readonly end: Promise<NbdEnd>;
+  /** Cuts the power right after the machine's `writes`-th further write that it may lose; settles when the disk knows. */
+  cutAfterWrites(writes: number): Promise<void>;
   /** Ends the process when no machine ever connected. */
   stop(): void;
 }
 
 export async function startVolatileDisk(disk: string, socket: string, seed: number): Promise<VolatileDisk> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL("volatile-disk-main.ts", import.meta.url)), disk, socket, String(seed)], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [fileURLToPath(new URL("volatile-disk-main.ts", import.meta.url)), disk, socket, String(seed)], { stdio: ["pipe", "pipe", "pipe"] });
   const ready = Promise.withResolvers<void>();
+  const counting = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<NbdEnd>();
   ended.promise.catch(() => undefined); // whoever asks for the end sees it
   let output = "";
@@ -27,9 +30,11 @@ export async function startVolatileDisk(disk: string, socket: string, seed: numb
       const line = output.slice(0, end);
       output = output.slice(end + 1);
       if (line === "ready") ready.resolve();
+      else if (line === "counting") counting.resolve();
       else last = JSON.parse(line) as NbdEnd;
     }
   });
+  child.stdin.on("error", () => undefined); // the disk is gone: its end says so
   child.on("error", (cause) => ready.reject(cause));
   child.on("close", (code) => {
     if (last !== undefined) ended.resolve(last);
@@ -38,5 +43,9 @@ export async function startVolatileDisk(disk: string, socket: string, seed: numb
     ready.reject(error);
   });
   await ready.promise;
-  return { socket, end: ended.promise, stop: () => void child.kill() };
+  const cutAfterWrites = async (writes: number): Promise<void> => {
+    child.stdin.write(`${writes}\n`);
+    await Promise.race([counting.promise, ended.promise]);
+  };
+  return { socket, end: ended.promise, cutAfterWrites, stop: () => void child.kill() };
 }
