@@ -82,7 +82,9 @@ async function walkTheRoad(site: SiteProcess, work: string, options: DemoOptions
   const status = await retryOnGuestCrash((attempt) => deploy(site, disk, options, narrator, attempt), (crash) => say(`The emulator crashed the guest (${crash.message}); starting the machine again.`));
 
   narrator.part("Proof: the same disk, cold, without a network");
-  const extra = options.addPackage ? [{ what: "your package: its step", command: "test -f /etc/deployed && echo ran", expected: "ran" }] : [];
+  const own = options.addPackage;
+  const extra = own === undefined ? [] : [{ what: "your package: its step", command: "test -f /etc/deployed && echo ran", expected: "ran" }];
+  if (own?.check !== undefined) extra.push({ what: "your package: its effect", command: own.check, expected: "" });
   const evidence = await gatherEvidence(disk, join(output, "logs", "proof"), password, factory, options.computerName, extra);
   return finish(site, status, factory, later, evidence, options, narrator);
 }

@@ -16,7 +16,7 @@ test("the demonstration deploys a real Debian, fetches only what differs, and it
   const own = join(work, "own");
   await run("mkdir", [own]);
   await writeFile(join(own, "greeting.txt"), "from a package of the caller\n");
-  const demo = await run(process.execPath, ["demo/main.ts", "--output", output, "--computer-name", "TEST-01", "--add-package", own, "--program", "cp greeting.txt /etc/greeting"], { maxBuffer: 1 << 26, cwd: new URL("..", import.meta.url) }).catch((cause: unknown) => {
+  const demo = await run(process.execPath, ["demo/main.ts", "--output", output, "--computer-name", "TEST-01", "--add-package", own, "--program", "cp greeting.txt /etc/greeting", "--check", "grep -x 'from a package of the caller' /etc/greeting"], { maxBuffer: 1 << 26, cwd: new URL("..", import.meta.url) }).catch((cause: unknown) => {
     t.diagnostic(`logs are kept in ${output}/logs`);
     throw cause;
   });
@@ -37,7 +37,8 @@ test("the demonstration deploys a real Debian, fetches only what differs, and it
   assert.equal(steps.get("Partition the disk"), "skipped", "prestaged media is never partitioned");
   assert.equal(steps.get("Apply the operating system"), "succeeded");
   assert.equal(steps.get("Install your package"), "succeeded");
-  assert.ok(report.evidence.length >= 13 && report.evidence.every((one) => one.good), JSON.stringify(report.evidence.filter((one) => !one.good)));
+  assert.equal(report.evidence.find((one) => one.command.includes("/etc/greeting"))?.output.trim(), "from a package of the caller");
+  assert.ok(report.evidence.length >= 15 && report.evidence.every((one) => one.good), JSON.stringify(report.evidence.filter((one) => !one.good)));
 
   await t.test("wimlib accepts the media", async () => {
     await run("wimlib-imagex", ["verify", join(output, "media.wim")]);
