@@ -1,50 +1,35 @@
 import { createHash } from "node:crypto";
 import type { Hash } from "node:crypto";
-import { link, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, rm, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
-import { decompressLzxChunk, decompressXpressChunk } from "@prestage/wim";
-import { syncPath } from "./content-library.ts";
+import { assembleFile } from "./assemble-file.ts";
 import type { ContentSource, FetchOptions } from "./content-source.ts";
 import { ContentError } from "./error.ts";
-import { planFileFetch } from "./fetch-plan.ts";
-import type { FetchRun, PlannedFile } from "./fetch-plan.ts";
-import { checkChunkLists, openIndex, openStorageMap } from "./index-document.ts";
-import type { CacheAnswer, LocalCache } from "./local-cache.ts";
+import type { FetchPlan, FetchRun, PlannedFile } from "./fetch-plan.ts";
+import type { LocalCache } from "./local-cache.ts";
+import { placeFile } from "./place-file.ts";
 import { ResumingReader } from "./resuming-reader.ts";
-import type { ContentIndex, StorageMap } from "./schema.ts";
-
-export interface FetchedDescription { index: ContentIndex; indexBytes: Uint8Array; chunks: Uint8Array; storage: StorageMap }
-
-/** The largest index, chunk list or storage map taken from a distribution point. */
-const maximumDescriptionBytes = 256 * 1024 * 1024;
+import { decodeStoredChunk, WrongBytes } from "./stored-chunk.ts";
 
 /**
- * Fetches a version's index, chunk lists and storage map. Each is bound: the index by the content id, the lists by the index,
- * the map by the hash in the signed policy.
- * @throws ContentError
- */
-export async function fetchDescription(sources: readonly ContentSource[], contentId: string, storageSha256: string, options: FetchOptions = {}): Promise<FetchedDescription> {
-  const { value: index, bytes: indexBytes } = await fetchWhole(sources, contentId, "index.json", (bytes) => openIndex(bytes, contentId), options);
-  const { value: storage } = await fetchWhole(sources, contentId, "storage.json", (bytes) => openStorageMap(bytes, storageSha256), options);
-  const { bytes: chunks } = await fetchWhole(sources, contentId, "chunks.bin", (bytes) => checkChunkLists(index, bytes), options);
-  return { index, indexBytes, chunks, storage };
-}
-
-/**
- * Fetches the files of a version that are not a hit, whole, by ranges of its stored WIM, into the cache.
- * A file cut off is gone on with; each is hashed as it is written and takes its name only when it is right.
+ * Carries a plan out: files fetched whole or put together, by ranges of the stored WIM, into the cache.
+ * What was cut off is gone on with; each file takes its name, and is told right, only when its SHA-256 is.
  * @throws ContentError PRESTAGE_CONTENT_FETCH_FAILED
  */
-export async function fetchFiles(cache: LocalCache, sources: readonly ContentSource[], contentId: string, answer: CacheAnswer, storage: StorageMap, options: FetchOptions = {}): Promise<{ bytes: number }> {
-  const plan = planFileFetch(answer, storage);
+export async function fetchPlanned(cache: LocalCache, sources: readonly ContentSource[], contentId: string, plan: FetchPlan, options: FetchOptions = {}): Promise<{ bytes: number }> {
   let received = 0;
   const onBytes = (count: number) => {
     received += count;
     options.onProgress?.({ done: received, total: plan.bytes });
   };
   for (const path of plan.emptyFiles) await writeEmpty(cache.filePath(contentId, path));
-  for (const run of plan.runs) await fetchRun(cache, sources, contentId, run, options, onBytes);
+  try {
+    for (const assembly of plan.assemblies) await assembleFile(cache, sources, contentId, assembly, plan.localChunks, options, onBytes);
+    for (const run of plan.runs) await fetchRun(cache, sources, contentId, run, options, onBytes);
+  } finally {
+    await plan.localChunks.close();
+  }
   await cache.removePartials(contentId);
   return { bytes: received };
 }
@@ -80,15 +65,6 @@ async function fetchRun(cache: LocalCache, sources: readonly ContentSource[], co
   }
 }
 
-class WrongBytes extends Error {
-  /** True where a part of the file came from an earlier attempt: then it may be that part which is wrong. */
-  readonly resumed: boolean;
-  constructor(message: string, resumed: boolean, options?: ErrorOptions) {
-    super(message, options);
-    this.resumed = resumed;
-  }
-}
-
 /** Where to go on with a file that was cut off: the first stored chunk that is not yet on the disk. */
 async function resumePoint(path: string, file: PlannedFile): Promise<{ offset: number; chunk: number }> {
   const { stored } = file;
@@ -101,9 +77,8 @@ async function resumePoint(path: string, file: PlannedFile): Promise<{ offset: n
 
 /** Receives one stored resource, decodes it and writes every file that has these bytes. */
 async function receiveFile(reader: ResumingReader, cache: LocalCache, contentId: string, file: PlannedFile, firstChunk: number): Promise<void> {
-  const target = cache.filePath(contentId, file.paths[0] ?? "");
   const partial = cache.partialPath(contentId, file.sha256);
-  for (const path of [target, partial]) await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await mkdir(dirname(partial), { recursive: true, mode: 0o700 });
   const resumed = firstChunk > 0;
   const handle = await open(partial, resumed ? "r+" : "w", 0o600);
   try {
@@ -124,14 +99,7 @@ async function receiveFile(reader: ResumingReader, cache: LocalCache, contentId:
   } finally {
     await handle.close();
   }
-  await rename(partial, target);
-  await syncPath(dirname(target));
-  for (const twin of file.paths.slice(1)) {
-    const path = cache.filePath(contentId, twin);
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await rm(path, { force: true });
-    await link(target, path);
-  }
+  await placeFile(cache, contentId, partial, file);
 }
 
 async function decodeChunks(reader: ResumingReader, file: PlannedFile, firstChunk: number, write: (bytes: Uint8Array, offset: number) => Promise<void>): Promise<void> {
@@ -149,15 +117,13 @@ async function decodeChunks(reader: ResumingReader, file: PlannedFile, firstChun
     const offset = i * stored.chunkSize;
     const size = Math.min(stored.chunkSize, stored.size - offset);
     const input = await reader.read(stored.chunkSizes[i] ?? 0);
-    await write(decodeChunk(file, input, size, firstChunk > 0), offset);
+    await write(decode(file, input, size, firstChunk > 0), offset);
   }
 }
 
-/** A chunk as long as its output is stored raw (notes on the format, "Compressed resource"). */
-function decodeChunk(file: PlannedFile, input: Uint8Array, size: number, resumed: boolean): Uint8Array {
-  if (input.length === size) return input;
+function decode(file: PlannedFile, input: Uint8Array, size: number, resumed: boolean): Uint8Array {
   try {
-    return file.stored.compression === "lzx" ? decompressLzxChunk(input, size, file.stored.chunkSize) : decompressXpressChunk(input, size);
+    return decodeStoredChunk(file.stored, input, size);
   } catch (cause) {
     throw new WrongBytes(`a compressed chunk of ${JSON.stringify(file.paths[0])} does not decode`, resumed, { cause });
   }
@@ -176,40 +142,4 @@ async function hashPrefix(handle: FileHandle, length: number, hash: Hash): Promi
 async function writeEmpty(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await (await open(path, "w", 0o600)).close();
-}
-
-/** Fetches a small file whole; a source whose bytes are wrong is passed over. */
-async function fetchWhole<T>(sources: readonly ContentSource[], contentId: string, file: string, check: (bytes: Buffer) => T, options: FetchOptions): Promise<{ value: T; bytes: Buffer }> {
-  if (sources.length === 0) throw new ContentError("PRESTAGE_CONTENT_FETCH_FAILED", `Expected a distribution point for ${file} of content ${contentId}; none is known. Name one at the site or on the media.`);
-  let last: unknown;
-  const checked: ContentSource = {
-    name: "all",
-    open: async (id, name, _range, signal) => {
-      for (const source of sources) {
-        try {
-          const parts: Uint8Array[] = [];
-          let size = 0;
-          for await (const part of await source.open(id, name, { start: 0 }, signal)) {
-            if ((size += part.length) > maximumDescriptionBytes) throw new RangeError(`${name} has more than ${maximumDescriptionBytes} bytes`);
-            parts.push(part);
-          }
-          const bytes = Buffer.concat(parts);
-          value = { value: check(bytes), bytes };
-          return (async function* () {
-            yield Uint8Array.of(0);
-          })();
-        } catch (cause) {
-          last = cause;
-          signal.throwIfAborted();
-          options.onSourceFailed?.({ source: source.name, reason: cause instanceof Error ? cause.message : String(cause), round: 1 });
-        }
-      }
-      throw last instanceof Error ? last : new Error("no distribution point is known");
-    },
-  };
-  let value: { value: T; bytes: Buffer } | undefined;
-  const { onSourceFailed: _, ...quiet } = options;
-  await new ResumingReader([checked], contentId, file, { start: 0, end: 1 }, quiet, () => undefined).read(1);
-  if (value === undefined) throw new ContentError("PRESTAGE_CONTENT_FETCH_FAILED", `Expected ${file} of content ${contentId}; found none.`, { cause: last });
-  return value;
 }

@@ -1,22 +1,56 @@
+import { constants } from "node:fs";
+import { lstat, open } from "node:fs/promises";
 import { ContentError } from "./error.ts";
-import type { CacheAnswer } from "./local-cache.ts";
-import type { StorageMap, StoredFile } from "./schema.ts";
+import type { VersionDescription } from "./fetch-description.ts";
+import { chunkListsOf, piecesOf, wrongPieces } from "./file-pieces.ts";
+import type { FilePiece } from "./file-pieces.ts";
+import { LocalChunks } from "./local-chunks.ts";
+import type { CacheAnswer, LocalCache } from "./local-cache.ts";
+import type { IndexFile, StorageMap, StoredFile } from "./schema.ts";
+import { costOf, planStoredRanges, requestCost } from "./stored-ranges.ts";
+import type { StoredRun } from "./stored-ranges.ts";
 
 /** One stored resource to fetch, and every path of the version that has its bytes. */
 export interface PlannedFile { paths: string[]; sha256: string; stored: StoredFile }
 /** Bytes [start, end) of content.wim, fetched by one request. */
 export interface FetchRun { start: number; end: number; files: PlannedFile[] }
-export interface FilePlan { runs: FetchRun[]; emptyFiles: string[]; /** Payload bytes of all runs. */ bytes: number }
-
-/** What a request costs, in bytes: a gap shorter than this is fetched with its neighbours. */
-export const requestCost = 768;
+/** A file put together from what the disk holds and the ranges fetched for the rest. */
+export interface Assembly {
+  file: PlannedFile;
+  /** All of the file, in order. */
+  pieces: FilePiece[];
+  /** Its pieces that are not right where they are, but promised by another file of the disk. */
+  local: FilePiece[];
+  /** Where the file lies and is mended; otherwise it grows beside the others. */
+  inPlace: string | undefined;
+  runs: StoredRun[];
+}
+export interface FetchPlan { runs: FetchRun[]; assemblies: Assembly[]; emptyFiles: string[]; localChunks: LocalChunks; /** Payload bytes of all requests. */ bytes: number; requests: number }
 
 /**
- * Plans fetching whole files: those that are not a hit, in stored order, neighbours joined.
- * Two paths with the same bytes are one resource, fetched once.
+ * Plans how the files that are not a hit are fetched: each whole, or only the chunks the disk does not hold, whichever is fewer bytes.
+ * What is damaged, or another version, is read for what it still has.
  * @throws ContentError PRESTAGE_CONTENT_STORAGE_MALFORMED
  */
-export function planFileFetch(answer: CacheAnswer, storage: StorageMap): FilePlan {
+export async function planFetch(cache: LocalCache, contentId: string, answer: CacheAnswer, version: VersionDescription, options: { earlierContentIds?: readonly string[]; signal?: AbortSignal } = {}): Promise<FetchPlan> {
+  const { files, emptyFiles } = filesToFetch(answer, version.storage);
+  const lists = chunkListsOf(version.index, version.chunks);
+  const localChunks = await cache.chunksOf(options.earlierContentIds ?? []);
+  const byPath = new Map(version.index.files.map((file) => [file.path, file]));
+  const assemblies: Assembly[] = [];
+  const whole: PlannedFile[] = [];
+  for (const file of files) {
+    const assembly = await planAssembly(cache, contentId, file, byPath, lists, localChunks, options.signal);
+    if (assembly !== undefined && costOf(assembly.runs) < file.stored.storedSize) assemblies.push(assembly);
+    else whole.push(file);
+  }
+  const runs = joinFiles(whole);
+  const requests = [...runs, ...assemblies.flatMap((assembly) => assembly.runs)];
+  return { runs, assemblies, emptyFiles, localChunks, bytes: requests.reduce((sum, run) => sum + run.end - run.start, 0), requests: requests.length };
+}
+
+/** Two paths with the same bytes are one resource, fetched once. */
+function filesToFetch(answer: CacheAnswer, storage: StorageMap): { files: PlannedFile[]; emptyFiles: string[] } {
   const stored = new Map(storage.files.map((file) => [file.path, file]));
   const byOffset = new Map<number, PlannedFile>();
   const emptyFiles: string[] = [];
@@ -34,8 +68,42 @@ export function planFileFetch(answer: CacheAnswer, storage: StorageMap): FilePla
     if (planned?.sha256 === file.sha256) planned.paths.push(file.path);
     else byOffset.set(place.offset, { paths: [file.path], sha256: file.sha256, stored: place });
   }
+  return { files: [...byOffset.values()].sort((a, b) => a.stored.offset - b.stored.offset), emptyFiles };
+}
+
+/** What of a file the disk holds already, by reading it; undefined where nothing of it can be, or it can only be fetched whole. */
+async function planAssembly(cache: LocalCache, contentId: string, file: PlannedFile, byPath: ReadonlyMap<string, IndexFile>, lists: ReadonlyMap<string, Buffer>, localChunks: LocalChunks, signal: AbortSignal | undefined): Promise<Assembly | undefined> {
+  const [first = ""] = file.paths;
+  const described = byPath.get(first);
+  const pieces = described && piecesOf(described, lists.get(first));
+  if (pieces === undefined) return undefined;
+  const inPlace = await firstFile(file.paths.map((path) => cache.filePath(contentId, path)));
+  const from = inPlace ?? cache.assemblyPath(contentId, file.sha256);
+  const wrong = (await isFile(from)) ? await wrongIn(from, pieces, signal) : pieces;
+  const local = wrong.filter((piece) => localChunks.has(piece));
+  if (wrong.length === pieces.length && local.length === 0) return undefined;
+  const needed = wrong.filter((piece) => !localChunks.has(piece));
+  return { file, pieces, local, inPlace, runs: planStoredRanges(file.stored, needed) };
+}
+
+async function firstFile(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) if (await isFile(path)) return path;
+  return undefined;
+}
+
+async function wrongIn(path: string, pieces: FilePiece[], signal: AbortSignal | undefined): Promise<FilePiece[]> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    return await wrongPieces(handle, pieces, signal);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Whole files in stored order, neighbours in one request. */
+function joinFiles(files: readonly PlannedFile[]): FetchRun[] {
   const runs: FetchRun[] = [];
-  for (const file of [...byOffset.values()].sort((a, b) => a.stored.offset - b.stored.offset)) {
+  for (const file of files) {
     const end = file.stored.offset + file.stored.storedSize;
     const last = runs.at(-1);
     if (last !== undefined && file.stored.offset >= last.end && file.stored.offset - last.end < requestCost) {
@@ -43,5 +111,9 @@ export function planFileFetch(answer: CacheAnswer, storage: StorageMap): FilePla
       last.end = end;
     } else runs.push({ start: file.stored.offset, end, files: [file] });
   }
-  return { runs, emptyFiles, bytes: runs.reduce((sum, run) => sum + run.end - run.start, 0) };
+  return runs;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return lstat(path).then((status) => status.isFile(), () => false);
 }

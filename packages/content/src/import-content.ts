@@ -133,10 +133,10 @@ async function describeTree(wim: WimFile, scanned: ScannedFolder, options: Impor
 
 /** Describes the .wim file itself and the files in each of its images. */
 async function describeImages(wim: WimFile, options: ImportOptions): Promise<Description> {
-  const { file } = await describeBytes(wim.source.size, sourceOfFile(wim.source), { chunks: false });
+  const { file, chunkList } = await describeBytes(wim.source.size, sourceOfFile(wim.source), { chunks: true });
   const bySha1 = new Map<string, Awaited<ReturnType<typeof describeBytes>>>();
   const total = [...wim.blobs.values()].reduce((sum, blob) => sum + blob.resource.size, 0);
-  const chunkLists: Buffer[] = [];
+  const chunkLists: Buffer[] = [chunkList];
   const images: NonNullable<ContentIndex["images"]> = [];
   let done = 0;
   for (let index = 1; index <= wim.imageCount; index++) {

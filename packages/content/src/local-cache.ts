@@ -3,7 +3,9 @@ import { chmod, copyFile, link, lstat, mkdir, open, readFile, rename, rm, writeF
 import { dirname, join } from "node:path";
 import { syncPath } from "./content-library.ts";
 import { ContentError } from "./error.ts";
-import { openIndex } from "./index-document.ts";
+import { chunkListsOf } from "./file-pieces.ts";
+import { checkChunkLists, openIndex } from "./index-document.ts";
+import { LocalChunks } from "./local-chunks.ts";
 import { sha256Schema } from "./schema.ts";
 import type { ContentIndex, IndexFile } from "./schema.ts";
 import { verifyFiles } from "./verify-files.ts";
@@ -38,6 +40,10 @@ export class LocalCache {
   partialPath(contentId: string, sha256: string): string {
     return join(this.folderOf(contentId), "incoming", sha256Schema.parse(sha256));
   }
+  /** Where a file is put together from what the disk holds and what is fetched. */
+  assemblyPath(contentId: string, sha256: string): string {
+    return `${this.partialPath(contentId, sha256)}.assembly`;
+  }
   async removePartials(contentId: string): Promise<void> {
     await rm(join(this.folderOf(contentId), "incoming"), { recursive: true, force: true });
   }
@@ -49,6 +55,29 @@ export class LocalCache {
     } catch {
       return undefined;
     }
+  }
+
+  /** A version's chunk lists, where the disk holds them as its index says. */
+  async readChunks(contentId: string, index: ContentIndex): Promise<Buffer | undefined> {
+    try {
+      const chunks = await readFile(join(this.folderOf(contentId), "chunks.bin"));
+      checkChunkLists(index, chunks);
+      return chunks;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The chunks the files of these versions hold, as far as the disk holds their lists. */
+  async chunksOf(contentIds: readonly string[]): Promise<LocalChunks> {
+    const chunks = new LocalChunks();
+    for (const id of contentIds) {
+      const index = await this.readIndex(id);
+      const lists = index && (await this.readChunks(id, index));
+      if (index === undefined || lists === undefined) continue;
+      for (const [path, list] of chunkListsOf(index, lists)) chunks.add(this.filePath(id, path), list);
+    }
+    return chunks;
   }
 
   /**
@@ -99,8 +128,11 @@ export class LocalCache {
   async keepDescription(contentId: string, indexBytes: Uint8Array, chunks: Uint8Array): Promise<void> {
     const folder = this.folderOf(contentId);
     await mkdir(join(folder, "files"), { recursive: true, mode: 0o700 });
-    await writeDurably(join(folder, "chunks.bin"), chunks);
+    await this.keepChunks(contentId, chunks);
     await writeDurably(join(folder, "index.json"), indexBytes);
+  }
+  keepChunks(contentId: string, chunks: Uint8Array): Promise<void> {
+    return writeDurably(join(this.folderOf(contentId), "chunks.bin"), chunks);
   }
 
   /**

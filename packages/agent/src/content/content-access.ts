@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { mkdir, rm } from "node:fs/promises";
-import { fetchDescription, fetchFiles, LocalCache, planFileFetch } from "@prestage/content";
-import type { CacheAnswer, ContentIndex, FetchOptions } from "@prestage/content";
+import { completeDescription, fetchDescription, fetchPlanned, LocalCache, planFetch } from "@prestage/content";
+import type { CacheAnswer, ContentIndex, FetchOptions, VersionDescription } from "@prestage/content";
 import type { ContentState, ContentUrlsAnswer, Policy, PolicyContent } from "@prestage/contract";
 import { AgentError } from "../error.ts";
 import type { ContentAccess } from "../run/run-context.ts";
@@ -25,6 +25,8 @@ export interface ContentAccessOptions {
 
 /** Progress is reported to the site at most this often. */
 const progressIntervalMs = 5000;
+/** How long a distribution point that failed is asked after the others. */
+const failureRemembersMs = 5 * 60_000;
 
 /** Resolves content when a step runs, against the versions the signed policy names: the local cache first, only what is missing or changed from a distribution point. */
 export class PolicyContentAccess implements ContentAccess {
@@ -32,6 +34,8 @@ export class PolicyContentAccess implements ContentAccess {
   readonly #cache: LocalCache;
   readonly #sources: HttpContentSource[];
   readonly #queries = new Map<string, { expires: number; files: Record<string, string> }>();
+  /** When a distribution point failed last, by its URL. */
+  readonly #failedAt = new Map<string, number>();
   readonly #whole = new Set<string>();
 
   constructor(options: ContentAccessOptions) {
@@ -67,27 +71,52 @@ export class PolicyContentAccess implements ContentAccess {
     let index = held;
     let answer = index && (await this.#cache.ask(content.contentId, index, content.earlierContentIds));
     if (index === undefined || answer?.state !== "hit") {
-      const fetched = await this.#fetch(content, answer);
+      const fetched = await this.#fetch(content, held, answer);
       ({ index, answer } = fetched);
     } else this.#report("content-resolved", content, answer, 0);
     this.#whole.add(content.contentId);
     return { content, index };
   }
 
-  /** Fetches what is missing or revised; then everything is read and hashed once more: nothing is reported done that was not read back. */
-  async #fetch(content: PolicyContent, before: CacheAnswer | undefined): Promise<{ index: ContentIndex; answer: CacheAnswer }> {
+  /**
+   * Fetches what is missing, revised or damaged, by chunks where that is less; then everything is read and hashed once more:
+   * nothing is reported done that was not read back.
+   */
+  async #fetch(content: PolicyContent, held: ContentIndex | undefined, before: CacheAnswer | undefined): Promise<{ index: ContentIndex; answer: CacheAnswer }> {
     const options = this.#fetchOptions(content);
-    const description = await fetchDescription(this.#sources, content.contentId, content.storageSha256, options);
-    await this.#cache.keepDescription(content.contentId, description.indexBytes, description.chunks);
-    const answer = before ?? (await this.#cache.ask(content.contentId, description.index, content.earlierContentIds));
-    this.#report("content-resolved", content, answer, planFileFetch(answer, description.storage).bytes);
-    await this.#cache.adopt(content.contentId, answer);
-    const { bytes } = await fetchFiles(this.#cache, this.#sources, content.contentId, answer, description.storage, options);
+    const { contentId, earlierContentIds } = content;
+    const version = await this.#describe(content, held, options);
+    const { index } = version;
+    const answer = before ?? (await this.#cache.ask(contentId, index, earlierContentIds));
+    await this.#cache.adopt(contentId, answer);
+    const plan = await planFetch(this.#cache, contentId, answer, version, { earlierContentIds, signal: this.#options.signal });
+    this.#report("content-resolved", content, answer, plan.bytes);
+    const { bytes } = await fetchPlanned(this.#cache, this.#sourcesInOrder(), contentId, plan, options);
     this.#report("content-fetch-finished", content, answer, bytes);
-    const after = await this.#cache.ask(content.contentId, description.index, []);
+    const after = await this.#cache.ask(contentId, index, []);
     const bad = after.files.find((file) => file.state !== "hit");
     if (bad !== undefined) throw new AgentError("PRESTAGE_AGENT_MEDIA_DAMAGED", `Expected ${content.name} to be whole after fetching; ${JSON.stringify(bad.file.path)} is not.`, "The disk may be failing. Restart to try again.");
-    return { index: description.index, answer };
+    return { index, answer };
+  }
+
+  /** The version's description: what the disk holds of it, the rest from a distribution point; kept on the disk. */
+  async #describe(content: PolicyContent, held: ContentIndex | undefined, options: FetchOptions): Promise<VersionDescription> {
+    const { contentId, storageSha256 } = content;
+    if (held !== undefined) {
+      const chunks = await this.#cache.readChunks(contentId, held);
+      const version = await completeDescription(this.#sourcesInOrder(), contentId, storageSha256, { index: held, chunks }, options);
+      if (chunks === undefined) await this.#cache.keepChunks(contentId, version.chunks);
+      return version;
+    }
+    const fetched = await fetchDescription(this.#sourcesInOrder(), contentId, storageSha256, options);
+    await this.#cache.keepDescription(contentId, fetched.indexBytes, fetched.chunks);
+    return fetched;
+  }
+
+  /** The distribution points in order of preference; one that failed lately comes after the others, so that a dead one costs its timeout once. */
+  #sourcesInOrder(): HttpContentSource[] {
+    const lately = (source: HttpContentSource) => performance.now() - (this.#failedAt.get(source.name) ?? -Infinity) < failureRemembersMs;
+    return [...this.#sources.filter((source) => !lately(source)), ...this.#sources.filter(lately)];
   }
 
   #fetchOptions(content: PolicyContent): FetchOptions {
@@ -102,6 +131,7 @@ export class PolicyContentAccess implements ContentAccess {
         status.post({ kind: "content-fetch-progress", progress: { done, total, unit: "bytes" }, text: content.name });
       },
       onSourceFailed: ({ source, reason, round }) => {
+        this.#failedAt.set(source, performance.now());
         log(`distribution point ${source} failed (round ${round}): ${reason}`);
         screen.event("distribution-point-failed", { source, reason, round });
         status.post({ kind: "distribution-point-failed", text: `${source}: ${reason}`.slice(0, 2000) });

@@ -1,6 +1,6 @@
 import { mkdir, stat } from "node:fs/promises";
 import { findDiskByPartition } from "@prestage/disk";
-import type { PartitionTable } from "@prestage/disk";
+import type { Partition, PartitionTable } from "@prestage/disk";
 import { AgentError } from "../error.ts";
 import { runCommand } from "../run-command.ts";
 
@@ -21,11 +21,12 @@ export async function findStartVolume(espGuid: string | undefined, log: (line: s
   const { path: disk, table } = await findDiskByPartition(espGuid);
   log(`started from ${disk}`);
   const esp = table.partitions.find((partition) => partition.guid.toLowerCase() === espGuid.toLowerCase());
-  const holders: { device: string; guid: string; uuid: string }[] = [];
-  for (const partition of table.partitions) {
-    if (partition === esp) continue;
-    const uuid = await fileSystemUuid(partition.node);
-    if (uuid !== undefined && (await holdsMedia(partition.node))) holders.push({ device: partition.node, guid: partition.guid, uuid });
+  const candidates = table.partitions.filter((partition) => partition !== esp);
+  let holders = await findHolders(candidates);
+  if (holders.length === 0) {
+    // After a power cut only the journal may know where the media lies.
+    for (const { node } of candidates) await replayJournal(node, log);
+    holders = await findHolders(candidates);
   }
   const [volume, second] = holders;
   if (esp === undefined || volume === undefined) {
@@ -35,6 +36,23 @@ export async function findStartVolume(espGuid: string | undefined, log: (line: s
     throw new AgentError("PRESTAGE_AGENT_TWO_VOLUMES", `Expected one partition with a media on ${disk}; found ${holders.map((one) => one.device).join(", ")}.`, "Stage the disk again, or remove /prestage from one of them.");
   }
   return { disk, table, espPartition: esp.node, espGuid: esp.guid, dataPartition: volume.device, dataGuid: volume.guid, dataFileSystemUuid: volume.uuid };
+}
+
+interface Holder { device: string; guid: string; uuid: string }
+
+async function findHolders(partitions: readonly Partition[]): Promise<Holder[]> {
+  const holders: Holder[] = [];
+  for (const { node, guid } of partitions) {
+    const uuid = await fileSystemUuid(node);
+    if (uuid !== undefined && (await holdsMedia(node))) holders.push({ device: node, guid, uuid });
+  }
+  return holders;
+}
+
+/** Completes what the power cut off, as mounting for writing would; e2fsck refuses whatever is not ext4. */
+async function replayJournal(device: string, log: (line: string) => void): Promise<void> {
+  const { code, output } = await runCommand("e2fsck", ["-p", device]);
+  log(`e2fsck ${device}: ${code} ${output.slice(0, 500)}`);
 }
 
 async function holdsMedia(device: string): Promise<boolean> {

@@ -1,0 +1,71 @@
+import type { ContentSource, FetchOptions } from "./content-source.ts";
+import { ContentError } from "./error.ts";
+import { checkChunkLists, openIndex, openStorageMap } from "./index-document.ts";
+import { ResumingReader } from "./resuming-reader.ts";
+import type { ContentIndex, StorageMap } from "./schema.ts";
+import { wholeWimAsStoredFile } from "./storage-map.ts";
+
+/** What a version is and where its bytes lie: its index, its chunk lists (chunks.bin), its storage map. */
+export interface VersionDescription { index: ContentIndex; chunks: Buffer; storage: StorageMap }
+export interface FetchedDescription extends VersionDescription { indexBytes: Uint8Array }
+
+/** The largest index, chunk list or storage map taken from a distribution point. */
+const maximumDescriptionBytes = 256 * 1024 * 1024;
+
+/**
+ * Fetches a version's index, chunk lists and storage map, but for what the disk holds of them. Each is bound: the index by the
+ * content id, the lists by the index, the map by the hash in the signed policy.
+ * @throws ContentError
+ */
+export async function fetchDescription(sources: readonly ContentSource[], contentId: string, storageSha256: string, options: FetchOptions = {}): Promise<FetchedDescription> {
+  const { value: index, bytes: indexBytes } = await fetchWhole(sources, contentId, "index.json", (bytes) => openIndex(bytes, contentId), options);
+  return { indexBytes, ...(await completeDescription(sources, contentId, storageSha256, { index }, options)) };
+}
+
+/** The same where the disk holds a good index, and perhaps good chunk lists too: fetches only the rest. @throws ContentError */
+export async function completeDescription(sources: readonly ContentSource[], contentId: string, storageSha256: string, held: { index: ContentIndex; chunks?: Buffer | undefined }, options: FetchOptions = {}): Promise<VersionDescription> {
+  const { index } = held;
+  const [image] = index.files;
+  const storage: StorageMap =
+    index.shape === "image" && image !== undefined
+      ? { format: "prestage-storage-v1", wimSize: image.size, wimSha256: image.sha256, files: [wholeWimAsStoredFile(image.size)] } // the stored WIM is the file itself
+      : (await fetchWhole(sources, contentId, "storage.json", (bytes) => openStorageMap(bytes, storageSha256), options)).value;
+  const chunks = held.chunks ?? (await fetchWhole(sources, contentId, "chunks.bin", (bytes) => checkChunkLists(index, bytes), options)).bytes;
+  return { index, chunks, storage };
+}
+
+/** Fetches a small file whole; a source whose bytes are wrong is passed over. */
+async function fetchWhole<T>(sources: readonly ContentSource[], contentId: string, file: string, check: (bytes: Buffer) => T, options: FetchOptions): Promise<{ value: T; bytes: Buffer }> {
+  if (sources.length === 0) throw new ContentError("PRESTAGE_CONTENT_FETCH_FAILED", `Expected a distribution point for ${file} of content ${contentId}; none is known. Name one at the site or on the media.`);
+  let last: unknown;
+  const checked: ContentSource = {
+    name: "all",
+    open: async (id, name, _range, signal) => {
+      for (const source of sources) {
+        try {
+          const parts: Uint8Array[] = [];
+          let size = 0;
+          for await (const part of await source.open(id, name, { start: 0 }, signal)) {
+            if ((size += part.length) > maximumDescriptionBytes) throw new RangeError(`${name} has more than ${maximumDescriptionBytes} bytes`);
+            parts.push(part);
+          }
+          const bytes = Buffer.concat(parts);
+          value = { value: check(bytes), bytes };
+          return (async function* () {
+            yield Uint8Array.of(0);
+          })();
+        } catch (cause) {
+          last = cause;
+          signal.throwIfAborted();
+          options.onSourceFailed?.({ source: source.name, reason: cause instanceof Error ? cause.message : String(cause), round: 1 });
+        }
+      }
+      throw last instanceof Error ? last : new Error("no distribution point is known");
+    },
+  };
+  let value: { value: T; bytes: Buffer } | undefined;
+  const { onSourceFailed: _, ...quiet } = options;
+  await new ResumingReader([checked], contentId, file, { start: 0, end: 1 }, quiet, () => undefined).read(1);
+  if (value === undefined) throw new ContentError("PRESTAGE_CONTENT_FETCH_FAILED", `Expected ${file} of content ${contentId}; found none.`, { cause: last });
+  return value;
+}
