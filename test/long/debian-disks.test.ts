@@ -7,6 +7,7 @@ import type { TestContext } from "node:test";
 import { promisify } from "node:util";
 import type { StatusRecord } from "@prestage/contract";
 import { approveWhenShown, silenceMs, waitForSequence } from "../../demo/deploy.ts";
+import { bytesSent, largestChunk } from "../support/access-log.ts";
 import { alterByte, espHash, volumeTree } from "../support/disk-faults.ts";
 import { documentBlocks } from "../support/document-blocks.ts";
 import { withMachine } from "../support/machines.ts";
@@ -54,7 +55,7 @@ test("on a device: the document's own commands, by loop devices", limit, async (
   await deploys(t, "by-device", { disk });
 });
 
-test("powered on three times without a network nothing changes but the log and the state; then altered files of the OS image and an application are named, fetched again whole, and the deployment succeeds", limit, async (t) => {
+test("powered on three times without a network nothing changes but the log and the state; then altered files of the OS image and an application are named, one chunk is fetched for each, and the deployment succeeds", limit, async (t) => {
   const { fixture, osImage, jq } = debian;
   const disk = await fixture.copy(debian.staged, "altered");
   const without = ["prestage/log", "prestage/state"];
@@ -75,6 +76,11 @@ test("powered on three times without a network nothing changes but the log and t
   const status = await deploys(t, "altered", { disk: disk.path });
   const named = status.filter(({ message }) => message.kind === "file-damaged").map(({ message }) => message.text ?? "");
   assert.equal(named.length, 2);
+  for (const { contentId, files } of [{ contentId: osImage.contentId, files: ["content.wim"] }, { contentId: jq.contentId, files: ["content.wim", "storage.json"] }]) {
+    const sent = await bytesSent(fixture.site, contentId);
+    assert.deepEqual([...sent.keys()].sort(), files);
+    assert.ok((sent.get("content.wim") ?? 0) <= largestChunk, JSON.stringify([...sent]));
+  }
   assert.ok(named.some((text) => /image\.wim: (span|chunk) at \d+/.test(text)) && named.some((text) => text.startsWith(`/${application}: `)), named.join("\n"));
 });
 
