@@ -47,7 +47,10 @@ export async function withMachine<T>(t: TestContext, fixture: FaultSite, name: s
 
 async function waitForEvent<T>(machine: Machine, name: string, text: string, since: number, signal: AbortSignal): Promise<T> {
   const escape = (value: string): string => value.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
-  const [, json = ""] = await machine.serial.waitFor(new RegExp(`@@prestage ${escape(name)} (\\{(?=[^\\n]*${escape(text)})[^\\n]*\\})\\n`), { timeoutMs: silenceMs, since, signal });
+  const wanted = `${escape(name)} (\\{(?=[^\\n]*${escape(text)})[^\\n]*\\})`;
+  // An agent that stopped with an error says nothing more: waiting on would only hide what it said.
+  const [said, json] = await machine.serial.waitFor(new RegExp(`@@prestage (?:${wanted}|error \\{[^\\n]*)\\n`), { timeoutMs: silenceMs, since, signal });
+  if (json === undefined) throw new Error(`Expected the agent to come to ${name} ${text}; it said ${said.trim()}`);
   return JSON.parse(json) as T;
 }
 
