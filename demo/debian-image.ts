@@ -12,19 +12,19 @@ const epoch = "1700000000";
 /** An initramfs rebuilt on the computer holds that computer's drivers; the image's own, made before this is written, holds all. */
 const initramfs = "MODULES=dep\nCOMPRESSLEVEL=1\n";
 
-/** There before the initramfs is made: it then holds e2fsck, without which a power cut can leave a root file system that does not mount. The set-up step writes the computer's own. */
-const fstab = "LABEL=root / ext4 defaults 0 1";
+/** There before an initramfs is made: each then holds e2fsck, without which a power cut can leave a root file system that does not mount (docs/os-images.md). */
+const rootType = "FSTYPE=ext4";
 
 /** A real Debian 12 as a WIM, made with mmdebstrap; cached. Returns the .wim's path. */
 export async function debianImage(say: (line: string) => void, options: { mirror?: string | undefined; signal?: AbortSignal | undefined } = {}): Promise<string> {
   const sources = await sourcesFor("bookworm", ["main"], options);
-  const folder = await cachedFolder("debian-12", { packages, epoch, sources, initramfs, fstab, form: 3 }, async (into) => {
+  const folder = await cachedFolder("debian-12", { packages, epoch, sources, initramfs, rootType, form: 4 }, async (into) => {
     say("Making a Debian 12 image with mmdebstrap (once; about two minutes)");
     const root = join(into, "root");
     const args = [
       "--variant=minbase", "--mode=root", '--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Languages "none"', "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-include=/usr/share/doc/*/copyright",
       "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*", `--include=${packages.join(",")}`,
-      `--essential-hook=echo '${fstab}' > "$1/etc/fstab"`, "bookworm", root, ...sources,
+      `--essential-hook=mkdir -p "$1/etc/initramfs-tools/conf.d" && echo ${rootType} > "$1/etc/initramfs-tools/conf.d/root-type"`, "bookworm", root, ...sources,
     ];
     await runProgram("mmdebstrap", args, { env: { SOURCE_DATE_EPOCH: epoch }, onLine: (line) => /^I: /.test(line) && say(`  ${line.slice(3)}`), signal: options.signal });
     for (const name of await readdir(join(root, "dev"))) await rm(join(root, "dev", name), { recursive: true, force: true });
