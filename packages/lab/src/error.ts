@@ -7,6 +7,7 @@ export const labErrors = {
   PRESTAGE_LAB_GUEST_CRASHED: "The guest's kernel crashed: under emulation this can be the lab's fault, so it is tried once more.",
   PRESTAGE_LAB_LOGIN_FAILED: "The login on the serial console was refused.",
   PRESTAGE_LAB_DISK_FAILED: "The volatile disk in front of a disk image failed.",
+  PRESTAGE_LAB_KEY_UNKNOWN: "A character to type has no key on the keyboard of the machine.",
   PRESTAGE_LAB_BAD_CAPTURE: "A network capture is not in the expected format.",
 } as const;
 

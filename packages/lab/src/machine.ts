@@ -3,7 +3,9 @@ import { existsSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { LabError } from "./error.ts";
+import { keysFor } from "./keyboard.ts";
 import { qemuArguments, type DiskBus } from "./qemu-command.ts";
 import { QmpClient, type QmpEvent } from "./qmp.ts";
 import { SerialLog } from "./serial-log.ts";
@@ -51,6 +53,8 @@ export interface Machine {
   readonly restarts: number;
   /** Writes a PNG of the screen. */
   screenshot(path: string): Promise<void>;
+  /** Types on the machine's own keyboard, a US one; a line feed is Enter. */
+  type(text: string): Promise<void>;
   /** Pulls or plugs the network cable. */
   setLink(up: boolean): Promise<void>;
   /** Holds the machine still: its disk is now as a power cut at this moment would leave it, and may be copied. */
@@ -70,6 +74,9 @@ export interface Machine {
    */
   cutAfterWrites(writes: number, orWhen: Promise<unknown>): Promise<CutResult>;
 }
+
+/** How long a key is held, and how long until the next, in milliseconds: as a quick typist. */
+const keyMs = 50;
 
 const firmwareFolder = "/usr/share/OVMF";
 
@@ -216,6 +223,17 @@ class QemuMachine implements Machine {
 
   async screenshot(path: string): Promise<void> {
     await this.#control.execute("screendump", { filename: resolve(path), format: "png" });
+  }
+
+  async type(text: string): Promise<void> {
+    for (const keys of Array.from(text, keysFor)) {
+      const events = (down: boolean) => (down ? keys : keys.toReversed()).map((data) => ({ type: "key", data: { down, key: { type: "qcode", data } } }));
+      for (const down of [true, false]) {
+        await this.#control.execute("input-send-event", { events: events(down) });
+        // A PS/2 keyboard holds 16 bytes; an emulated guest takes a moment to fetch them.
+        await delay(keyMs);
+      }
+    }
   }
 
   async setLink(up: boolean): Promise<void> {
