@@ -9,6 +9,8 @@ export const agentErrors = {
   PRESTAGE_AGENT_NO_NETWORK: "No wired network interface got an address.",
   PRESTAGE_AGENT_NO_MANAGEMENT_POINT: "No management point of the list answered.",
   PRESTAGE_AGENT_REFUSED: "The management point refused a request.",
+  PRESTAGE_AGENT_REVOKED: "The site ended this computer's enrolment: the device, its media, its claim or its depot was revoked.",
+  PRESTAGE_AGENT_SECRET_UNAVAILABLE: "A step names a secret the site does not give this computer.",
   PRESTAGE_AGENT_POLICY_REFUSED: "A policy is for another device, older than one seen before, or expired.",
   PRESTAGE_AGENT_STATE_DAMAGED: "The deployment's own record on the disk cannot be read.",
   PRESTAGE_AGENT_CONTENT_UNKNOWN: "A step names content the policy does not.",

@@ -2,8 +2,9 @@ import { readFile } from "node:fs/promises";
 import type { OpenedManifest } from "@prestage/media";
 import { openTrustedKeyring } from "@prestage/trust";
 import { AgentError } from "./error.ts";
-import { chooseDeployment, connect, enrolDevice } from "./first-boot/contact.ts";
+import { chooseDeployment, connect } from "./first-boot/contact.ts";
 import { readDeviceAttributes } from "./first-boot/device-attributes.ts";
+import { enrolDevice } from "./first-boot/enrol-device.ts";
 import { findStartVolume } from "./first-boot/find-volume.ts";
 import { dataRoot, espRoot, makeEspWritable, makeOwnFolders, mountVolumes } from "./first-boot/mount-volumes.ts";
 import { verifyContent, verifyStart } from "./first-boot/verify-volume.ts";
@@ -12,7 +13,7 @@ import { SignedClock } from "./management-point/clock.ts";
 import { ManagementPointClient } from "./management-point/management-point-client.ts";
 import { runChosen } from "./run-chosen.ts";
 import type { Screen } from "./screens/screen.ts";
-import { DeviceState } from "./state/device-state.ts";
+import { DeviceState, readClaimKey } from "./state/device-state.ts";
 import { StatusSpool } from "./status/status-spool.ts";
 
 /** The keyring this boot image was built with. */
@@ -22,7 +23,7 @@ const builtInKeyring = "/etc/prestage/keyring.dsse.json";
  * First boot, in the order of design.md section 6. After a restart in the middle of a run the start files are verified again;
  * all other content is verified when it is used. Resolves to the exit code init understands: 0 restart, 7 power off.
  */
-export async function startBoot(screen: Screen, logFile: LogFile, signal: AbortSignal): Promise<number> {
+export async function startBoot(screen: Screen, logFile: LogFile, stopped: AbortSignal): Promise<number> {
   const log = logFile.write;
   screen.message({ screen: "starting", title: "Starting", lines: ["Looking for the media on this disk..."] });
   const volume = await findStartVolume(process.env["PRESTAGE_ESP"], log);
@@ -37,12 +38,16 @@ export async function startBoot(screen: Screen, logFile: LogFile, signal: AbortS
   const resumed = await state.readRun();
   if (resumed === undefined) await verifyRest(opened, screen, status, log);
   const deviceKey = await state.deviceKey();
-  const client = new ManagementPointClient({ urls: opened.manifest.managementPoints.urls, keyring, deviceKey, clock, floor: new Date(opened.manifest.floor), log });
+  const sealingKey = await state.sealingKey();
+  const revoked = new AbortController();
+  const signal = AbortSignal.any([stopped, revoked.signal]);
+  const client = new ManagementPointClient({ urls: opened.manifest.managementPoints.urls, keyring, deviceKey, clock, floor: new Date(opened.manifest.floor), log, onRevoked: (cause) => revoked.abort(cause) });
   const contact = { manifest: opened.manifest, keyring, client, clock, state, status, screen, signal, log };
   await connect(contact);
   const attributes = await readDeviceAttributes(volume.disk);
   if ((await state.readDevice()) === undefined || resumed === undefined) {
-    await enrolDevice(contact, { mediaId: opened.mediaId, deviceKey: deviceKey.public, attributes });
+    const claimKey = await readClaimKey(dataRoot, log);
+    await enrolDevice(contact, { mediaId: opened.mediaId, deviceKey: deviceKey.public, sealingKey: sealingKey.publicKey, ...(claimKey && { claimId: claimKey.keyId }), attributes }, claimKey);
     status.post({ kind: "enrolled" });
   }
   status.start((messages) => client.sendStatus(messages));

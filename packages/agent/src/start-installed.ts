@@ -21,7 +21,7 @@ const dataRoot = "/";
 const espRoot = "/boot/efi";
 
 /** Goes on with the run in the installed system, as a service: from the journal, online or not. */
-export async function startInstalled(screen: Screen, logFile: LogFile, signal: AbortSignal): Promise<number> {
+export async function startInstalled(screen: Screen, logFile: LogFile, stopped: AbortSignal): Promise<number> {
   logFile.open(dataRoot);
   const log = logFile.write;
   const keyring = openTrustedKeyring(await readFile(join(dataRoot, dataPaths.keyring)));
@@ -32,7 +32,9 @@ export async function startInstalled(screen: Screen, logFile: LogFile, signal: A
   const clock = new SignedClock();
   const deviceKey = await state.deviceKey();
   const status = await StatusSpool.open(`${state.folder}/status`, "installed", () => clock.now());
-  const client = new ManagementPointClient({ urls: manifest.managementPoints.urls, keyring, deviceKey, clock, floor: new Date(manifest.floor), log });
+  const revoked = new AbortController();
+  const signal = AbortSignal.any([stopped, revoked.signal]);
+  const client = new ManagementPointClient({ urls: manifest.managementPoints.urls, keyring, deviceKey, clock, floor: new Date(manifest.floor), log, onRevoked: (cause) => revoked.abort(cause) });
   // The clock is right since the boot environment set it; the site's time is taken again when it answers.
   void keepAskingTime(client, signal, log);
   status.start((messages) => client.sendStatus(messages));

@@ -53,12 +53,17 @@ export const createDeploymentRequestSchema = z
     purpose: z.enum(["available", "required"]),
     makeAvailableTo: makeAvailableToSchema,
     comment: z.string().max(1000).default(""),
+    /** Give its secrets to devices that were let in by the media password alone, too. */
+    secretsToPassword: z.boolean().default(false),
   })
   .refine((value) => (value.collectionId === undefined) !== (value.deviceId === undefined), "a deployment has either a collection or a device");
-export const setDeploymentRequestSchema = z.strictObject({ purpose: z.enum(["available", "required"]).optional(), makeAvailableTo: makeAvailableToSchema.optional(), enabled: z.boolean().optional() });
+export const setDeploymentRequestSchema = z.strictObject({ purpose: z.enum(["available", "required"]).optional(), makeAvailableTo: makeAvailableToSchema.optional(), enabled: z.boolean().optional(), secretsToPassword: z.boolean().optional() });
 export const deploymentSchema = z.strictObject({
   id: objectIdSchema, taskSequenceId: objectIdSchema, taskSequenceName: z.string(), collectionId: objectIdSchema.nullable(), deviceId: z.guid().nullable(),
   purpose: z.enum(["available", "required"]), makeAvailableTo: makeAvailableToSchema, enabled: z.boolean(), comment: z.string(), created: z.iso.datetime(),
+  secretsToPassword: z.boolean(),
+  /** Names only; a value never leaves the site but sealed to a device. */
+  secretVariables: z.array(z.string()),
 });
 export type Deployment = z.infer<typeof deploymentSchema>;
 
@@ -74,10 +79,18 @@ export const addDeviceRequestSchema = z.strictObject({
   variables: variables.default([]),
 });
 export const setDeviceRequestSchema = z.strictObject({ name: z.string().regex(/^[A-Za-z0-9-]{1,63}$/).optional(), replaces: z.guid().nullable().optional(), variables: variables.optional() });
-export const deviceStateSchema = z.enum(["expected", "waiting", "enrolled", "refused"]);
+export const deviceStateSchema = z.enum(["expected", "waiting", "enrolled", "refused", "revoked"]);
+export type DeviceState = z.infer<typeof deviceStateSchema>;
 export const deviceSchema = z.strictObject({
   id: z.guid(), name: z.string(), state: deviceStateSchema, known: z.boolean(), approvalCode: z.string().nullable(), mediaId: sha256Schema.nullable(),
   attributes: z.record(z.string(), z.unknown()), replaces: z.guid().nullable(), lastSeen: z.iso.datetime().nullable(), created: z.iso.datetime(),
+  /** What let it in: the claim on its disk, the media password, or an administrator. */
+  proof: z.enum(["claim", "password", "approval"]).nullable(),
+  claimId: sha256Schema.nullable(),
+  /** The unresolved conflict this device is part of: two computers showed one claim. */
+  conflictId: z.guid().nullable(),
+  /** Names only. */
+  secretVariables: z.array(z.string()),
   lastStatus: statusMessageSchema.nullable(),
   /** The last message about a step: what the device is doing. */
   lastStep: statusMessageSchema.nullable(),
@@ -85,7 +98,7 @@ export const deviceSchema = z.strictObject({
 export type Device = z.infer<typeof deviceSchema>;
 export const decideApprovalRequestSchema = z.strictObject({ decision: z.enum(["approve", "refuse"]), name: z.string().regex(/^[A-Za-z0-9-]{1,63}$/).optional() });
 
-export const collectionSchema = z.strictObject({ id: objectIdSchema, name: z.string(), builtIn: z.enum(["all-systems", "all-unknown-computers"]).nullable(), members: z.array(z.guid()), variables });
+export const collectionSchema = z.strictObject({ id: objectIdSchema, name: z.string(), builtIn: z.enum(["all-systems", "all-unknown-computers"]).nullable(), members: z.array(z.guid()), variables, secretVariables: z.array(z.string()) });
 export const createCollectionRequestSchema = z.strictObject({ name, members: z.array(z.guid()).max(100_000).default([]), variables: variables.default([]) });
 
 /** What `media create` asks for; the site completes it from the sequence and its records. */
@@ -101,6 +114,8 @@ export const createMediaRequestSchema = z.strictObject({
   variables,
   unattended: z.boolean().default(false),
   unknownComputers: z.boolean().default(true),
+  /** Whether a computer asks for the media password; the password itself is set apart, and is never on the media. */
+  passwordRequired: z.boolean().default(false),
   validFrom: z.iso.datetime().optional(),
   validTo: z.iso.datetime().optional(),
   createdBy: manifestSchema.shape.createdBy.default(""),

@@ -10,16 +10,25 @@ export const managementPointPaths = {
   enrolment: "/mp/v1/enrolment", // POST EnrolmentRequest (trust) -> EnrolmentAnswer; repeated until approved
   policy: "/mp/v1/policy", // POST PolicyRequest -> PolicyAnswer
   contentUrls: "/mp/v1/content-urls", // POST ContentUrlsRequest -> ContentUrlsAnswer
+  secrets: "/mp/v1/secrets", // POST SecretsRequest -> SecretsAnswer
   status: "/mp/v1/status", // POST StatusRequest -> StatusAnswer
 } as const;
 
-export const challengeAnswerSchema = z.strictObject({ challenge: z.string().max(500), proofs: z.array(z.enum(["approval"])).min(1) });
+/** `proofs`: those that would do for this media, record and claim; approval always does. */
+export const challengeAnswerSchema = z.strictObject({ challenge: z.string().max(500), proofs: z.array(z.enum(["claim", "password", "approval"])).min(1) });
 export type ChallengeAnswer = z.infer<typeof challengeAnswerSchema>;
 
-/** waiting: show `code`, ask again after `retryAfterSeconds`. refused: show `reason`. */
+const waitSeconds = z.number().min(0.1).max(3600);
+
+/**
+ * waiting: show `code`, ask again after `retryAfterSeconds`; `conflict`: the claim on this disk was used by another computer already.
+ * wrong-password: say so; another may be sent after the wait. slow-down: it was not looked at; send it again after the wait. refused: show `reason`.
+ */
 export const enrolmentAnswerSchema = z.discriminatedUnion("state", [
   z.strictObject({ state: z.literal("approved"), deviceId: z.string().max(64), deviceName: z.string().max(64) }),
-  z.strictObject({ state: z.literal("waiting"), code: z.string().length(6), retryAfterSeconds: z.number().min(0.1).max(60) }),
+  z.strictObject({ state: z.literal("waiting"), code: z.string().length(6), retryAfterSeconds: waitSeconds, conflict: z.literal(true).optional() }),
+  z.strictObject({ state: z.literal("wrong-password"), retryAfterSeconds: waitSeconds }),
+  z.strictObject({ state: z.literal("slow-down"), retryAfterSeconds: waitSeconds }),
   z.strictObject({ state: z.literal("refused"), reason: z.string().max(500) }),
 ]);
 export type EnrolmentAnswer = z.infer<typeof enrolmentAnswerSchema>;
@@ -89,6 +98,16 @@ export const contentUrlsRequestSchema = z.strictObject({ contentIds: z.array(sha
 export const contentUrlsAnswerSchema = z.strictObject({ expires: z.iso.datetime(), queries: z.record(sha256Schema, z.record(z.string(), z.string().max(1000))) });
 export type ContentUrlsAnswer = z.infer<typeof contentUrlsAnswerSchema>;
 export const contentFileNames = ["content.wim", "index.json", "chunks.bin", "storage.json"] as const;
+
+/** The secrets a step of the chosen deployment names. */
+export const secretsRequestSchema = z.strictObject({ deploymentId: objectIdSchema, names: z.array(variableNameSchema).min(1).max(32) });
+export type SecretsRequest = z.infer<typeof secretsRequestSchema>;
+/** Each sealed to the device (trust, sealSecret); `missing` have no value at the site. */
+export const secretsAnswerSchema = z.strictObject({
+  secrets: z.array(z.strictObject({ name: variableNameSchema, sealed: z.strictObject({ encapsulated: z.base64().max(64), ciphertext: z.base64().max(24_000) }) })).max(32),
+  missing: z.array(variableNameSchema).max(32),
+});
+export type SecretsAnswer = z.infer<typeof secretsAnswerSchema>;
 
 export const statusKinds = [
   "verification-started", "verification-finished", "file-damaged", "enrolled", "policy-received", "sequence-started", "step-started", "step-finished", "step-skipped",

@@ -3,6 +3,15 @@ import { z } from "zod";
 /** The reference's limits (features.md F172), wider where its own are too narrow. */
 const stepName = z.string().min(1).max(256);
 const variableName = z.string().max(256).regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, "letters, digits, _, - and ., beginning with a letter or _");
+
+/** Names of the environment a command needs to be as it is. */
+const reservedForEnvironment = /^(PATH|HOME|SHELL|USER|LOGNAME|PWD|IFS|ENV|BASH_ENV|LANG|TMPDIR|DEBIAN_FRONTEND|NODE_OPTIONS|LC_.*|LD_.*|_?SMSTS.*|Prestage.*)$/i;
+/** The name of a secret variable: it becomes a name in the environment of the step that asks for it. */
+export const secretNameSchema = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "letters, digits and _, beginning with a letter or _, at most 128")
+  .refine((name) => !reservedForEnvironment.test(name), "a name the environment of a command does not need for itself");
+
 /** YAML reads 5 and true as number and boolean; a variable's value is always text. */
 const comparedValue = z.union([z.string().max(4000), z.number(), z.boolean()]);
 
@@ -49,6 +58,8 @@ export interface Step {
   type: string;
   with?: Record<string, z.core.util.JSONType> | undefined;
   when?: Condition | undefined;
+  /** Secret variables the step's process finds in its environment; it cannot have them otherwise. */
+  secrets?: string[] | undefined;
   continueOnError?: boolean | undefined;
   disabled?: boolean | undefined;
   steps?: Step[] | undefined;
@@ -62,6 +73,7 @@ export const stepSchema: z.ZodType<Step, Step> = z
     type: z.string().max(64).regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, "words of lower-case letters joined by -"),
     with: z.record(z.string().max(128), z.json()).optional(),
     when: conditionSchema.optional(),
+    secrets: z.array(secretNameSchema).min(1).max(32).optional(),
     continueOnError: z.boolean().optional(),
     disabled: z.boolean().optional(),
     get steps() {
@@ -69,7 +81,17 @@ export const stepSchema: z.ZodType<Step, Step> = z
     },
   })
   .refine((step) => (step.type === "group") === (step.steps !== undefined), "a group has `steps`, and only a group")
-  .refine((step) => step.type !== "group" || step.with === undefined, "a group has no `with`");
+  .refine((step) => step.type !== "group" || step.with === undefined, "a group has no `with`")
+  .refine((step) => step.type !== "group" || step.secrets === undefined, "a group has no `secrets`: name them in the step that needs them")
+  .superRefine((step, context) => {
+    const names = (step.secrets ?? []).map((name) => name.toLowerCase());
+    for (const name of new Set(names)) {
+      if (names.indexOf(name) !== names.lastIndexOf(name)) context.addIssue({ code: "custom", path: ["secrets"], message: `the secret ${name} is named twice` });
+      if (JSON.stringify(step.with ?? {}).toLowerCase().includes(`%${name}%`)) {
+        context.addIssue({ code: "custom", path: ["with"], message: `%${name}% would put a secret on a command line; the step finds it in its environment, as $${name} in a shell` });
+      }
+    }
+  });
 
 /** A task sequence as people write it and as it is signed. */
 export const taskSequenceSchema = z
@@ -94,6 +116,11 @@ export function* allSteps(steps: readonly Step[]): Generator<Step> {
     yield step;
     if (step.steps !== undefined) yield* allSteps(step.steps);
   }
+}
+
+/** The secrets the steps of a sequence name, each once. */
+export function secretNames(sequence: { steps: readonly Step[] }): string[] {
+  return [...new Set([...allSteps(sequence.steps)].flatMap((step) => step.secrets ?? []))];
 }
 
 /** A JSON Schema of the text form, for completion in editors. */

@@ -13,6 +13,8 @@ export const siteConfigurationSchema = z.strictObject({
   publicUrls: z.array(z.url()).max(16).default([]),
   /** An external PostgreSQL; absent: a private one, supervised, on a Unix socket. */
   databaseUrl: z.string().optional(),
+  /** Requests of computers that are not enrolled yet, a second and source address; ten times as many at once. */
+  unprovenPerSecond: z.coerce.number().min(1).max(100_000).default(100),
   logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
 });
 export type SiteConfiguration = z.infer<typeof siteConfigurationSchema>;

@@ -8,7 +8,10 @@ export const siteErrors = {
   PRESTAGE_SITE_REFERENCE_MISSING: "A task sequence, application or media request names an object the site does not have.",
   PRESTAGE_SITE_DEVICE_UNKNOWN: "A request is signed by a key that is not enrolled, or was refused.",
   PRESTAGE_SITE_REQUEST_REPLAYED: "A signed request was received a second time.",
-  PRESTAGE_SITE_BUSY: "Too many computers wait for approval.",
+  PRESTAGE_SITE_REVOKED: "A request comes from a device whose enrolment ended: the device, its media, its claim or its depot was revoked.",
+  PRESTAGE_SITE_SECRET_REFUSED: "A device asks for a secret it is not entitled to.",
+  PRESTAGE_SITE_SECRET_UNREADABLE: "A secret variable does not open with the site's secrets key.",
+  PRESTAGE_SITE_BUSY: "Too many computers wait for approval, or ask to be enrolled at once.",
   PRESTAGE_SITE_JOB_INTERRUPTED: "The server ended while a job was running; it is not begun again by itself.",
   PRESTAGE_SITE_DATABASE: "PostgreSQL is missing, does not start, or does not answer.",
   PRESTAGE_SITE_IN_USE: "Another server runs on the same data directory.",
@@ -20,7 +23,7 @@ export type SiteErrorCode = keyof typeof siteErrors;
 
 const statusOf: Partial<Record<SiteErrorCode, number>> = {
   PRESTAGE_SITE_UNAUTHORIZED: 401, PRESTAGE_SITE_NOT_FOUND: 404, PRESTAGE_SITE_REQUEST_INVALID: 400, PRESTAGE_SITE_CONFLICT: 409, PRESTAGE_SITE_SECRET_ON_MEDIA: 400,
-  PRESTAGE_SITE_REFERENCE_MISSING: 422, PRESTAGE_SITE_DEVICE_UNKNOWN: 403, PRESTAGE_SITE_REQUEST_REPLAYED: 409, PRESTAGE_SITE_BUSY: 503,
+  PRESTAGE_SITE_REFERENCE_MISSING: 422, PRESTAGE_SITE_DEVICE_UNKNOWN: 403, PRESTAGE_SITE_REVOKED: 403, PRESTAGE_SITE_SECRET_REFUSED: 403, PRESTAGE_SITE_REQUEST_REPLAYED: 409, PRESTAGE_SITE_BUSY: 503,
 };
 
 /** Thrown by everything in this package; `code` is stable and listed in docs/errors.md. */

@@ -4,6 +4,7 @@ import { canonicalJson } from "./canonical-json.ts";
 import { TrustError } from "./error.ts";
 import { publicKeySchema, signBytes, verifyBytes } from "./keys.ts";
 import type { PublicKey, SigningKey } from "./keys.ts";
+import { sealingPublicKeySchema } from "./sealed-secret.ts";
 
 /** What a machine says of itself. Attributes choose among records; they never grant anything (design.md section 7). */
 export const deviceAttributesSchema = z.strictObject({
@@ -17,18 +18,35 @@ export const deviceAttributesSchema = z.strictObject({
 });
 export type DeviceAttributes = z.infer<typeof deviceAttributesSchema>;
 
-/** First message of enrolment: the device shows its public key and what it is. */
+/** First message of enrolment: the device shows its public keys, what it is, and the claim that lies on its disk. */
 export const challengeRequestSchema = z.strictObject({
   mediaId: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Signs. */
   deviceKey: publicKeySchema,
+  /** Opens what is sealed to this device. */
+  sealingKey: sealingPublicKeySchema,
+  claimId: z.string().regex(/^[0-9a-f]{64}$/).optional(),
   attributes: deviceAttributesSchema,
 });
 export type ChallengeRequest = z.infer<typeof challengeRequestSchema>;
 
-/** Second message: the same, the challenge, and the device key's signature over both. */
+/** What may be proven besides the device key. `approval` proves nothing and waits for an administrator. */
+export const proofKinds = ["claim", "password", "approval"] as const;
+export type ProofKind = (typeof proofKinds)[number];
+
+/** One proof; a password travels only over TLS pinned to the keyring's CA, and is checked at the site. */
+export const enrolmentProofSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("claim"), signature: z.string().max(100) }),
+  z.strictObject({ kind: z.literal("password"), password: z.string().min(1).max(128) }),
+  z.strictObject({ kind: z.literal("approval") }),
+]);
+export type EnrolmentProof = z.infer<typeof enrolmentProofSchema>;
+
+/** Second message: the same, the challenge, the device key's signature over both, and one proof. */
 export const enrolmentRequestSchema = z.strictObject({
   first: challengeRequestSchema,
   challenge: z.string().max(500),
+  proof: enrolmentProofSchema,
   signature: z.string().max(100),
 });
 export type EnrolmentRequest = z.infer<typeof enrolmentRequestSchema>;
@@ -59,8 +77,8 @@ export function checkChallenge(first: ChallengeRequest, challenge: string, secre
   }
 }
 
-export function signEnrolment(first: ChallengeRequest, challenge: string, deviceKey: SigningKey): EnrolmentRequest {
-  return { first, challenge, signature: signBytes(deviceKey, enrolmentBytes(first, challenge)).toString("base64") };
+export function signEnrolment(first: ChallengeRequest, challenge: string, deviceKey: SigningKey, proof: EnrolmentProof = { kind: "approval" }): EnrolmentRequest {
+  return { first, challenge, proof, signature: signBytes(deviceKey, enrolmentBytes(first, challenge)).toString("base64") };
 }
 
 /** Proves that the sender holds the device key. @throws TrustError PRESTAGE_TRUST_SIGNATURE_INVALID */

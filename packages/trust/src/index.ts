@@ -8,6 +8,7 @@ export * from "./keys.ts";
 export { receiptSchema } from "./receipt.ts";
 export type { Receipt } from "./receipt.ts";
 export * from "./request-signature.ts";
+export * from "./sealed-secret.ts";
 export * from "./signed-document.ts";
 export * from "./signed-time.ts";
 export * from "./signed-url.ts";

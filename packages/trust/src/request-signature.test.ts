@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { approvalCode, checkChallenge, checkEnrolmentSignature, checkUrlQuery, createChallenge, generateSigningKey, signEnrolment, signRequest, signUrlQuery, verifyRequest } from "./index.ts";
+import { approvalCode, checkChallenge, checkEnrolmentSignature, checkUrlQuery, createChallenge, generateSealingKey, generateSigningKey, signEnrolment, signRequest, signUrlQuery, verifyRequest } from "./index.ts";
 import type { HttpRequest } from "./index.ts";
 
 const key = generateSigningKey();
@@ -40,12 +40,14 @@ test("a request of six minutes ago is refused", async () => {
 
 test("a challenge holds for its first message, its site and five minutes", () => {
   const secret = Buffer.alloc(32, 7);
-  const first = { mediaId: "a".repeat(64), deviceKey: key.public, attributes: { macAddresses: [] } };
+  const first = { mediaId: "a".repeat(64), deviceKey: key.public, sealingKey: generateSealingKey().publicKey, attributes: { macAddresses: [] } };
   const challenge = createChallenge(first, secret, now);
   checkChallenge(first, challenge, secret, now);
   const invalid = { code: "PRESTAGE_TRUST_CHALLENGE_INVALID" };
   assert.throws(() => checkChallenge(first, challenge, Buffer.alloc(32, 8), now), invalid);
   assert.throws(() => checkChallenge({ ...first, deviceKey: other.public }, challenge, secret, now), invalid);
+  assert.throws(() => checkChallenge({ ...first, sealingKey: generateSealingKey().publicKey }, challenge, secret, now), invalid);
+  assert.throws(() => checkChallenge({ ...first, claimId: "b".repeat(64) }, challenge, secret, now), invalid);
   assert.throws(() => checkChallenge(first, challenge, secret, new Date(now.getTime() + 301_000)), invalid);
   checkEnrolmentSignature(signEnrolment(first, challenge, key));
   assert.throws(() => checkEnrolmentSignature(signEnrolment(first, challenge, other)), { code: "PRESTAGE_TRUST_SIGNATURE_INVALID" });

@@ -1,17 +1,16 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Offer, Policy, PolicyAnswer } from "@prestage/contract";
 import { checkValidity } from "@prestage/media";
 import type { Manifest } from "@prestage/media";
 import { checkKeyringExpiry } from "@prestage/trust";
-import type { ChallengeRequest, Keyring } from "@prestage/trust";
-import { AgentError } from "../error.ts";
+import type { Keyring } from "@prestage/trust";
 import type { SignedClock } from "../management-point/clock.ts";
 import type { ManagementPointClient } from "../management-point/management-point-client.ts";
 import { openPolicy } from "../management-point/open-policy.ts";
 import type { Screen } from "../screens/screen.ts";
-import type { DeviceState, EnrolledAs } from "../state/device-state.ts";
+import type { DeviceState } from "../state/device-state.ts";
 import type { StatusSpool } from "../status/status-spool.ts";
 import { bringUpNetwork } from "./bring-up-network.ts";
+import { askAgain, untilDone } from "./try-again.ts";
 
 export interface ContactOptions {
   manifest: Manifest;
@@ -25,10 +24,6 @@ export interface ContactOptions {
   log: (line: string) => void;
 }
 
-/** Seconds between attempts where something outside must change first. */
-const retrySeconds = 5;
-const unattendedRetrySeconds = 30;
-
 /** Network and signed time; then validity and keyring expiry are decided by that time. */
 export async function connect(options: ContactOptions): Promise<void> {
   const { screen, client, manifest, keyring, clock } = options;
@@ -38,39 +33,6 @@ export async function connect(options: ContactOptions): Promise<void> {
   await untilDone(options, "management-point", () => client.fetchTime());
   checkValidity(manifest, clock.now());
   checkKeyringExpiry(keyring, clock.now());
-}
-
-/** Enrols this device: waits for an administrator's approval with the code on the screen. */
-export async function enrolDevice(options: ContactOptions, first: ChallengeRequest): Promise<EnrolledAs> {
-  const { screen, client, state, manifest, signal } = options;
-  let challenge: string | undefined;
-  let shown = "";
-  for (;;) {
-    const result = await untilDone(options, "management-point", () => client.enrol(first, challenge).catch((cause: unknown) => {
-      // A challenge lives five minutes; a computer may wait for days.
-      if (cause instanceof AgentError && cause.message.includes("PRESTAGE_TRUST_CHALLENGE_INVALID")) return undefined;
-      throw cause;
-    }));
-    challenge = result?.challenge;
-    if (result === undefined) continue;
-    const { answer } = result;
-    switch (answer.state) {
-      case "approved": {
-        const device = { deviceId: answer.deviceId, deviceName: answer.deviceName };
-        await state.keepDevice(device);
-        screen.event("enrolled", device);
-        return device;
-      }
-      case "waiting":
-        if (answer.code !== shown) screen.approval({ code: answer.code, siteName: manifest.site.code });
-        shown = answer.code;
-        await delay(answer.retryAfterSeconds * 1000, undefined, { signal });
-        break;
-      case "refused":
-        shown = "";
-        await askAgain(options, { title: "The site refused this computer", lines: [answer.reason] }, "refused");
-    }
-  }
 }
 
 /** Asks for offers and the policy of the one chosen; keeps it, so that from now on the run is fixed. */
@@ -114,31 +76,4 @@ async function chooseOffer(options: ContactOptions, offers: readonly Offer[]): P
   const candidates = required.length > 1 ? required : offers;
   const index = await screen.choose({ title: "Choose a task sequence", items: candidates.map((offer) => ({ label: offer.name, detail: offer.comment })) }, signal);
   return candidates[index];
-}
-
-/** Shows why nothing goes on; tries again on a key, or by itself on unattended media. */
-async function askAgain(options: ContactOptions, text: { title: string; lines: string[] }, name: string): Promise<void> {
-  const { screen, manifest, signal } = options;
-  screen.event(name, text);
-  if (manifest.unattended) {
-    screen.message({ screen: name, title: text.title, lines: [...text.lines, "", `It is tried again every ${unattendedRetrySeconds} seconds.`] });
-    await delay(unattendedRetrySeconds * 1000, undefined, { signal });
-  } else await screen.waitForKey({ title: text.title, lines: [...text.lines, "", "Press a key to search again."] }, signal);
-}
-
-/** Repeats what depends on the network until it works; a refusal or a bad signature is final. */
-async function untilDone<T>(options: ContactOptions, what: string, attempt: () => Promise<T>): Promise<T> {
-  const { screen, log, signal } = options;
-  for (let failures = 0; ; failures++) {
-    signal.throwIfAborted();
-    try {
-      return await attempt();
-    } catch (cause) {
-      if (!(cause instanceof AgentError) || (cause.code !== "PRESTAGE_AGENT_NO_NETWORK" && cause.code !== "PRESTAGE_AGENT_NO_MANAGEMENT_POINT")) throw cause;
-      log(`${what}: ${cause.message}`);
-      screen.event("waiting", { for: what, code: cause.code, failures: failures + 1 });
-      screen.message({ screen: "waiting", title: "Waiting", lines: [cause.message, "", cause.next] });
-      await delay(retrySeconds * 1000, undefined, { signal });
-    }
-  }
 }

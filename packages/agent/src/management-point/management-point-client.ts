@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { challengeAnswerSchema, contentUrlsAnswerSchema, enrolmentAnswerSchema, errorAnswerSchema, managementPointPaths, policyAnswerSchema, statusAnswerSchema } from "@prestage/contract";
-import type { ContentUrlsAnswer, EnrolmentAnswer, PolicyAnswer, PolicyRequest, StatusMessage } from "@prestage/contract";
+import { challengeAnswerSchema, contentUrlsAnswerSchema, enrolmentAnswerSchema, errorAnswerSchema, managementPointPaths, policyAnswerSchema, secretsAnswerSchema, statusAnswerSchema } from "@prestage/contract";
+import type { ChallengeAnswer, ContentUrlsAnswer, EnrolmentAnswer, PolicyAnswer, PolicyRequest, SecretsAnswer, SecretsRequest, StatusMessage } from "@prestage/contract";
 import { keysOfRole, openSignedTime, signEnrolment, signRequest } from "@prestage/trust";
-import type { ChallengeRequest, HttpRequest, Keyring, SigningKey } from "@prestage/trust";
+import type { ChallengeRequest, EnrolmentProof, HttpRequest, Keyring, SigningKey } from "@prestage/trust";
 import { Agent, request } from "undici";
 import type { Dispatcher } from "undici";
 import type { z } from "zod";
@@ -11,7 +11,7 @@ import type { SignedClock } from "./clock.ts";
 
 const answerLimitBytes = 64 * 1024 * 1024;
 
-export interface ManagementPointOptions { urls: readonly string[]; keyring: Keyring; deviceKey: SigningKey; clock: SignedClock; floor: Date; log: (line: string) => void }
+export interface ManagementPointOptions { urls: readonly string[]; keyring: Keyring; deviceKey: SigningKey; clock: SignedClock; floor: Date; log: (line: string) => void; /** The site ended this enrolment: whatever runs must stop. */ onRevoked?: (cause: AgentError) => void }
 
 /** The device's side of the management point's interface: the list in order, the first that answers stays in use until it fails. */
 export class ManagementPointClient {
@@ -48,17 +48,20 @@ export class ManagementPointClient {
     });
   }
 
-  async enrol(first: ChallengeRequest, challenge: string | undefined): Promise<{ answer: EnrolmentAnswer; challenge: string }> {
-    const current = challenge ?? (await this.#post(managementPointPaths.challenge, first, challengeAnswerSchema, false)).challenge;
-    const answer = await this.#post(managementPointPaths.enrolment, signEnrolment(first, current, this.#options.deviceKey), enrolmentAnswerSchema, false);
-    return { answer, challenge: current };
+  challenge(first: ChallengeRequest): Promise<ChallengeAnswer> {
+    return this.#post(managementPointPaths.challenge, first, challengeAnswerSchema, false);
   }
-
+  enrol(first: ChallengeRequest, challenge: string, proof: EnrolmentProof): Promise<EnrolmentAnswer> {
+    return this.#post(managementPointPaths.enrolment, signEnrolment(first, challenge, this.#options.deviceKey, proof), enrolmentAnswerSchema, false);
+  }
   policy(body: PolicyRequest): Promise<PolicyAnswer> {
     return this.#post(managementPointPaths.policy, body, policyAnswerSchema, true);
   }
   contentUrls(contentIds: readonly string[]): Promise<ContentUrlsAnswer> {
     return this.#post(managementPointPaths.contentUrls, { contentIds }, contentUrlsAnswerSchema, true);
+  }
+  secrets(body: SecretsRequest): Promise<SecretsAnswer> {
+    return this.#post(managementPointPaths.secrets, body, secretsAnswerSchema, true);
   }
   async sendStatus(messages: readonly StatusMessage[]): Promise<{ highest: number }> {
     return this.#post(managementPointPaths.status, { messages }, statusAnswerSchema, true);
@@ -69,6 +72,18 @@ export class ManagementPointClient {
   }
 
   async #post<T>(path: string, value: unknown, schema: z.ZodType<T>, signed: boolean): Promise<T> {
+    try {
+      return await this.#postOnce(path, value, schema, signed);
+    } catch (cause) {
+      if (cause instanceof AgentError && cause.code === "PRESTAGE_AGENT_REVOKED") this.#options.onRevoked?.(cause);
+      if (!signed || !(cause instanceof AgentError && cause.message.includes("PRESTAGE_TRUST_REQUEST_SIGNATURE"))) throw cause;
+      // A signature holds for five minutes: after a long outage, or once the site's own clock was corrected, its time is taken anew.
+      await this.fetchTime();
+      return this.#postOnce(path, value, schema, signed);
+    }
+  }
+
+  async #postOnce<T>(path: string, value: unknown, schema: z.ZodType<T>, signed: boolean): Promise<T> {
     return this.#each(async (base) => {
       const body = Buffer.from(JSON.stringify(value));
       const message = { method: "POST", url: `${base}${path}`, headers: { "content-type": "application/json" }, body };
@@ -129,6 +144,7 @@ function refusal(status: number, bytes: Buffer): Error {
   const parsed = errorAnswerSchema.safeParse(safeJson(bytes));
   const words = parsed.success ? `${parsed.data.code}: ${parsed.data.message}` : `HTTP ${status}`;
   if (status >= 500) return new Error(words);
+  if (parsed.success && parsed.data.code === "PRESTAGE_SITE_REVOKED") return new AgentError("PRESTAGE_AGENT_REVOKED", `Expected this computer's enrolment to stand; the site answered ${words}`, "Ask the administrator of the site; stage the disk again where the computer is to be used on.");
   return new AgentError("PRESTAGE_AGENT_REFUSED", `Expected the management point to accept the request; it answered ${words}`, "Ask the administrator of the site.");
 }
 

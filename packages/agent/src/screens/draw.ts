@@ -66,6 +66,8 @@ function drawBody(view: View, width: number, fullWidth: number, height: number):
         line("It goes on by itself after the approval."),
       ];
     }
+    case "password":
+      return drawPassword(view, width, fullWidth, height);
     case "choose":
       return [
         ...title(view.title),
@@ -89,6 +91,21 @@ function drawBody(view: View, width: number, fullWidth: number, height: number):
         ...wrap(view.next, width).map((text) => line(text)),
       ];
   }
+}
+
+function drawPassword(view: Extract<View, { kind: "password" }>, width: number, fullWidth: number, height: number): Line[] {
+  const field = Math.min(width - 2, 64);
+  const typed = "*".repeat(Math.min(view.length, field - 1));
+  const letters = blockLetters(view.code, fullWidth, height - 13);
+  return [
+    ...title("Password of this media"),
+    ...(view.note === undefined ? [] : [...wrap(view.note, width).slice(0, 3).map((text) => line(span(text, "bad"))), []]),
+    line(span(` ${typed}${"_".repeat(field - typed.length)} `, "choice")),
+    [],
+    ...wrap(`Or an administrator of site ${view.siteName} approves this computer by this code:`, width).map((text) => line(text)),
+    [],
+    ...letters.map((text) => centred(text, "bold", letters.length === 1 ? width : text.length)),
+  ];
 }
 
 const marks: Record<StepState, { mark: string; style: Style }> = {
@@ -146,6 +163,7 @@ function centred(text: string, style: Style, width: number): Line {
 
 const hints: Partial<Record<View["kind"], string>> = {
   choose: "Choose with a number, or with the arrow keys and Enter.",
+  password: "Type the password and press Enter.",
   wait: "Press a key.",
   steps: "Do not switch this computer off. If the power fails, it goes on by itself.",
 };

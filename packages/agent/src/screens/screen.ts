@@ -5,6 +5,15 @@ export interface StepsModel {
   progress?: { label: string; done: number; total: number; unit: "bytes" | "percent" | "files" };
 }
 
+/** The screen that asks for the media password, and shows the approval code beside it. */
+export interface PasswordModel { siteName: string; code: string; /** Why it is asked again. */ note?: string }
+export interface PasswordPrompt {
+  /** Resolves to what was typed, when it is sent with Enter on any terminal. */
+  readonly typed: Promise<string>;
+  /** Changes what stands beside the entry; what was typed stays. */
+  update(model: PasswordModel): void;
+}
+
 /** What a person at the machine sees, on every terminal at once; and one machine-readable line per event on the serial port. */
 export interface Screen {
   verification(event: { phase: "first" | "all"; done: number; total: number; name: string }): void;
@@ -14,6 +23,8 @@ export interface Screen {
   approval(event: { code: string; siteName: string }): void;
   /** Resolves to the index chosen by keys 1 to 9, arrows and Enter, on any terminal. */
   choose(event: { title: string; items: { label: string; detail: string }[] }, signal: AbortSignal): Promise<number>;
+  /** Nothing of what is typed is shown, logged or written but one mark a character. */
+  password(model: PasswordModel, signal: AbortSignal): PasswordPrompt;
   waitForKey(event: { title: string; lines: string[] }, signal: AbortSignal): Promise<void>;
   /** Waits for any key and leaves what is shown. */
   anyKey(signal: AbortSignal): Promise<void>;

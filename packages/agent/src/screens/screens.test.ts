@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { bytesText, drawView } from "./draw.ts";
 import { parseKeys } from "./keys.ts";
 import { plainText } from "./line.ts";
+import { editPassword } from "./password-entry.ts";
 import type { Line } from "./line.ts";
 import { TerminalScreen } from "./terminals.ts";
 import type { View } from "./view.ts";
@@ -65,6 +66,7 @@ test("every view fills every screen exactly, whatever its texts, and holds no co
     fc.record({ kind: fc.constant("damaged"), files: fc.array(fc.record({ name: text, detail: text })) }),
     fc.record({ kind: fc.constantFrom("wait", "done"), title: text, lines: fc.array(text) }),
     fc.record({ kind: fc.constant("approval"), code: fc.string({ maxLength: 12 }), siteName: text }),
+    fc.record({ kind: fc.constant("password"), code: fc.string({ maxLength: 12 }), siteName: text, note: text, length: fc.nat(200) }),
     fc.record({ kind: fc.constant("choose"), title: text, items: fc.array(fc.record({ label: text, detail: text })), selected: fc.nat(20) }),
     fc.record({ kind: fc.constant("error"), code: text, step: text, cause: text, next: text }),
     fc.array(fc.record({ name: text, state: fc.constantFrom("waiting", "running", "succeeded", "failed", "skipped"), detail: text }), { maxLength: 100 }).map((steps) => ({ kind: "steps", model: { sequence: "s", steps, progress: { label: "l", done: 1, total: 0, unit: "bytes" } } })),
@@ -102,6 +104,42 @@ test("a choice is made by number, or by arrows and Enter, on any terminal", asyn
     assert.equal(await chosen, index);
     assert.deepEqual(events, ['@@prestage screen {"screen":"choose","title":"Choose","items":["one","two","three"]}']);
   }
+});
+
+test("a password is typed on any terminal, shown as marks only, and stays while the code beside it changes", async () => {
+  const screen = new TerminalScreen();
+  const { terminal, events, shown } = recorder("serial");
+  screen.addTerminal(terminal);
+  const prompt = screen.password({ siteName: "ABC", code: "ABC234" }, new AbortController().signal);
+  screen.typed("\rsecr\u001b[Aex\u007f");
+  prompt.update({ siteName: "ABC", code: "DEF567", note: "The password is wrong." });
+  screen.typed("t é\u0007");
+  assert.match(shown(), /\n {3}\*{8}_+\n/);
+  assert.match(shown(), /The password is wrong\./);
+  screen.typed("\r");
+  assert.equal(await prompt.typed, "secret é");
+  assert.deepEqual(events, ['@@prestage screen {"screen":"password","code":"ABC234"}', '@@prestage screen {"screen":"password","code":"DEF567","note":"The password is wrong."}']);
+  assert.doesNotMatch(`${shown()}${events.join("")}`, /secr|t é/);
+  screen.typed("1");
+});
+
+test("a password screen ends with its signal, and keys mean keys again", async () => {
+  const screen = new TerminalScreen();
+  const stop = new AbortController();
+  const prompt = screen.password({ siteName: "ABC", code: "ABC234" }, stop.signal);
+  stop.abort(new Error("approved"));
+  await assert.rejects(prompt.typed, /approved/);
+  const key = screen.waitForKey({ title: "t", lines: [] }, new AbortController().signal);
+  screen.typed("x");
+  await key;
+});
+
+test("the password entry takes characters, Backspace, Ctrl-U and Enter, and no more than 128 characters", () => {
+  const after = (...texts: string[]) => texts.reduce(editPassword, { typed: "", sent: false });
+  assert.deepEqual(after("ab😀\b"), { typed: "ab", sent: false });
+  assert.deepEqual(after("wrong\u0015right\n"), { typed: "right", sent: true });
+  assert.deepEqual(after("\r\n", "\t\u001bOA"), { typed: "", sent: false });
+  assert.equal(after("x".repeat(500)).typed.length, 128);
 });
 
 test("waiting for a key ends with the signal", async () => {

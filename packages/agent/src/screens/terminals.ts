@@ -3,7 +3,8 @@ import { drawView } from "./draw.ts";
 import { parseKeys } from "./keys.ts";
 import type { Key } from "./keys.ts";
 import { printable } from "./line.ts";
-import type { Screen, StepsModel } from "./screen.ts";
+import { editPassword } from "./password-entry.ts";
+import type { PasswordModel, PasswordPrompt, Screen, StepsModel } from "./screen.ts";
 import { Terminal } from "./terminal.ts";
 import type { Header, View } from "./view.ts";
 
@@ -29,6 +30,7 @@ export class TerminalScreen implements Screen {
   #drawnAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #onKey: ((key: Key) => void) | undefined;
+  #onText: ((text: string) => void) | undefined;
   #fetchReportedAt = Number.NEGATIVE_INFINITY;
   #printed = new Map<string, string>();
 
@@ -44,6 +46,7 @@ export class TerminalScreen implements Screen {
 
   /** What was typed on any of the terminals. */
   typed(text: string): void {
+    if (this.#onText !== undefined) return this.#onText(text);
     for (const key of parseKeys(text)) this.#onKey?.(key);
   }
 
@@ -91,6 +94,33 @@ export class TerminalScreen implements Screen {
     });
   }
 
+  password(model: PasswordModel, signal: AbortSignal): PasswordPrompt {
+    let current = model;
+    let entry = { typed: "", sent: false };
+    const show = (announced: boolean) => {
+      const { note, ...rest } = current;
+      this.#show({ kind: "password", ...rest, ...(note !== undefined && { note }), length: Array.from(entry.typed).length }, announced ? { screen: "password", code: current.code, ...(note !== undefined && { note }) } : undefined);
+    };
+    const { promise, resolve } = Promise.withResolvers<string>();
+    this.#onText = (text) => {
+      entry = editPassword(entry, text);
+      if (entry.sent) resolve(entry.typed);
+      show(false);
+    };
+    show(true);
+    const typed = this.#untilDone(promise, signal, () => (this.#onText = undefined));
+    typed.catch(() => undefined); // who no longer waits for it has ended it by the signal
+    return {
+      typed,
+      update: (next) => {
+        // The same again is drawn where another screen came between.
+        if (next.code === current.code && next.note === current.note && this.#view?.kind === "password") return;
+        current = next;
+        show(true);
+      },
+    };
+  }
+
   async waitForKey(event: { title: string; lines: string[] }, signal: AbortSignal): Promise<void> {
     this.#show({ kind: "wait", ...event }, { screen: "wait-for-key", title: event.title });
     await this.#untilKey(signal, () => 0);
@@ -120,20 +150,27 @@ export class TerminalScreen implements Screen {
 
   async #untilKey(signal: AbortSignal, take: (key: Key) => number | undefined): Promise<number> {
     signal.throwIfAborted();
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    const onAbort = () => reject(signal.reason instanceof Error ? signal.reason : new Error("aborted"));
-    signal.addEventListener("abort", onAbort, { once: true });
-    // The terminals' input does not keep the process alive; waiting for a key does.
-    const alive = setInterval(() => undefined, 60_000);
+    const { promise, resolve } = Promise.withResolvers<number>();
     this.#onKey = (key) => {
       const result = take(key);
       if (result !== undefined) resolve(result);
     };
+    return this.#untilDone(promise, signal, () => (this.#onKey = undefined));
+  }
+
+  /** Waits for a person, or for the signal. */
+  async #untilDone<T>(answer: Promise<T>, signal: AbortSignal, end: () => void): Promise<T> {
+    const { promise: aborted, reject } = Promise.withResolvers<never>();
+    const onAbort = () => reject(signal.reason instanceof Error ? signal.reason : new Error("aborted"));
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    // The terminals' input does not keep the process alive; waiting for a key does.
+    const alive = setInterval(() => undefined, 60_000);
     try {
-      return await promise;
+      return await Promise.race([answer, aborted]);
     } finally {
       clearInterval(alive);
-      this.#onKey = undefined;
+      end();
       signal.removeEventListener("abort", onAbort);
     }
   }
@@ -146,7 +183,7 @@ export class TerminalScreen implements Screen {
       for (const terminal of this.#terminals) terminal.forget();
       this.#print(titleOf(view));
     }
-    this.#draw(changed || view.kind === "choose");
+    this.#draw(changed || view.kind === "choose" || view.kind === "password");
     if (changed) this.event("screen", event);
   }
 

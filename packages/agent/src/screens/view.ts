@@ -7,6 +7,7 @@ export type View =
   | { kind: "message"; screen: string; title: string; lines: string[] }
   | { kind: "approval"; code: string; siteName: string }
   | { kind: "choose"; title: string; items: { label: string; detail: string }[]; selected: number }
+  | { kind: "password"; siteName: string; code: string; note?: string; /** Characters typed so far. */ length: number }
   | { kind: "wait"; title: string; lines: string[] }
   | { kind: "steps"; model: StepsModel }
   | { kind: "error"; code: string; step?: string; cause: string; next: string }

@@ -1,10 +1,10 @@
 import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { syncPath, writeDurably } from "@prestage/content";
+import { readBounded, syncPath, writeDurably } from "@prestage/content";
 import { policyAnswerSchema } from "@prestage/contract";
 import type { PolicyAnswer } from "@prestage/contract";
-import { exportPrivateKey, generateSigningKey, importSigningKey } from "@prestage/trust";
-import type { SigningKey } from "@prestage/trust";
+import { exportPrivateKey, exportSealingKey, generateSealingKey, generateSigningKey, importSealingKey, importSigningKey } from "@prestage/trust";
+import type { SealingKey, SigningKey } from "@prestage/trust";
 import { z } from "zod";
 import { AgentError } from "../error.ts";
 
@@ -12,7 +12,7 @@ const highestSchema = z.strictObject({ keyringVersion: z.int(), number: z.int() 
 const deviceSchema = z.strictObject({ deviceId: z.string(), deviceName: z.string() });
 export type EnrolledAs = z.infer<typeof deviceSchema>;
 
-/** What the device remembers under /prestage/state, each file whole or not there: its key, who it is, the highest policy number, the run chosen. */
+/** What the device remembers under /prestage/state, each file whole or not there: its keys, who it is, the highest policy number, the run chosen. */
 export class DeviceState {
   readonly folder: string;
 
@@ -28,6 +28,13 @@ export class DeviceState {
       await writeDurably(path, Buffer.from(exportPrivateKey(generateSigningKey())), 0o600);
     }
     return importSigningKey(await readFile(path, "utf8"));
+  }
+
+  /** The device's key to open secrets with: made on this disk, 0600, never sent. */
+  async sealingKey(): Promise<SealingKey> {
+    const path = join(this.folder, "sealing-key.pem");
+    if (!(await exists(path))) await writeDurably(path, Buffer.from(exportSealingKey(generateSealingKey())), 0o600);
+    return importSealingKey(await readFile(path, "utf8"));
   }
 
   readDevice(): Promise<EnrolledAs | undefined> {
@@ -85,4 +92,16 @@ export class DeviceState {
 
 function exists(path: string): Promise<boolean> {
   return stat(path).then(() => true, () => false);
+}
+
+/** The claim staging left on this disk; none on a disk laid by hand or duplicated without one. One that cannot be read is as none: approval is always possible. */
+export async function readClaimKey(dataRoot: string, log: (line: string) => void): Promise<SigningKey | undefined> {
+  const path = join(dataRoot, "prestage/claim-key.pem");
+  if (!(await exists(path))) return undefined;
+  try {
+    return importSigningKey((await readBounded(path, 4096)).toString("utf8"));
+  } catch (cause) {
+    log(`the claim on this disk cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+    return undefined;
+  }
 }

@@ -9,7 +9,7 @@ const sequence = "name: One\nsteps:\n  - { name: Run, type: run-command-line, wi
 const guid = "00000000-0000-4000-8000-000000000000";
 
 /** Routes anyone may call: time, enrolment, the requests signed by a device, signed content URLs, the console's files. */
-const publicRoutes = ["GET /mp/v1/time", "POST /mp/v1/enrolment/challenge", "POST /mp/v1/enrolment", "POST /mp/v1/policy", "POST /mp/v1/content-urls", "POST /mp/v1/status", "GET /content/:id/:file", "GET /", "GET /console.js"];
+const publicRoutes = ["GET /mp/v1/time", "POST /mp/v1/enrolment/challenge", "POST /mp/v1/enrolment", "POST /mp/v1/policy", "POST /mp/v1/content-urls", "POST /mp/v1/secrets", "POST /mp/v1/status", "GET /content/:id/:file", "GET /", "GET /console.js"];
 
 /** Fastify's own list of its routes: `├── /v1/site (GET, HEAD)`, children below their parents. */
 function routes(): string[] {
@@ -43,7 +43,7 @@ test("every route but the few public ones answers 401 without the token, with a 
 });
 
 test("the requests of devices are refused without a signature", async () => {
-  for (const [path, body] of [["/mp/v1/policy", { mediaId: "0".repeat(64) }], ["/mp/v1/content-urls", { contentIds: ["0".repeat(64)] }], ["/mp/v1/status", { messages: [{ number: 1, time: "2026-01-01T00:00:00Z", kind: "error", environment: "boot" }] }]] as const) {
+  for (const [path, body] of [["/mp/v1/policy", { mediaId: "0".repeat(64) }], ["/mp/v1/content-urls", { contentIds: ["0".repeat(64)] }], ["/mp/v1/secrets", { deploymentId: "ABC00001", names: ["A"] }], ["/mp/v1/status", { messages: [{ number: 1, time: "2026-01-01T00:00:00Z", kind: "error", environment: "boot" }] }]] as const) {
     const answer = await site.call(path, { method: "POST", body });
     assert.deepEqual([answer.status, answer.json["code"]], [403, "PRESTAGE_SITE_DEVICE_UNKNOWN"], path);
   }

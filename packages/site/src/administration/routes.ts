@@ -4,21 +4,21 @@ import { administrationPrefix } from "@prestage/contract";
 import * as contract from "@prestage/contract";
 import { objectIdSchema } from "@prestage/media";
 import { sha256Schema } from "@prestage/content";
-import { sql } from "kysely";
 import { z } from "zod";
 import { notFound, SiteError } from "../error.ts";
 import type { Routes } from "../http/new-server.ts";
 import { parseRange } from "../distribution-point/parse-range.ts";
 import { checkToken } from "./check-token.ts";
 import { depotRoutes } from "./depot-routes.ts";
-import { decideApproval } from "../management-point/enrol.ts";
+import { deviceRoutes } from "./device-routes.ts";
+import { identityRoutes } from "./identity-routes.ts";
 import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
 import { listDeployments, openDeployment } from "../store/deployments.ts";
-import { listDevices, openDevice } from "../store/devices.ts";
-import { jsonText } from "../store/json-text.ts";
+import { openDevice } from "../store/devices.ts";
 import { nextObjectId } from "../store/object-ids.ts";
 import { listObjects, objectRevisions } from "../store/objects.ts";
+import { secretNamesOf } from "../store/secrets.ts";
 import { addSequence, listSequences, openSequence } from "../store/sequences.ts";
 
 /** The administration API: every route needs the token, from the first start. */
@@ -31,6 +31,7 @@ export function administrationRoutes(server: Routes, context: SiteContext): void
       objectRoutes(api, context);
       deploymentRoutes(api, context);
       deviceRoutes(api, context);
+      identityRoutes(api, context);
       mediaRoutes(api, context);
       depotRoutes(api, context);
     },
@@ -84,7 +85,8 @@ function deploymentRoutes(api: Routes, context: SiteContext): void {
   api.get("/collections", { schema: { response: { 200: z.array(contract.collectionSchema) } } }, async () => {
     const members = await context.db.selectFrom("collection_member").selectAll().execute();
     const rows = await context.db.selectFrom("collection").selectAll().orderBy("id").execute();
-    return rows.map((row) => ({ id: row.id, name: row.name, builtIn: row.built_in, variables: row.variables, members: members.filter((one) => one.collection_id === row.id).map((one) => one.device_id) }));
+    const secrets = await secretNamesOf(context.db, "collection");
+    return rows.map((row) => ({ id: row.id, secretVariables: secrets.get(row.id) ?? [], name: row.name, builtIn: row.built_in, variables: row.variables, members: members.filter((one) => one.collection_id === row.id).map((one) => one.device_id) }));
   });
   api.post("/collections", { schema: { body: contract.createCollectionRequestSchema } }, async (request) => {
     const { name, members, variables } = request.body;
@@ -98,62 +100,24 @@ function deploymentRoutes(api: Routes, context: SiteContext): void {
     return { id };
   });
   api.post("/deployments", { schema: { body: contract.createDeploymentRequestSchema, response: { 200: contract.deploymentSchema } } }, async (request) => {
-    const { taskSequenceId, collectionId, deviceId, purpose, makeAvailableTo, comment } = request.body;
+    const { taskSequenceId, collectionId, deviceId, purpose, makeAvailableTo, comment, secretsToPassword } = request.body;
     await openSequence(context.db, taskSequenceId);
     if (deviceId !== undefined) await openDevice(context.db, deviceId);
     if (collectionId !== undefined && !(await context.db.selectFrom("collection").select("id").where("id", "=", collectionId).executeTakeFirst())) throw notFound("collection", collectionId);
     const id = await nextObjectId(context.db, context.configuration.siteCode);
-    await context.db.insertInto("deployment").values({ id, sequence_id: taskSequenceId, collection_id: collectionId ?? null, device_id: deviceId ?? null, purpose, make_available_to: makeAvailableTo, enabled: true, comment }).execute();
+    await context.db.insertInto("deployment").values({ id, sequence_id: taskSequenceId, collection_id: collectionId ?? null, device_id: deviceId ?? null, purpose, make_available_to: makeAvailableTo, enabled: true, comment, secrets_to_password: secretsToPassword }).execute();
     await audit(context, "administrator", "deployment-create", id);
     return openDeployment(context.db, id);
   });
   api.get("/deployments", { schema: { response: { 200: z.array(contract.deploymentSchema) } } }, () => listDeployments(context.db));
   api.get("/deployments/:id", { schema: { params: idParams, response: { 200: contract.deploymentSchema } } }, (request) => openDeployment(context.db, request.params.id));
   api.patch("/deployments/:id", { schema: { params: idParams, body: contract.setDeploymentRequestSchema, response: { 200: contract.deploymentSchema } } }, async (request) => {
-    const { purpose, makeAvailableTo, enabled } = request.body;
+    const { purpose, makeAvailableTo, enabled, secretsToPassword } = request.body;
     await openDeployment(context.db, request.params.id);
-    const changes = { ...(purpose && { purpose }), ...(makeAvailableTo && { make_available_to: makeAvailableTo }), ...(enabled !== undefined && { enabled }) };
+    const changes = { ...(purpose && { purpose }), ...(makeAvailableTo && { make_available_to: makeAvailableTo }), ...(enabled !== undefined && { enabled }), ...(secretsToPassword !== undefined && { secrets_to_password: secretsToPassword }) };
     if (Object.keys(changes).length > 0) await context.db.updateTable("deployment").set(changes).where("id", "=", request.params.id).execute();
     await audit(context, "administrator", "deployment-set", `${request.params.id} ${JSON.stringify(request.body)}`);
     return openDeployment(context.db, request.params.id);
-  });
-}
-
-function deviceRoutes(api: Routes, context: SiteContext): void {
-  api.get("/devices", { schema: { response: { 200: z.array(contract.deviceSchema) } } }, () => listDevices(context.db));
-  api.get("/devices/:id", { schema: { params: guidParams, response: { 200: contract.deviceSchema } } }, (request) => openDevice(context.db, request.params.id));
-  api.post("/devices", { schema: { body: contract.addDeviceRequestSchema, response: { 200: contract.deviceSchema } } }, async (request) => {
-    const { name, smbiosUuid, serialNumber, macAddress, replaces, variables } = request.body;
-    if (!smbiosUuid && !serialNumber && !macAddress) throw new SiteError("PRESTAGE_SITE_REQUEST_INVALID", "Expected a SMBIOS UUID, a serial number or a MAC address to know the computer by; found none.");
-    if (replaces !== undefined) await openDevice(context.db, replaces);
-    const attributes = jsonText({ macAddresses: macAddress ? [macAddress] : [], ...(smbiosUuid && { smbiosUuid }), ...(serialNumber && { serialNumber }) });
-    const { id } = await context.db
-      .insertInto("device")
-      .values({ name, state: "expected", known: true, key_id: null, public_key: null, approval_code: null, media_id: null, attributes, replaces: replaces ?? null, variables: JSON.stringify(variables) })
-      .returning("id")
-      .executeTakeFirstOrThrow();
-    await audit(context, "administrator", "device-add", id);
-    return openDevice(context.db, id);
-  });
-  api.patch("/devices/:id", { schema: { params: guidParams, body: contract.setDeviceRequestSchema, response: { 200: contract.deviceSchema } } }, async (request) => {
-    const { name, replaces, variables } = request.body;
-    await openDevice(context.db, request.params.id);
-    if (replaces === request.params.id) throw new SiteError("PRESTAGE_SITE_CONFLICT", "Expected a device to replace another one; found itself.");
-    if (typeof replaces === "string") await openDevice(context.db, replaces);
-    const changes = { ...(name && { name }), ...(replaces !== undefined && { replaces }), ...(variables && { variables: JSON.stringify(variables) }) };
-    if (Object.keys(changes).length > 0) await context.db.updateTable("device").set(changes).where("id", "=", request.params.id).execute();
-    await audit(context, "administrator", "device-set", request.params.id);
-    return openDevice(context.db, request.params.id);
-  });
-  api.get("/approvals", { schema: { response: { 200: z.array(contract.deviceSchema) } } }, async () => (await listDevices(context.db)).filter((device) => device.state === "waiting"));
-  api.post("/approvals/:code", { schema: { params: z.strictObject({ code: z.string().regex(/^[A-Z2-7]{6}$/) }), body: contract.decideApprovalRequestSchema, response: { 200: contract.deviceSchema } } }, async (request) =>
-    openDevice(context.db, await decideApproval(context, request.params.code, request.body.decision, request.body.name)),
-  );
-  api.get("/status", { schema: { querystring: contract.statusListQuerySchema, response: { 200: z.array(contract.statusRecordSchema) } } }, async (request) => {
-    const { deviceId, after, limit } = request.query;
-    let query = context.db.selectFrom("status_message").selectAll().where("position", ">", String(after)).orderBy(sql`position`).limit(limit);
-    if (deviceId !== undefined) query = query.where("device_id", "=", deviceId);
-    return (await query.execute()).map((row) => ({ position: Number(row.position), deviceId: row.device_id, received: row.received.toISOString(), message: row.message }));
   });
 }
 

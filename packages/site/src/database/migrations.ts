@@ -14,6 +14,11 @@ export const migrations: Record<string, Migration> = {
       for (const statement of depotsAndClaims) await sql.raw(statement).execute(db);
     },
   },
+  "0003-enrolment": {
+    up: async (db: Kysely<never>) => {
+      for (const statement of enrolment) await sql.raw(statement).execute(db);
+    },
+  },
 };
 
 const theRoad = [
@@ -51,4 +56,15 @@ const depotsAndClaims = [
   "CREATE TABLE claim (claim_id text PRIMARY KEY, public_key text NOT NULL, receipt_id uuid NOT NULL REFERENCES receipt, media_id text NOT NULL, disk_guid text NOT NULL, disk_serial text, used_by uuid REFERENCES device ON DELETE SET NULL, used_at timestamptz, revoked timestamptz)",
   "CREATE INDEX claim_receipt ON claim (receipt_id)",
   "ALTER TABLE media ADD COLUMN revoked timestamptz, ADD COLUMN renewal bytea, ADD COLUMN renewed_to timestamptz",
+];
+
+const enrolment = [
+  // `proof`: what let the device in; `claim_id`: the claim it showed, used or not; `policy_*`: the deployment and revision it chose last.
+  "ALTER TABLE device ADD COLUMN sealing_key text, ADD COLUMN proof text, ADD COLUMN claim_id text, ADD COLUMN enrolled timestamptz, ADD COLUMN policy_deployment text, ADD COLUMN policy_sequence text",
+  "UPDATE device SET proof = 'approval' WHERE state = 'enrolled'",
+  "ALTER TABLE deployment ADD COLUMN secrets_to_password boolean NOT NULL DEFAULT false",
+  "CREATE TABLE media_password (media_id text PRIMARY KEY REFERENCES media, verifier text NOT NULL, changed timestamptz NOT NULL DEFAULT now())",
+  "CREATE TABLE secret (scope text NOT NULL, owner_id text NOT NULL, name_key text NOT NULL, name text NOT NULL, sealed bytea NOT NULL, changed timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (scope, owner_id, name_key))",
+  "CREATE TABLE conflict (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), claim_id text NOT NULL REFERENCES claim, first_device uuid NOT NULL REFERENCES device ON DELETE CASCADE, second_device uuid NOT NULL UNIQUE REFERENCES device ON DELETE CASCADE, seen timestamptz NOT NULL DEFAULT now(), resolved timestamptz, resolution text)",
+  "CREATE INDEX conflict_claim ON conflict (claim_id)",
 ];

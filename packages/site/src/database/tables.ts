@@ -1,11 +1,12 @@
 import type { ContentKind, Manifest } from "@prestage/media";
-import type { Job, MakeAvailableTo, ObjectDefinition, StatusMessage } from "@prestage/contract";
-import type { DeviceAttributes, Receipt } from "@prestage/trust";
+import type { ConflictResolution, DeviceState, Job, MakeAvailableTo, ObjectDefinition, SecretScope, StatusMessage } from "@prestage/contract";
+import type { DeviceAttributes, ProofKind, Receipt } from "@prestage/trust";
 import type { ColumnType, Generated } from "kysely";
 
 /** A time set by the database where none is given. */
 type Time = ColumnType<Date, Date | undefined, Date>;
 type NullableTime = ColumnType<Date | null, Date | null | undefined, Date | null>;
+type NullableText = ColumnType<string | null, string | null | undefined, string | null>;
 type NullableBytes = ColumnType<Buffer | null, Buffer | null | undefined, Buffer | null>;
 /** JSON goes in as text and comes out parsed. */
 type Json<T> = ColumnType<T, string, string>;
@@ -17,12 +18,19 @@ export interface Tables {
   task_sequence_revision: { sequence_id: string; revision: number; yaml: string; payload: Buffer; sha256: string; created: Time };
   collection: { id: string; name: string; built_in: "all-systems" | "all-unknown-computers" | null; variables: Json<{ name: string; value: string }[]> };
   collection_member: { collection_id: string; device_id: string };
-  deployment: { id: string; sequence_id: string; collection_id: string | null; device_id: string | null; purpose: "available" | "required"; make_available_to: MakeAvailableTo; enabled: boolean; comment: string; created: Time };
+  deployment: { id: string; sequence_id: string; collection_id: string | null; device_id: string | null; purpose: "available" | "required"; make_available_to: MakeAvailableTo; enabled: boolean; comment: string; secrets_to_password: Generated<boolean>; created: Time };
   device: {
-    id: Generated<string>; name: string; state: "expected" | "waiting" | "enrolled" | "refused"; known: boolean; key_id: string | null; public_key: string | null; approval_code: string | null;
+    id: Generated<string>; name: string; state: DeviceState; known: boolean; key_id: string | null; public_key: string | null; approval_code: string | null;
     media_id: string | null; attributes: Json<DeviceAttributes>; replaces: string | null; variables: Json<{ name: string; value: string }[]>; policy_number: Generated<number>; policy_content: Generated<string[]>;
     last_seen: ColumnType<Date | null, Date | null | undefined, Date | null>; created: Time;
+    sealing_key: NullableText; proof: ColumnType<ProofKind | null, ProofKind | null | undefined, ProofKind | null>; claim_id: NullableText; enrolled: NullableTime; policy_deployment: NullableText; policy_sequence: NullableText;
   };
+  /** argon2id in the PHC string format. */
+  media_password: { media_id: string; verifier: string; changed: Time };
+  /** `sealed` under the site's secrets key; `name_key` is the name in lower case, as names of variables are compared. */
+  secret: { scope: SecretScope; owner_id: string; name_key: string; name: string; sealed: Buffer; changed: Time };
+  /** A claim seen twice: `first_device` used it. */
+  conflict: { id: Generated<string>; claim_id: string; first_device: string; second_device: string; seen: Time; resolved: NullableTime; resolution: ColumnType<ConflictResolution | null, ConflictResolution | null | undefined, ConflictResolution | null> };
   media: { media_id: string; size: ColumnType<string, number, number>; sha256: string; path: string; manifest: Json<Manifest>; created: Time; revoked: NullableTime; renewal: NullableBytes; renewed_to: NullableTime };
   depot: { key_id: string; public_key: string; name: string; registered: Time; revoked: NullableTime };
   /** `sha256` of the receipt's own bytes; `envelope` as the depot signed it, kept so that a depot registered later confirms it. */

@@ -10,6 +10,7 @@ import { resolveContent } from "../management-point/make-policy.ts";
 import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
 import { listObjects, objectRevisions } from "../store/objects.ts";
+import { isSecretName } from "../store/secrets.ts";
 import { openSequence } from "../store/sequences.ts";
 import type { JobTools } from "./job-runner.ts";
 
@@ -34,8 +35,8 @@ export async function runMediaCreate(context: SiteContext, data: unknown, tools:
         ...(request.validFrom && { validFrom: request.validFrom }), ...(request.validTo && { validTo: request.validTo }),
         floor: await floorOf(context, [bootImage, ...sources]),
         architecture: "x64", site: { code: context.configuration.siteCode }, managementPoints: { mode: "site-based", urls: managementPoints },
-        distributionPoints: request.distributionPoints, unknownComputers: request.unknownComputers, passwordRequired: false, unattended: request.unattended, userDeviceAffinity: "none",
-        taskSequence: { id: record.id, name: record.name }, variables: plainVariables(request), keyboardLayout: request.keyboardLayout, language: request.language, damaged: request.damaged,
+        distributionPoints: request.distributionPoints, unknownComputers: request.unknownComputers, passwordRequired: request.passwordRequired, unattended: request.unattended, userDeviceAffinity: "none",
+        taskSequence: { id: record.id, name: record.name }, variables: await plainVariables(context, request), keyboardLayout: request.keyboardLayout, language: request.language, damaged: request.damaged,
       },
       keyring: { version: context.keys.keyring.version, envelope: context.keys.keyringEnvelope },
       bootImage,
@@ -97,10 +98,13 @@ async function floorOf(context: SiteContext, sources: readonly MediaSourceConten
   return new Date(latest).toISOString();
 }
 
-/** A value that must stay secret lives at the site, never on a media. */
-function plainVariables(request: CreateMediaRequest): { name: string; value: string }[] {
-  const secret = request.variables.find((variable) => /password|passwd|passphrase|pwd|secret|token|privatekey|apikey|credential/i.test(variable.name.replace(/[_.-]/g, "")));
-  if (secret !== undefined) throw new SiteError("PRESTAGE_SITE_SECRET_ON_MEDIA", `Expected no secret on a media; the variable ${secret.name} looks like one. Set it on the device or collection at the site.`);
+/** A value that must stay secret lives at the site, never on a media: neither what looks like one, nor what is one at the site. */
+async function plainVariables(context: SiteContext, request: CreateMediaRequest): Promise<{ name: string; value: string }[]> {
+  for (const { name } of request.variables) {
+    const looksSecret = /password|passwd|passphrase|pwd|secret|token|privatekey|apikey|credential/i.test(name.replace(/[_.-]/g, ""));
+    if (!looksSecret && !(await isSecretName(context.db, name))) continue;
+    throw new SiteError("PRESTAGE_SITE_SECRET_ON_MEDIA", `Expected no secret on a media; the variable ${name} ${looksSecret ? "looks like one" : "is one at this site"}. Set it with --secret-variable on the device, collection or deployment.`);
+  }
   return request.variables;
 }
 

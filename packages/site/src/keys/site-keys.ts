@@ -15,6 +15,8 @@ export interface SiteKeys {
   authority: Authority;
   /** Binds enrolment challenges to this site. */
   challengeSecret: Buffer;
+  /** Seals secret variables at rest (AES-256). */
+  secretsKey: Buffer;
   /** The administration API's token; the file admin-token holds it. */
   adminToken: string;
 }
@@ -35,6 +37,7 @@ export async function loadSiteKeys(dataDirectory: string, siteCode: string, now:
     signing, authority, keyringEnvelope,
     keyring: openTrustedKeyring(keyringEnvelope),
     challengeSecret: Buffer.from(await readOrMake(join(folder, "challenge-secret"), () => randomBytes(32).toString("hex")), "hex"),
+    secretsKey: Buffer.from(await readOrMake(join(folder, "secrets-key"), () => randomBytes(32).toString("hex")), "hex"),
     adminToken: (await readOrMake(join(dataDirectory, "admin-token"), () => `${randomBytes(32).toString("base64url")}\n`)).trim(),
   };
 }

@@ -1,69 +1,113 @@
-import type { EnrolmentAnswer } from "@prestage/contract";
+import type { ChallengeAnswer, EnrolmentAnswer } from "@prestage/contract";
 import { checkValidity, MediaError } from "@prestage/media";
 import type { Manifest } from "@prestage/media";
-import { approvalCode, checkChallenge, checkEnrolmentSignature, deviceAttributesSchema } from "@prestage/trust";
-import type { EnrolmentRequest } from "@prestage/trust";
-import { sql } from "kysely";
+import { approvalCode, checkChallenge, checkEnrolmentSignature, createChallenge, deviceAttributesSchema } from "@prestage/trust";
+import type { ChallengeRequest, EnrolmentRequest, ProofKind } from "@prestage/trust";
 import { SiteError } from "../error.ts";
 import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
+import { findClaim } from "../store/claims.ts";
+import { openConflictOf } from "../store/conflicts.ts";
+import { countWaiting, findExpectedRecord, forgetGoneWaiting, maximumWaiting } from "../store/devices.ts";
 import { jsonText } from "../store/json-text.ts";
-import { findExpectedRecord, forgetGoneWaiting, maximumWaiting } from "../store/devices.ts";
+import { readVerifier } from "../store/media-passwords.ts";
+import { standingOf } from "../store/standing.ts";
+import type { Standing } from "../store/standing.ts";
+import { keepCandidate, notKnown, retryAfter } from "./candidate.ts";
+import type { Candidate } from "./candidate.ts";
+import { claimDoes, enrolByClaim } from "./claim-proof.ts";
+import type { Guards } from "./guards.ts";
+import { checkPasswordProof } from "./password-proof.ts";
 
-/** How often a computer waiting for approval asks again. */
-const retryAfterSeconds = 2;
+/** First message of enrolment: a challenge the site need not store, and the proofs that would do. */
+export async function answerChallenge(context: SiteContext, guards: Guards, first: ChallengeRequest, source: string): Promise<ChallengeAnswer> {
+  refuseTooMany(context, guards, source);
+  const challenge = createChallenge(first, context.keys.challengeSecret, context.now());
+  const looked = await guards.enrolments.run(async () => proofsThatDo(context, first));
+  if (looked === undefined) throw busy();
+  return { challenge, proofs: looked.result };
+}
+
+/** What this media, record and claim allow; approval is always possible, and the only way out of a conflict. */
+async function proofsThatDo(context: SiteContext, first: ChallengeRequest): Promise<ProofKind[]> {
+  const standing = await standingOf(context.db, first.deviceKey.keyId);
+  if (standing !== undefined && (await openConflictOf(context.db, standing.id)) !== undefined) return ["approval"];
+  const proofs: ProofKind[] = [];
+  if (first.claimId !== undefined && claimDoes(await findClaim(context.db, first.claimId), first.mediaId)) proofs.push("claim");
+  const media = await readMedia(context, first.mediaId);
+  if (media?.manifest.passwordRequired === true && (await readVerifier(context.db, first.mediaId)) !== undefined) proofs.push("password");
+  return [...proofs, "approval"];
+}
 
 /**
- * Second message of enrolment: the device proves that it holds its key; then an administrator's approval decides.
+ * Second message of enrolment: the device proves that it holds its key, and adds a claim, a password, or nothing and waits for approval.
  * Repeated by the device until it is approved; each repetition finds the same record by its key.
  * @throws TrustError, SiteError PRESTAGE_SITE_BUSY
  */
-export async function enrol(context: SiteContext, request: EnrolmentRequest): Promise<EnrolmentAnswer> {
+export async function enrol(context: SiteContext, guards: Guards, request: EnrolmentRequest, source: string): Promise<EnrolmentAnswer> {
+  refuseTooMany(context, guards, source);
   checkChallenge(request.first, request.challenge, context.keys.challengeSecret, context.now());
   checkEnrolmentSignature(request);
-  const { deviceKey } = request.first;
-  const code = approvalCode(deviceKey, request.challenge);
-  const known = await context.db.selectFrom("device").select(["id", "name", "state", "approval_code"]).where("key_id", "=", deviceKey.keyId).executeTakeFirst();
-  if (known?.state === "enrolled") return { state: "approved", deviceId: known.id, deviceName: known.name };
-  if (known?.state === "refused") return { state: "refused", reason: "An administrator refused this computer. Ask the site, then start again." };
-  const manifest = await mediaManifest(context, request.first.mediaId);
-  if (manifest === undefined) return { state: "refused", reason: `The site ${context.configuration.siteCode} has no record of this media.` };
-  const invalid = whyNotValid(manifest, context.now());
-  if (invalid !== undefined) return { state: "refused", reason: invalid };
-  if (known !== undefined) {
-    // The challenge is new with every attempt after five minutes; the code on the screen is what must match.
-    await context.db.updateTable("device").set({ last_seen: context.now(), approval_code: code }).where("id", "=", known.id).execute();
-    return { state: "waiting", code, retryAfterSeconds };
-  }
-  return begin(context, request, manifest, code);
+  const looked = await guards.enrolments.run(() => decide(context, guards, request, source));
+  if (looked === undefined) throw busy();
+  return "password" in looked.result ? checkPasswordProof(context, guards, looked.result.candidate, looked.result.password) : looked.result.answer;
 }
 
-async function begin(context: SiteContext, request: EnrolmentRequest, manifest: Manifest, code: string): Promise<EnrolmentAnswer> {
-  const { deviceKey, mediaId } = request.first;
-  // As the database can hold them: what firmware says may have any byte in it.
-  const attributes = deviceAttributesSchema.parse(JSON.parse(jsonText(request.first.attributes)));
-  const record = await findExpectedRecord(context.db, attributes);
-  if (record === undefined && !manifest.unknownComputers) {
-    return { state: "refused", reason: "This computer is not known to the site, and its media does not allow unknown computers. Add a device record with its serial number or MAC address." };
+type Decision = { answer: EnrolmentAnswer } | { candidate: Candidate; password: string };
+
+async function decide(context: SiteContext, guards: Guards, request: EnrolmentRequest, source: string): Promise<Decision> {
+  const { first, challenge, proof } = request;
+  const standing = await standingOf(context.db, first.deviceKey.keyId);
+  const settled = settledAnswer(standing);
+  if (settled !== undefined) return { answer: settled };
+  const media = await readMedia(context, first.mediaId);
+  const reason = whyMediaRefused(context, media);
+  if (media === undefined || reason !== undefined) return { answer: { state: "refused", reason: reason ?? "" } };
+  // What firmware says may have any byte in it.
+  const attributes = deviceAttributesSchema.parse(JSON.parse(jsonText(first.attributes)));
+  const candidate: Candidate = { first, manifest: media.manifest, attributes, code: approvalCode(first.deviceKey, challenge), source };
+  const inConflict = standing !== undefined && (await openConflictOf(context.db, standing.id)) !== undefined;
+  if (proof.kind === "claim" && !inConflict) {
+    const byClaim = await enrolByClaim(context, candidate, challenge, proof.signature);
+    if (byClaim !== undefined) return { answer: byClaim };
   }
-  await forgetGoneWaiting(context.db);
-  const { count } = await context.db.selectFrom("device").select((is) => is.fn.countAll<string>().as("count")).where("state", "=", "waiting").executeTakeFirstOrThrow();
-  if (Number(count) >= maximumWaiting) throw new SiteError("PRESTAGE_SITE_BUSY", `Expected fewer than ${maximumWaiting} computers waiting for approval; the list is full. It is tried again by itself.`);
-  await context.db
-    .insertInto("device")
-    .values({
-      name: record?.name ?? defaultName(attributes.serialNumber, deviceKey.keyId), state: "waiting", known: record !== undefined, key_id: deviceKey.keyId, public_key: deviceKey.publicKey,
-      approval_code: code, media_id: mediaId, attributes: JSON.stringify(attributes), replaces: null, variables: "[]", last_seen: context.now(),
-    })
-    .onConflict((conflict) => conflict.column("key_id").doUpdateSet({ last_seen: context.now() }))
-    .execute();
-  return { state: "waiting", code, retryAfterSeconds };
+  if (proof.kind === "password" && !inConflict) return { candidate, password: proof.password };
+  return { answer: standing === undefined ? await beginWaiting(context, guards, candidate) : await goOnWaiting(context, standing.id, candidate, inConflict) };
 }
 
-/** Expiry is decided by the device, and by the site again (design.md section 7). */
-function whyNotValid(manifest: Manifest, now: Date): string | undefined {
+/** A device that was decided on before: a replay of its messages repeats the decision and nothing else. */
+function settledAnswer(standing: Standing | undefined): EnrolmentAnswer | undefined {
+  if (standing === undefined || standing.state === "waiting") return undefined;
+  if (standing.ended !== undefined) return { state: "refused", reason: `PRESTAGE_SITE_REVOKED: The ${standing.ended} this computer was enrolled with was revoked. Ask the site; stage the disk again where it is to be used on.` };
+  if (standing.state === "refused") return { state: "refused", reason: "An administrator refused this computer. Ask the site, then start again." };
+  return standing.state === "enrolled" ? { state: "approved", deviceId: standing.id, deviceName: standing.name } : undefined;
+}
+
+/** Computers that wait are kept, at most 1,000, and forgotten a while after they have gone. */
+async function beginWaiting(context: SiteContext, guards: Guards, candidate: Candidate): Promise<EnrolmentAnswer> {
+  const { db } = context;
+  const record = await findExpectedRecord(db, candidate.attributes);
+  if (record === undefined && !candidate.manifest.unknownComputers) return { state: "refused", reason: notKnown };
+  await forgetGoneWaiting(db);
+  const waiting = await countWaiting(db);
+  if (waiting >= maximumWaiting) throw new SiteError("PRESTAGE_SITE_BUSY", `Expected fewer than ${maximumWaiting} computers waiting for approval; the list is full. It is tried again by itself.`);
+  const { id } = await keepCandidate(context, candidate, record);
+  if (guards.auditLines.take("waiting", context.now().getTime())) await audit(context, `device ${id}`, "enrolment-waiting", `media ${candidate.first.mediaId}`);
+  return { state: "waiting", code: candidate.code, retryAfterSeconds: retryAfter(waiting) };
+}
+
+/** The challenge is new with every attempt after five minutes; the code on the screen is what must match. */
+async function goOnWaiting(context: SiteContext, deviceId: string, candidate: Candidate, conflict: boolean): Promise<EnrolmentAnswer> {
+  await context.db.updateTable("device").set({ last_seen: context.now(), approval_code: candidate.code }).where("id", "=", deviceId).execute();
+  return { state: "waiting", code: candidate.code, retryAfterSeconds: retryAfter(await countWaiting(context.db)), ...(conflict && { conflict }) };
+}
+
+/** Media the site does not know, that was revoked, or is not valid now: expiry is decided by the device, and by the site again (design.md section 7). */
+function whyMediaRefused(context: SiteContext, media: Media | undefined): string | undefined {
+  if (media === undefined) return `The site ${context.configuration.siteCode} has no record of this media.`;
+  if (media.revoked !== null) return `PRESTAGE_SITE_REVOKED: This media was revoked on ${media.revoked.toISOString()}. Stage the disk again with media that is in use.`;
   try {
-    checkValidity(manifest, now);
+    checkValidity({ ...media.manifest, ...(media.renewed_to && { validTo: media.renewed_to.toISOString() }) }, context.now());
     return undefined;
   } catch (cause) {
     if (cause instanceof MediaError) return cause.message;
@@ -71,46 +115,15 @@ function whyNotValid(manifest: Manifest, now: Date): string | undefined {
   }
 }
 
-/** Approves or refuses the computer that shows `code`. A record made beforehand gives it its name and variables. */
-export async function decideApproval(context: SiteContext, code: string, decision: "approve" | "refuse", name: string | undefined): Promise<string> {
-  const waiting = await context.db.selectFrom("device").selectAll().where("state", "=", "waiting").where("approval_code", "=", code).execute();
-  const [device, second] = waiting;
-  if (device === undefined) throw new SiteError("PRESTAGE_SITE_NOT_FOUND", `Expected a computer waiting with the code ${code}; found none. Compare with its screen: the code changes after five minutes.`);
-  if (second !== undefined) throw new SiteError("PRESTAGE_SITE_CONFLICT", `Expected one computer with the code ${code}; found ${waiting.length}. Refuse by id, or restart one of them.`);
-  if (decision === "refuse") {
-    await context.db.updateTable("device").set({ state: "refused", approval_code: null }).where("id", "=", device.id).execute();
-  } else {
-    const record = await findExpectedRecord(context.db, device.attributes);
-    await context.db.transaction().execute(async (transaction) => {
-      if (record !== undefined) await adoptRecord(transaction, record.id, device.id);
-      await transaction.updateTable("device").set({ state: "enrolled", approval_code: null, ...(name !== undefined && { name }) }).where("id", "=", device.id).execute();
-    });
-  }
-  await audit(context, "administrator", `approval-${decision}`, device.id);
-  return device.id;
+interface Media { manifest: Manifest; revoked: Date | null; renewed_to: Date | null }
+async function readMedia(context: SiteContext, mediaId: string): Promise<Media | undefined> {
+  return context.db.selectFrom("media").select(["manifest", "revoked", "renewed_to"]).where("media_id", "=", mediaId).executeTakeFirst();
 }
 
-/** The expected record becomes this device: its name, variables, collections and deployments move over. */
-async function adoptRecord(db: SiteContext["db"], recordId: string, deviceId: string): Promise<void> {
-  const record = await db.selectFrom("device").select(["name", "variables", "replaces"]).where("id", "=", recordId).executeTakeFirstOrThrow();
-  await db.updateTable("collection_member").set({ device_id: deviceId }).where("device_id", "=", recordId).execute();
-  await db.updateTable("deployment").set({ device_id: deviceId }).where("device_id", "=", recordId).execute();
-  await db.updateTable("device").set({ replaces: deviceId }).where("replaces", "=", recordId).execute();
-  await db.deleteFrom("device").where("id", "=", recordId).execute();
-  await db.updateTable("device").set({ name: record.name, known: true, variables: JSON.stringify(record.variables), replaces: record.replaces }).where("id", "=", deviceId).execute();
+function refuseTooMany(context: SiteContext, guards: Guards, source: string): void {
+  if (!guards.requests.take(source, context.now().getTime())) throw busy();
 }
 
-async function mediaManifest(context: SiteContext, mediaId: string): Promise<Manifest | undefined> {
-  return (await context.db.selectFrom("media").select("manifest").where("media_id", "=", mediaId).executeTakeFirst())?.manifest;
-}
-
-/** `PC-` and the serial number where it is usable, else the beginning of the key id. */
-function defaultName(serialNumber: string | undefined, keyId: string): string {
-  const serial = (serialNumber ?? "").replace(/[^A-Za-z0-9]/g, "").slice(0, 12);
-  return `PC-${serial === "" || /^(0+|none|notspecified|default.*|tobefilled.*)$/i.test(serial) ? keyId.slice(0, 8).toUpperCase() : serial}`;
-}
-
-/** Marks a device as heard of. */
-export async function touchDevice(context: SiteContext, deviceId: string): Promise<void> {
-  await context.db.updateTable("device").set({ last_seen: sql<Date>`now()` }).where("id", "=", deviceId).execute();
+function busy(): SiteError {
+  return new SiteError("PRESTAGE_SITE_BUSY", "Expected fewer computers asking to be enrolled at once. It is tried again by itself.");
 }

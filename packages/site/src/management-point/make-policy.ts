@@ -26,7 +26,7 @@ export async function makePolicy(context: SiteContext, device: EnrolledDevice, r
   const now = context.now();
   const policy: Policy = {
     format: "prestage-policy-v1", keyringVersion: context.keys.keyring.version, deviceKeyId: device.keyId, deviceId: device.id, deviceName: device.name,
-    number: await nextPolicyNumber(context, device.id, selected?.policy.content.map((content) => content.contentId)),
+    number: await nextPolicyNumber(context, device.id, selected?.policy),
     issued: now.toISOString(), expires: new Date(now.getTime() + policyLifetimeMs).toISOString(), offers,
     ...(offers.length === 0 && { nothingOffered: nothingOffered(request.preferredDeploymentId) }),
     ...(selected && { selected: selected.policy }),
@@ -78,10 +78,12 @@ async function deviceVariables(context: SiteContext, device: EnrolledDevice): Pr
   ];
 }
 
-async function nextPolicyNumber(context: SiteContext, deviceId: string, contentIds: string[] | undefined): Promise<number> {
+/** With a deployment chosen, what the device may ask for from now on: its content, and the secrets its steps name. */
+async function nextPolicyNumber(context: SiteContext, deviceId: string, selected: Policy["selected"]): Promise<number> {
+  const chosen = selected && { policy_content: selected.content.map((content) => content.contentId), policy_deployment: selected.deploymentId, policy_sequence: selected.taskSequence.sha256 };
   const { policy_number } = await context.db
     .updateTable("device")
-    .set({ policy_number: sql<number>`policy_number + 1`, ...(contentIds && { policy_content: contentIds }) })
+    .set({ policy_number: sql<number>`policy_number + 1`, ...chosen })
     .where("id", "=", deviceId)
     .returning("policy_number")
     .executeTakeFirstOrThrow();

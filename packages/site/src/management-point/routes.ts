@@ -1,12 +1,14 @@
-import { contentFileNames, contentUrlsAnswerSchema, contentUrlsRequestSchema, challengeAnswerSchema, enrolmentAnswerSchema, managementPointPaths, policyAnswerSchema, policyRequestSchema, statusAnswerSchema, statusRequestSchema } from "@prestage/contract";
-import { challengeRequestSchema, createChallenge, enrolmentRequestSchema, nonceSchema, signTime, signUrlQuery } from "@prestage/trust";
+import { contentFileNames, contentUrlsAnswerSchema, contentUrlsRequestSchema, challengeAnswerSchema, enrolmentAnswerSchema, managementPointPaths, policyAnswerSchema, policyRequestSchema, secretsAnswerSchema, secretsRequestSchema, statusAnswerSchema, statusRequestSchema } from "@prestage/contract";
+import { challengeRequestSchema, enrolmentRequestSchema, nonceSchema, signTime, signUrlQuery } from "@prestage/trust";
 import { z } from "zod";
 import type { Routes } from "../http/new-server.ts";
 import type { SiteContext } from "../site-context.ts";
 import { authenticate, NonceMemory } from "./authenticate.ts";
-import { enrol, touchDevice } from "./enrol.ts";
+import { answerChallenge, enrol } from "./enrol.ts";
+import { createGuards, sourceOf } from "./guards.ts";
 import { keepStatus } from "./keep-status.ts";
 import { makePolicy } from "./make-policy.ts";
+import { answerSecrets } from "./secrets-answer.ts";
 
 /** Seconds a content URL is valid. */
 const urlLifetimeSeconds = 3600;
@@ -17,15 +19,17 @@ const unprovenBodyLimit = 64 * 1024;
 /** The management point's interface (packages/contract, managementPointPaths). The first three are for unproven callers and cost no memory. */
 export function managementPointRoutes(server: Routes, context: SiteContext): void {
   const nonces = new NonceMemory();
+  const guards = createGuards(context.configuration.unprovenPerSecond);
 
   server.get(managementPointPaths.time, { schema: { querystring: z.strictObject({ nonce: nonceSchema }) } }, (request, reply) =>
     reply.type("application/json").send(signTime(request.query.nonce, context.now(), context.keys.signing.time)),
   );
-  server.post(managementPointPaths.challenge, { bodyLimit: unprovenBodyLimit, schema: { body: challengeRequestSchema, response: { 200: challengeAnswerSchema } } }, async (request) => ({
-    challenge: createChallenge(request.body, context.keys.challengeSecret, context.now()),
-    proofs: ["approval" as const],
-  }));
-  server.post(managementPointPaths.enrolment, { bodyLimit: unprovenBodyLimit, schema: { body: enrolmentRequestSchema, response: { 200: enrolmentAnswerSchema } } }, async (request) => enrol(context, request.body));
+  server.post(managementPointPaths.challenge, { bodyLimit: unprovenBodyLimit, schema: { body: challengeRequestSchema, response: { 200: challengeAnswerSchema } } }, async (request) =>
+    answerChallenge(context, guards, request.body, sourceOf(request.ip)),
+  );
+  server.post(managementPointPaths.enrolment, { bodyLimit: unprovenBodyLimit, schema: { body: enrolmentRequestSchema, response: { 200: enrolmentAnswerSchema } } }, async (request) =>
+    enrol(context, guards, request.body, sourceOf(request.ip)),
+  );
 
   server.post(managementPointPaths.policy, { schema: { body: policyRequestSchema, response: { 200: policyAnswerSchema } } }, async (request) => {
     const device = await authenticate(context, nonces, request);
@@ -41,9 +45,15 @@ export function managementPointRoutes(server: Routes, context: SiteContext): voi
     const queries = Object.fromEntries(allowed.map((id) => [id, Object.fromEntries(contentFileNames.map((file) => [file, queryOf(`/content/${id}/${file}`)]))]));
     return { expires: new Date(expires * 1000).toISOString(), queries };
   });
+  server.post(managementPointPaths.secrets, { schema: { body: secretsRequestSchema, response: { 200: secretsAnswerSchema } } }, async (request) => answerSecrets(context, await authenticate(context, nonces, request), request.body));
   server.post(managementPointPaths.status, { schema: { body: statusRequestSchema, response: { 200: statusAnswerSchema } } }, async (request) => {
     const device = await authenticate(context, nonces, request);
     await touchDevice(context, device.id);
     return { highest: await keepStatus(context.db, device.id, request.body.messages) };
   });
+}
+
+/** Marks a device as heard of. */
+async function touchDevice(context: SiteContext, deviceId: string): Promise<void> {
+  await context.db.updateTable("device").set({ last_seen: context.now() }).where("id", "=", deviceId).execute();
 }

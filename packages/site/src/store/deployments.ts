@@ -1,6 +1,7 @@
 import type { Deployment, MakeAvailableTo, Offer } from "@prestage/contract";
 import type { Database } from "../database/open-database.ts";
 import { notFound } from "../error.ts";
+import { secretNamesOf } from "./secrets.ts";
 
 /** Everything that decides what a media-started device is offered. */
 export interface OfferedDeployment { id: string; sequenceId: string; name: string; comment: string; purpose: "available" | "required"; makeAvailableTo: MakeAvailableTo }
@@ -37,10 +38,12 @@ export async function deploymentsReaching(db: Database, device: { id: string; kn
 }
 
 export async function listDeployments(db: Database): Promise<Deployment[]> {
+  const secrets = await secretNamesOf(db, "deployment");
   const rows = await db.selectFrom("deployment").innerJoin("task_sequence", "task_sequence.id", "sequence_id").selectAll("deployment").select("task_sequence.name as sequence_name").orderBy("deployment.id").execute();
   return rows.map((row) => ({
     id: row.id, taskSequenceId: row.sequence_id, taskSequenceName: row.sequence_name, collectionId: row.collection_id, deviceId: row.device_id, purpose: row.purpose,
     makeAvailableTo: row.make_available_to, enabled: row.enabled, comment: row.comment, created: row.created.toISOString(),
+    secretsToPassword: row.secrets_to_password, secretVariables: secrets.get(row.id) ?? [],
   }));
 }
 
