@@ -12,6 +12,7 @@ import { signManifest } from "./manifest.ts";
 import { contentFolder, dataPaths } from "./media-layout.ts";
 import type { Manifest, ManifestFile, MediaContent } from "./schema.ts";
 import { mediaSheet } from "./media-sheet.ts";
+import { protectedDescriptor } from "./protected-descriptor.ts";
 
 /** A content version to carry, with its place in the library. */
 export interface MediaSourceContent { content: MediaContent; version: StoredVersion }
@@ -111,22 +112,25 @@ const rootOnly = { uid: 0, gid: 0, mode: 0o040700, rdev: 0 };
 const rootOnlyFile = { uid: 0, gid: 0, mode: 0o100600, rdev: 0 };
 
 async function dataSources(input: MediaBuildInput, carried: readonly MediaSourceContent[], manifest: Buffer, boot: WimFile, open: (version: StoredVersion) => Promise<WimFile>): Promise<WimSource[]> {
-  const bytes = (destination: string, value: Uint8Array): WimSource => ({ kind: "file", destination, from: { bytes: value }, size: value.length, unix: rootOnlyFile });
+  const securityDescriptor = protectedDescriptor;
+  const folder = (destination: string): WimSource => ({ kind: "directory", destination, unix: rootOnly, securityDescriptor });
+  const bytes = (destination: string, value: Uint8Array): WimSource => ({ kind: "file", destination, from: { bytes: value }, size: value.length, unix: rootOnlyFile, securityDescriptor });
   const sources: WimSource[] = [
-    { kind: "directory", destination: dataPaths.root, unix: rootOnly },
+    folder(dataPaths.root),
     bytes(dataPaths.manifest, manifest),
     bytes(dataPaths.keyring, input.keyring.envelope),
-    { kind: "tree", wim: boot, image: 2, destination: dataPaths.agent },
+    { kind: "tree", wim: boot, image: 2, destination: dataPaths.agent, securityDescriptor },
+    ...(carried.length > 0 ? [folder(dataPaths.content)] : []),
   ];
   const done = new Set<string>();
   for (const { content, version } of carried) {
     if (done.has(content.contentId)) continue;
     done.add(content.contentId);
-    const folder = contentFolder(content.contentId);
-    sources.push(bytes(`${folder}/index.json`, await readFile(join(version.folder, "index.json"))), bytes(`${folder}/chunks.bin`, await readFile(join(version.folder, "chunks.bin"))));
+    const place = contentFolder(content.contentId);
+    sources.push(folder(place), bytes(`${place}/index.json`, await readFile(join(version.folder, "index.json"))), bytes(`${place}/chunks.bin`, await readFile(join(version.folder, "chunks.bin"))));
     const wim = await open(version);
-    if (version.index.shape === "files") sources.push({ kind: "tree", wim, image: 1, destination: `${folder}/files` });
-    else sources.push({ kind: "file", destination: `${folder}/files/image.wim`, from: { path: version.wimPath }, size: version.storedBytes, wim, unix: rootOnlyFile });
+    if (version.index.shape === "files") sources.push({ kind: "tree", wim, image: 1, destination: `${place}/files`, securityDescriptor });
+    else sources.push(folder(`${place}/files`), { kind: "file", destination: `${place}/files/image.wim`, from: { path: version.wimPath }, size: version.storedBytes, wim, unix: rootOnlyFile, securityDescriptor });
   }
   return sources;
 }

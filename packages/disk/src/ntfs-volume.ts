@@ -1,0 +1,97 @@
+import { mkdtemp, readdir, rm, rmdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openWimFile } from "@prestage/wim";
+import type { ApplyOsImageOptions } from "./apply-os-image.ts";
+import { DiskError } from "./error.ts";
+import type { Extent } from "./partition-plan.ts";
+import { runProgram } from "./run-program.ts";
+
+interface Options { signal?: AbortSignal | undefined }
+
+/** Makes a place on a disk or image file a block device for as long as something is done with it: the NTFS tools know no offsets. */
+export async function withLoopDevice<T>(disk: string, extent: Extent, use: (device: string) => Promise<T>, options: Options & { readOnly?: boolean } = {}): Promise<T> {
+  const place = ["--offset", String(extent.start), "--sizelimit", String(extent.size)];
+  const device = (await runProgram("losetup", ["--find", "--show", ...(options.readOnly === true ? ["--read-only"] : []), ...place, disk], options)).output.trim();
+  try {
+    return await use(device);
+  } finally {
+    await runProgram("losetup", ["--detach", device]);
+  }
+}
+
+/** Makes an empty NTFS on a partition or loop device. `startSector` is the partition's on its disk, in 512 bytes: Windows starts by it. */
+export async function makeNtfs(device: string, options: Options & { label: string; startSector: number }): Promise<void> {
+  // -Q: without it the whole disk is filled with zeros first.
+  await runProgram("mkntfs", ["-Q", "-q", "-F", "-L", options.label, "-p", String(options.startSector), "-H", "255", "-S", "63", device], options);
+}
+
+/**
+ * Applies an image straight onto an NTFS that is not mounted: security descriptors, streams, reparse points, hard links and
+ * short names come with it. The volume's root may hold other names; one the image brings too is an error.
+ */
+export async function applyWimToNtfs(wim: string, index: number, device: string, options: Options & { onPercent?: (percent: number) => void } = {}): Promise<void> {
+  let percent = -1;
+  await runProgram("wimlib-imagex", ["apply", wim, String(index), device], {
+    signal: options.signal,
+    onLine: (line) => {
+      const found = Number(/\((\d+)%\) done/.exec(line)?.[1] ?? "NaN");
+      if (!Number.isNaN(found) && found !== percent) options.onPercent?.((percent = found));
+    },
+  });
+  await runProgram("sync", [device], { signal: options.signal }); // wimlib does not
+}
+
+/** Mounts an NTFS by ntfs-3g for as long as something looks at it, or changes it. */
+export async function withNtfs<T>(device: string, use: (folder: string) => Promise<T>, options: Options & { readOnly?: boolean } = {}): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "prestage-ntfs-"));
+  try {
+    await runProgram("ntfs-3g", ["-o", `${options.readOnly === true ? "ro" : "rw"},streams_interface=none`, device, folder], options);
+    try {
+      return await use(folder);
+    } finally {
+      await runProgram("umount", [folder]);
+    }
+  } finally {
+    await rmdir(folder);
+  }
+}
+
+export interface ApplyOsImageToNtfsOptions extends Pick<ApplyOsImageOptions, "index" | "keep" | "signal" | "onProgress"> {
+  /** The data volume, not mounted. */
+  device: string;
+  /** Path of the .wim on that volume, such as prestage/content/ID/files/image.wim. */
+  wim: string;
+}
+
+/**
+ * Applies a Windows image onto the NTFS volume that also holds /prestage and the image itself. Every attempt begins by deleting
+ * what an earlier one left. The volume is read through a read-only mount while wimlib writes to it: sound as long as nobody
+ * else writes, since what is read was there before and does not move.
+ */
+export async function applyOsImageToNtfs(options: ApplyOsImageToNtfsOptions): Promise<void> {
+  const { device, index, signal } = options;
+  const keep = new Set(["prestage", "System Volume Information", ...(options.keep ?? [])].map((name) => name.toLowerCase()));
+  options.onProgress?.({ phase: "clear", percent: 0 });
+  await withNtfs(device, async (folder) => {
+    await refuseKeptNames(join(folder, options.wim), index, keep);
+    for (const name of await readdir(folder)) {
+      signal?.throwIfAborted();
+      if (!keep.has(name.toLowerCase())) await rm(join(folder, name), { recursive: true, force: true });
+    }
+  }, { signal });
+  await withNtfs(device, (folder) => applyWimToNtfs(join(folder, options.wim), index, device, { signal, onPercent: (percent) => options.onProgress?.({ phase: "apply", percent }) }), { signal, readOnly: true });
+  options.onProgress?.({ phase: "sync", percent: 100 });
+  await runProgram("sync", [device], { signal });
+}
+
+async function refuseKeptNames(path: string, index: number, keep: ReadonlySet<string>): Promise<void> {
+  const wim = await openWimFile(path);
+  try {
+    for (const { name } of (await wim.readImage(index)).root.children) {
+      if (keep.has(name.toLowerCase())) throw new DiskError("PRESTAGE_DISK_IMAGE_REFUSED", `The OS image holds /${name}, which belongs to the deployment. Remove it from the image and import the image again.`);
+    }
+  } finally {
+    await wim.close();
+  }
+}
