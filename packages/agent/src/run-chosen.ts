@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { PolicyAnswer } from "@prestage/contract";
 import type { Manifest } from "@prestage/media";
-import type { Keyring, SigningKey } from "@prestage/trust";
+import type { Keyring, SealingKey, SigningKey } from "@prestage/trust";
 import { PolicyContentAccess } from "./content/content-access.ts";
 import { AgentError } from "./error.ts";
 import { Journal } from "./journal/journal.ts";
@@ -10,6 +10,7 @@ import type { ManagementPointClient } from "./management-point/management-point-
 import { openPolicy } from "./management-point/open-policy.ts";
 import type { RunContext, VariableSource } from "./run/run-context.ts";
 import { runSequence } from "./run/run-sequence.ts";
+import { SiteSecrets } from "./run/secret-access.ts";
 import type { DeviceState } from "./state/device-state.ts";
 
 export interface ChosenRun extends Pick<RunContext, "environment" | "dataRoot" | "espRoot" | "makeEspWritable" | "disk" | "status" | "screen" | "signal" | "log"> {
@@ -17,6 +18,7 @@ export interface ChosenRun extends Pick<RunContext, "environment" | "dataRoot" |
   manifest: Manifest;
   keyring: Keyring;
   deviceKey: SigningKey;
+  sealingKey: SealingKey;
   clock: SignedClock;
   client: ManagementPointClient;
   state: DeviceState;
@@ -33,6 +35,7 @@ export async function runChosen(run: ChosenRun): Promise<number> {
     dataRoot: run.dataRoot, policy: policy.selected, mediaDistributionPoints: manifest.distributionPoints, tlsCa: keyring.tlsCa,
     fetchUrls: (ids) => client.contentUrls(ids), status, screen, signal, log,
   });
+  const secrets = new SiteSecrets({ client, sealingKey: run.sealingKey, deviceKeyId: deviceKey.keyId, deploymentId: policy.selected.deploymentId, siteCode: manifest.site.code, screen, signal, log });
   const journal = await Journal.open(state.journalPath);
   const { environment, dataRoot, espRoot, makeEspWritable, disk } = run;
   const variables: VariableSource[] = [
@@ -41,7 +44,7 @@ export async function runChosen(run: ChosenRun): Promise<number> {
     ...builtIn(manifest, policy.deviceName).map((variable) => ({ ...variable, source: "media" as const })),
   ];
   try {
-    const { result } = await runSequence({ environment, dataRoot, espRoot, makeEspWritable, disk, policy: policy.selected, sequence, variables, content, status, screen, journal, signal, log });
+    const { result } = await runSequence({ environment, dataRoot, espRoot, makeEspWritable, disk, policy: policy.selected, sequence, variables, content, secrets, status, screen, journal, signal, log });
     if (result === "failed") await afterFailure(run);
   } finally {
     await content.close();

@@ -53,7 +53,7 @@ export async function startBoot(screen: Screen, logFile: LogFile, stopped: Abort
   status.start((messages) => client.sendStatus(messages));
   const answer = resumed ?? (await chooseDeployment(contact, opened.mediaId, deviceKey.keyId));
   const disk = { device: volume.disk, espPartition: volume.espPartition, espGuid: volume.espGuid, dataPartition: volume.dataPartition, dataGuid: volume.dataGuid, dataFileSystemUuid: volume.dataFileSystemUuid };
-  return runChosen({ environment: "boot", dataRoot, espRoot, makeEspWritable: () => makeEspWritable(volume), disk, answer, manifest: opened.manifest, keyring, deviceKey, clock, client, state, status, screen, signal, log });
+  return runChosen({ environment: "boot", dataRoot, espRoot, makeEspWritable: () => makeEspWritable(volume), disk, answer, manifest: opened.manifest, keyring, deviceKey, sealingKey, clock, client, state, status, screen, signal, log });
 }
 
 /** The second part of verification: everything else, before any contact. */

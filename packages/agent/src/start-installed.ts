@@ -31,6 +31,7 @@ export async function startInstalled(screen: Screen, logFile: LogFile, stopped: 
   if (answer === undefined) throw new AgentError("PRESTAGE_AGENT_STATE_DAMAGED", "Expected the record of the run that installed this system; found none.", "The system is installed; what the sequence had left to do was not done.");
   const clock = new SignedClock();
   const deviceKey = await state.deviceKey();
+  const sealingKey = await state.sealingKey();
   const status = await StatusSpool.open(`${state.folder}/status`, "installed", () => clock.now());
   const revoked = new AbortController();
   const signal = AbortSignal.any([stopped, revoked.signal]);
@@ -38,7 +39,7 @@ export async function startInstalled(screen: Screen, logFile: LogFile, stopped: 
   // The clock is right since the boot environment set it; the site's time is taken again when it answers.
   void keepAskingTime(client, signal, log);
   status.start((messages) => client.sendStatus(messages));
-  return runChosen({ environment: "installed", dataRoot, espRoot, makeEspWritable: async () => undefined, disk: await ownDisk(), answer, manifest, keyring, deviceKey, clock, client, state, status, screen, signal, log });
+  return runChosen({ environment: "installed", dataRoot, espRoot, makeEspWritable: async () => undefined, disk: await ownDisk(), answer, manifest, keyring, deviceKey, sealingKey, clock, client, state, status, screen, signal, log });
 }
 
 async function keepAskingTime(client: ManagementPointClient, signal: AbortSignal, log: (line: string) => void): Promise<void> {

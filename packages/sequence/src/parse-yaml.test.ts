@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { contentReferences, parseTaskSequenceYaml, taskSequenceJsonSchema, taskSequenceSchema } from "./index.ts";
+import { contentReferences, parseTaskSequenceYaml, secretNames, taskSequenceJsonSchema, taskSequenceSchema } from "./index.ts";
 
 const text = `
 name: Debian 12
@@ -60,4 +60,15 @@ test("what is wrong is named with its line", () => {
 test("the JSON Schema describes steps within steps", () => {
   const schema = JSON.stringify(taskSequenceJsonSchema());
   for (const word of ["continueOnError", "notExists", "\"steps\"", "$ref"]) assert.ok(schema.includes(word), word);
+});
+
+test("a step names the secrets it needs; what cannot be a name in an environment, or would put one on a command line, is refused", () => {
+  const one = (step: string) => parseTaskSequenceYaml(`name: x\nsteps:\n  - { name: a, type: run-command-line, ${step} }\n`);
+  assert.deepEqual(secretNames(one("secrets: [JOIN_PASSWORD, second], with: { command: 'echo $JOIN_PASSWORD' }")), ["JOIN_PASSWORD", "second"]);
+  assert.deepEqual(secretNames(parseTaskSequenceYaml(text)), []);
+  for (const [bad, why] of [
+    ["secrets: [A-B]", /line 3.*letters, digits and _/], ["secrets: []", /secrets/], ["secrets: [PATH]", /environment of a command/], ["secrets: [ld_preload]", /environment of a command/], ["secrets: [_SMSTSX]", /environment of a command/],
+    ["secrets: [A, a]", /named twice/], ["secrets: [JOIN], with: { command: 'net join %Join%' }", /line 3.*command line/],
+  ] as const) assert.throws(() => one(bad), why, bad);
+  assert.throws(() => parseTaskSequenceYaml("name: x\nsteps:\n  - { name: g, type: group, secrets: [A], steps: [{ name: a, type: restart }] }"), /a group has no `secrets`/);
 });

@@ -3,6 +3,7 @@ import type { TaskSequence } from "@prestage/sequence";
 import type { Journal } from "../journal/journal.ts";
 import type { Screen } from "../screens/screen.ts";
 import type { StatusSpool } from "../status/status-spool.ts";
+import type { SecretAccess } from "./secret-access.ts";
 
 /** Content by object id, as the policy fixes it; implemented in content/. */
 export interface ContentAccess {
@@ -28,6 +29,7 @@ export interface RunContext {
   sequence: TaskSequence;
   variables: readonly VariableSource[];
   content: ContentAccess;
+  secrets: SecretAccess;
   status: StatusSpool;
   screen: Screen;
   journal: Journal;

@@ -3,6 +3,8 @@ import type { Step, Variables } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
 import type { StepsModel } from "../screens/screen.ts";
 import type { StepExecutor, StepResult } from "../steps/step-executor.ts";
+import { makeRedactor, nothingToRedact } from "./redact.ts";
+import type { Redact } from "./redact.ts";
 import type { RunContext } from "./run-context.ts";
 
 export interface RunStepOptions {
@@ -19,27 +21,42 @@ export interface RunStepOptions {
 export async function runStep(options: RunStepOptions): Promise<StepResult> {
   const { context, step, variables, progress } = options;
   const executor = options.executors.get(step.type);
+  let redact = nothingToRedact;
   try {
     if (executor === undefined) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a step type this agent knows; found ${step.type}. It knows ${[...options.executors.keys()].join(", ")}.`, "Correct the task sequence, or build the media with a newer boot image.");
     if (!executor.environments.includes(context.environment)) {
       throw new AgentError("PRESTAGE_AGENT_STEP_ENVIRONMENT", `Expected a step for ${places[context.environment]}; ${step.type} runs only in ${executor.environments.map((one) => places[one]).join(" or ")}.`, "Move the step, or put a restart step before it.");
     }
-    return await executor.start(
+    const environment = step.secrets === undefined ? {} : await context.secrets.open(step.secrets);
+    redact = makeRedactor(Object.values(environment));
+    const result = await executor.start(
       {
-        context, step, variables, progress,
+        context, step, variables, progress, secrets: { environment, redact },
         setVariable: (name, value) => {
           checkSettable(name, value);
+          if (redact(value) !== value) throw new SequenceError("PRESTAGE_SEQUENCE_VARIABLE_REFUSED", `Expected a variable ${name} without a secret in it: variables are written to the disk. It held one.`);
           options.setVariable(name, value);
         },
-        output: (line) => context.log(`[${step.id}] ${line}`),
+        output: (line) => context.log(`[${step.id}] ${redact(line)}`),
       },
       expandSettings(step.with ?? {}, variables()),
     );
+    return withoutSecrets(result, redact);
   } catch (cause) {
     context.signal.throwIfAborted();
-    context.log(`[${step.id}] ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}`);
-    return { failure: failureOf(cause) };
+    context.log(redact(`[${step.id}] ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}`));
+    return withoutSecrets({ failure: failureOf(cause) }, redact);
   }
+}
+
+/** What is reported, shown and journalled of a step never holds a secret. */
+function withoutSecrets(result: StepResult, redact: Redact): StepResult {
+  const { outputTail, failure } = result;
+  return {
+    ...result,
+    ...(outputTail !== undefined && { outputTail: redact(outputTail) }),
+    ...(failure && { failure: { code: failure.code, message: redact(failure.message), next: redact(failure.next) } }),
+  };
 }
 
 const places = { boot: "the boot environment", installed: "the installed system" };

@@ -70,7 +70,7 @@ async function installOne(run: StepRun, { objectId, name }: PolicyContent, defin
   await finishInterruptedInstallation(run);
   const copy = await content.checkOut(objectId);
   try {
-    const result = await runShell(definition.installCommand, { cwd: copy.folder, signal, timeoutSeconds, onLine: run.output });
+    const result = await runShell(definition.installCommand, { cwd: copy.folder, signal, timeoutSeconds, secrets: run.secrets, onLine: run.output });
     const { restartAsked, ...outcome } = shellStepResult(result, `the installation of ${name}`, definition.successCodes, definition.restartCodes);
     if (outcome.failure !== undefined) return outcome;
     if (restartAsked) {

@@ -19,7 +19,7 @@ export const step = defineStep({
       const program = programs.find((one) => one.name.toLowerCase() === name.toLowerCase());
       if (program === undefined) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a program ${JSON.stringify(name)} in the package ${found.name}; found ${programs.map((one) => one.name).join(", ") || "none"}.`, "Correct the step's program.");
       await finishInterruptedInstallation(run);
-      const result = await runShell(program.command, { cwd: folder, signal, timeoutSeconds, onLine: run.output });
+      const result = await runShell(program.command, { cwd: folder, signal, timeoutSeconds, secrets: run.secrets, onLine: run.output });
       const { restartAsked: _, ...outcome } = shellStepResult(result, `program ${program.name} of ${found.name}`, program.successCodes);
       return outcome;
     } finally {

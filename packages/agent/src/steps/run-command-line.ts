@@ -21,7 +21,7 @@ export const step = defineStep({
     const { content, signal, environment } = run.context;
     const copy = id === undefined ? undefined : await content.checkOut(id);
     try {
-      const result = await runShell(command, { cwd: copy?.folder ?? "/", signal, timeoutSeconds, onLine: run.output });
+      const result = await runShell(command, { cwd: copy?.folder ?? "/", signal, timeoutSeconds, secrets: run.secrets, onLine: run.output });
       const { restartAsked, ...outcome } = shellStepResult(result, "the command", successCodes, restartCodes);
       return { ...outcome, ...(restartAsked && { restart: environment === "boot" ? "environment" : "installed" }) };
     } finally {

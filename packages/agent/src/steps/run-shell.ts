@@ -1,12 +1,14 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
-import type { StepResult } from "./step-executor.ts";
+import { nothingToRedact } from "../run/redact.ts";
+import type { StepResult, StepRun } from "./step-executor.ts";
 
 export interface ShellOptions {
   cwd: string;
   signal: AbortSignal;
   timeoutSeconds?: number | undefined;
-  environment?: Readonly<Record<string, string>>;
+  /** Secrets for this process alone, and what takes them out of its output. */
+  secrets?: StepRun["secrets"];
   onLine: (line: string) => void;
 }
 export interface ShellResult { exitCode: number; outputTail: string; timedOut: boolean }
@@ -23,21 +25,26 @@ const commandPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
  */
 export async function runShell(command: string, options: ShellOptions): Promise<ShellResult> {
   const { cwd, signal, timeoutSeconds, onLine } = options;
+  const redact = options.secrets?.redact ?? nothingToRedact;
   signal.throwIfAborted();
   const child = spawn("sh", ["-c", command], {
     cwd, detached: true, stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: commandPath, LC_ALL: "C", HOME: "/root", DEBIAN_FRONTEND: "noninteractive", ...options.environment },
+    env: { PATH: commandPath, LC_ALL: "C", HOME: "/root", DEBIAN_FRONTEND: "noninteractive", ...options.secrets?.environment },
   });
   let tail = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    let partial = "";
+  const partials = ["", ""];
+  // By line, and redacted before it is cut: half a secret at the beginning of the tail would be one too many.
+  const keep = (line: string) => {
+    tail = `${tail}${redact(line)}\n`.slice(-tailLength - 1);
+    onLine(line);
+  };
+  for (const [i, stream] of [child.stdout, child.stderr].entries()) {
     stream.setEncoding("utf8").on("data", (text: string) => {
-      tail = (tail + text).slice(-tailLength);
-      const lines = (partial + text).slice(-100_000).split(/\r?\n|\r/);
-      partial = lines.pop() ?? "";
-      lines.forEach(onLine);
+      const lines = redact((partials[i] ?? "") + text).slice(-100_000).split(/\r?\n|\r/);
+      partials[i] = lines.pop() ?? "";
+      lines.forEach(keep);
     });
-    stream.on("end", () => partial !== "" && onLine(partial)).on("error", () => undefined);
+    stream.on("error", () => undefined);
   }
   let timedOut = false;
   let force: NodeJS.Timeout | undefined;
@@ -66,6 +73,7 @@ export async function runShell(command: string, options: ShellOptions): Promise<
     clearTimeout(drained);
     child.stdout.destroy();
     child.stderr.destroy();
+    for (const partial of partials) if (partial !== "") keep(partial);
     signal.throwIfAborted();
     return { exitCode, outputTail: tail.trim(), timedOut };
   } finally {

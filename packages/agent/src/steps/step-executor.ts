@@ -1,6 +1,7 @@
 import type { RunEnvironment, Step, Variables } from "@prestage/sequence";
 import type { z } from "zod";
 import { AgentError } from "../error.ts";
+import type { Redact } from "../run/redact.ts";
 import type { RunContext } from "../run/run-context.ts";
 import type { StepsModel } from "../screens/screen.ts";
 
@@ -12,8 +13,10 @@ export interface StepRun {
   /** Sets a variable durably, for this and all later steps. */
   readonly setVariable: (name: string, value: string) => void;
   readonly progress: (progress: NonNullable<StepsModel["progress"]>) => void;
-  /** A line for the log. */
+  /** A line for the log; secrets are taken out of it. */
   readonly output: (line: string) => void;
+  /** The environment a process of this step gets for the secrets the step names, and what takes them out of its output. */
+  readonly secrets: { readonly environment: Readonly<Record<string, string>>; readonly redact: Redact };
 }
 
 export interface StepResult {
