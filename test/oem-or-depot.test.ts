@@ -72,7 +72,7 @@ test("every command block of docs/oem-or-depot.md does what the document says, t
   await writeFile(join(work, "hello/hello.txt"), "Hello from the depot\n");
   await writeFile(join(work, "hello/install.sh"), "install -D -m 0644 hello.txt /opt/hello/hello.txt\n");
   const port = await freePort();
-  const environment: Record<string, string> = { PATH: `${bin}:${process.env["PATH"] ?? ""}`, PRESTAGE_DATA: join(work, "site"), SITE_PORT: String(port), SITE_URL: `https://10.0.2.2:${port}` };
+  const environment: Record<string, string> = { PATH: `${bin}:${process.env["PATH"] ?? ""}`, PRESTAGE_DATA: join(work, "site"), PRESTAGE_DEPOT_KEY: join(work, "depot/depot-key.pem"), SITE_PORT: String(port), SITE_URL: `https://10.0.2.2:${port}` };
   const computer = new Running();
   let ran = 0;
   for (const block of blocks) {
@@ -93,5 +93,5 @@ test("every command block of docs/oem-or-depot.md does what the document says, t
       assert.match(await run(block, environment), /sequence-finished +\S+ +succeeded/);
     } else await run(block, environment);
   }
-  assert.equal(ran, 11, "blocks of commands in the document");
+  assert.equal(ran, 13, "blocks of commands in the document");
 });

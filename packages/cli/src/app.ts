@@ -3,6 +3,7 @@ import { approvalRoutes } from "./commands/approval.ts";
 import { bootImageBuild } from "./commands/boot-image.ts";
 import { collectionRoutes } from "./commands/collection.ts";
 import { deploymentRoutes } from "./commands/deployment.ts";
+import { depotRoutes } from "./commands/depot.ts";
 import { deviceRoutes } from "./commands/device.ts";
 import { distributionPointRoutes } from "./commands/distribution-point.ts";
 import { contentRoutes } from "./commands/import.ts";
@@ -10,7 +11,8 @@ import { labRoutes } from "./commands/lab.ts";
 import { mediaRoutes } from "./commands/media.ts";
 import { sequenceRoutes } from "./commands/sequence.ts";
 import { serveCommand } from "./commands/serve.ts";
-import { receiptRoutes, stageCommand } from "./commands/stage.ts";
+import { receiptRoutes } from "./commands/receipt.ts";
+import { stageCommand } from "./commands/stage.ts";
 import { statusRoutes } from "./commands/status.ts";
 import { version } from "./version.ts";
 
@@ -30,6 +32,7 @@ const routes = buildRouteMap({
     approval: approvalRoutes,
     media: mediaRoutes,
     stage: stageCommand,
+    depot: depotRoutes,
     receipt: receiptRoutes,
     "distribution-point": distributionPointRoutes,
     status: statusRoutes,

@@ -20,7 +20,7 @@ const all = commands(app.root as RouteMap<Context>);
 test("there are the commands the product promises", () => {
   const words = new Set(all.map((one) => one.join(" ")));
   for (const kind of ["os-image", "boot-image", "application", "package", "driver-package"]) for (const verb of ["import", "list", "show"]) assert.ok(words.has(`${kind} ${verb}`), `${kind} ${verb}`);
-  for (const one of ["serve", "boot-image build", "sequence add", "deployment create", "deployment set", "deployment show", "device list", "approval approve", "media create", "media inspect", "media verify", "stage", "receipt import", "status list", "lab boot", "distribution-point set"]) assert.ok(words.has(one), one);
+  for (const one of ["serve", "boot-image build", "sequence add", "deployment create", "deployment set", "deployment show", "device list", "approval approve", "media create", "media inspect", "media verify", "stage", "receipt import", "receipt create", "receipt verify", "depot init", "depot show", "depot register", "depot revoke", "status list", "lab boot", "distribution-point set"]) assert.ok(words.has(one), one);
 });
 
 for (const words of all) {
@@ -35,6 +35,7 @@ for (const words of all) {
 }
 
 test("every example parses: its flags exist and its values are of the right form", async () => {
+  process.env["PRESTAGE_DEPOT_KEY"] = "/dev/null/depot-key.pem"; // no example makes a key for the one who runs the tests
   // Without a site each ends with the error that there is none, or with a file that is not there, never with a usage error.
   for (const words of all.filter(([first]) => first !== "serve" && first !== "lab")) {
     const { stdout } = await cli([...words, "--help"]);

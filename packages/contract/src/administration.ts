@@ -133,7 +133,6 @@ export const mediaRecordSchema = z.strictObject({
 });
 export type MediaRecord = z.infer<typeof mediaRecordSchema>;
 
-export const receiptRecordSchema = z.strictObject({ id: z.guid(), mediaId: sha256Schema, confirmed: z.boolean(), imported: z.iso.datetime(), receipt: z.record(z.string(), z.unknown()) });
 export const statusListQuerySchema = z.strictObject({ deviceId: z.guid().optional(), after: z.coerce.number().int().min(0).default(0), limit: z.coerce.number().int().min(1).max(5000).default(500) });
 export const statusRecordSchema = z.strictObject({ position: z.int(), deviceId: z.guid(), received: z.iso.datetime(), message: statusMessageSchema });
 export type StatusRecord = z.infer<typeof statusRecordSchema>;

@@ -1,4 +1,5 @@
+export * from "./administration.ts";
+export * from "./depots.ts";
 export * from "./management-point.ts";
 export * from "./objects.ts";
-export * from "./administration.ts";
 export * from "./identity.ts";

@@ -8,6 +8,8 @@ export interface DiskDescription {
   kind: "file" | "loop" | "device";
   /** What `--wipe` must name: a device's serial number; the file's name for an image file or loop device. */
   serial: string;
+  /** As the device tells it; empty for an image file or loop device. */
+  model: string;
   sizeBytes: number;
   sectorSize: number;
   /** Where it or a part of it is mounted, or what else holds it. */
@@ -23,6 +25,7 @@ interface LsblkNode {
   type?: string;
   mountpoints?: (string | null)[];
   serial?: string | null;
+  model?: string | null;
   children?: LsblkNode[];
 }
 
@@ -35,10 +38,10 @@ export async function describeDisk(path: string, options: { signal?: AbortSignal
   if (status.isFile()) {
     const loops = (await runProgram("losetup", ["--noheadings", "--output", "NAME", "--associated", real], options).catch(() => ({ output: "" }))).output.trim();
     const inUse = loops === "" ? [] : loops.split("\n").map((loop) => `attached to ${loop.trim()}`);
-    return { path: real, kind: "file", serial: basename(path), sizeBytes: status.size, sectorSize: 512, inUse, runningSystem: false, content: await findContent(real, status.size, options.signal) };
+    return { path: real, kind: "file", serial: basename(path), model: "", sizeBytes: status.size, sectorSize: 512, inUse, runningSystem: false, content: await findContent(real, status.size, options.signal) };
   }
   if (!status.isBlockDevice()) throw new DiskError("PRESTAGE_DISK_NOT_A_DISK", `Expected a block device or a raw image file at ${path}, found something else.`);
-  const { output } = await runProgram("lsblk", ["--json", "--output", "NAME,TYPE,MOUNTPOINTS,SERIAL", real], options);
+  const { output } = await runProgram("lsblk", ["--json", "--output", "NAME,TYPE,MOUNTPOINTS,SERIAL,MODEL", real], options);
   const node = (JSON.parse(output) as { blockdevices?: LsblkNode[] }).blockdevices?.[0];
   if (node === undefined || (node.type !== "disk" && node.type !== "loop")) throw new DiskError("PRESTAGE_DISK_NOT_A_DISK", `Expected a whole disk at ${path}, found a ${node?.type ?? "device lsblk does not know"}. Name the disk, not one of its partitions.`);
   const sizeBytes = Number((await runProgram("blockdev", ["--getsize64", real], options)).output.trim());
@@ -47,7 +50,7 @@ export async function describeDisk(path: string, options: { signal?: AbortSignal
   const backing = node.type === "loop" ? (await runProgram("losetup", ["--noheadings", "--output", "BACK-FILE", real], options)).output.trim() : "";
   return {
     path: real,
-    ...(node.type === "loop" ? { kind: "loop" as const, serial: basename(backing === "" ? real : backing) } : { kind: "device" as const, serial: node.serial ?? "" }),
+    ...(node.type === "loop" ? { kind: "loop" as const, serial: basename(backing === "" ? real : backing), model: "" } : { kind: "device" as const, serial: node.serial?.trim() ?? "", model: node.model?.trim() ?? "" }),
     sizeBytes,
     sectorSize,
     inUse: mounts.map((mount) => (mount.where.startsWith("/") ? `${mount.name} is mounted at ${mount.where}` : `${mount.name} is in use (${mount.where})`)),

@@ -1,7 +1,8 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DiskError } from "./error.ts";
+import { Ext4Reader } from "./ext4-reader.ts";
 import type { Extent } from "./partition-plan.ts";
 import { runProgram } from "./run-program.ts";
 
@@ -28,9 +29,60 @@ export async function makeExt4(disk: string, extent: Extent, options: Ext4Option
   });
 }
 
+/** How many bytes a file holds without growing: what `overwriteExt4File` may put into it. Undefined where there is none. */
+export async function ext4FileCapacity(disk: string, extent: Extent, path: string): Promise<number | undefined> {
+  const reader = await Ext4Reader.open(disk, extent);
+  try {
+    return (await reader.has(path)) ? (await reader.locate(path)).reduce((sum, place) => sum + place.size, 0) : undefined;
+  } finally {
+    await reader.close();
+  }
+}
+
+/**
+ * Overwrites a file's bytes where they lie and flushes them; line ends fill what is left of it. Nothing else of the file
+ * system changes, so a power cut leaves it sound, and the bytes never lie anywhere else, not even in a temporary file.
+ */
+export async function overwriteExt4File(disk: string, extent: Extent, path: string, content: Uint8Array): Promise<void> {
+  const reader = await Ext4Reader.open(disk, extent);
+  let places: Extent[];
+  try {
+    places = await reader.locate(path);
+  } finally {
+    await reader.close();
+  }
+  const room = places.reduce((sum, place) => sum + place.size, 0);
+  if (content.byteLength > room) throw new DiskError("PRESTAGE_DISK_BAD_FILE_SYSTEM", `Expected /${path} on ${disk} to have room for ${content.byteLength} bytes; it has ${room}.`);
+  const bytes = Buffer.alloc(room, "\n");
+  bytes.set(content);
+  const file = await open(disk, "r+");
+  try {
+    let at = 0;
+    for (const place of places) {
+      await file.write(bytes, at, place.size, place.start);
+      at += place.size;
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Removes files that are there, without mounting. */
+export async function removeExt4Files(disk: string, extent: Extent, paths: readonly string[], options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+  for (const path of paths) {
+    checkPath(path);
+    await runProgram("debugfs", ["-w", "-R", `rm ${path}`, `${disk}?offset=${extent.start}`], { signal: options.signal });
+  }
+}
+
+function checkPath(path: string): void {
+  if (!/^[A-Za-z0-9._/+#-]+$/.test(path)) throw new TypeError(`A path for debugfs may not hold special characters: ${path}`);
+}
+
 /** Adds one file, owned by root and readable by nobody else, to a folder that is there, without mounting. */
 export async function addExt4File(disk: string, extent: Extent, path: string, content: Uint8Array, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
-  if (!/^[A-Za-z0-9._/-]+$/.test(path)) throw new TypeError(`A path for debugfs may not hold special characters: ${path}`);
+  checkPath(path);
   const folder = await mkdtemp(join(tmpdir(), "prestage-ext4-"));
   try {
     await writeFile(join(folder, "content"), content);

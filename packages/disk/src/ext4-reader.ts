@@ -50,6 +50,8 @@ export class Ext4Reader {
   readonly #inodes: number;
   /** Lower-case UUID. */
   readonly uuid: string;
+  /** Whether its journal holds changes that are not yet in their places. */
+  readonly needsRecovery: boolean;
 
   static async open(disk: string, extent: Extent): Promise<Ext4Reader> {
     const file = await open(disk, "r");
@@ -78,6 +80,7 @@ export class Ext4Reader {
     this.#firstDataBlock = superblock.readUInt32LE(0x14);
     this.#descriptorSize = (superblock.readUInt32LE(0x60) & 0x80) !== 0 ? superblock.readUInt16LE(0xfe) : 32;
     if (this.#inodeSize < 128 || this.#inodeSize > this.#blockSize || this.#inodesPerGroup === 0 || this.#descriptorSize < 32) throw bad("its superblock is damaged");
+    this.needsRecovery = (superblock.readUInt32LE(0x60) & 0x4) !== 0;
     const hex = superblock.toString("hex", 0x68, 0x78);
     this.uuid = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
   }
@@ -134,14 +137,29 @@ export class Ext4Reader {
     yield* zeros(node.size);
   }
 
+  /** Whether there is a file, folder or link at a path. */
+  async has(path: string): Promise<boolean> {
+    return (await this.#find(path)) !== undefined;
+  }
+
+  /** Where a file's bytes lie on the disk, in their order; its size in all. A file with holes has no such places. */
+  async locate(path: string): Promise<Extent[]> {
+    const node = await this.#inode(await this.#findFile(path));
+    const places: Extent[] = [];
+    let at = 0;
+    for (const run of await this.#runs(node)) {
+      if (run.physical === undefined || run.logical * this.#blockSize !== at) throw bad(`/${path} has holes`);
+      const size = Math.min(run.length * this.#blockSize, node.size - at);
+      places.push({ start: this.#extent.start + run.physical * this.#blockSize, size });
+      at += size;
+    }
+    if (at !== node.size) throw bad(`/${path} has holes`);
+    return places;
+  }
+
   /** Reads a small file by its path. */
   async readFile(path: string, limit = 16 << 20): Promise<Buffer> {
-    let inode = rootInode;
-    for (const part of path.split("/")) {
-      const entry = (await this.#entries(inode)).find((one) => one.name === part);
-      if (entry === undefined) throw new DiskError("PRESTAGE_DISK_FILE_MISSING", `Expected /${path} on the data volume, found none.`);
-      inode = entry.inode;
-    }
+    const inode = await this.#findFile(path);
     const parts: Buffer[] = [];
     let size = 0;
     for await (const part of this.read(inode)) {
@@ -149,6 +167,22 @@ export class Ext4Reader {
       if ((size += part.length) > limit) throw bad(`/${path} has more than ${limit} bytes`);
     }
     return Buffer.concat(parts);
+  }
+
+  async #find(path: string): Promise<number | undefined> {
+    let inode = rootInode;
+    for (const part of path.split("/")) {
+      const entry = (await this.#entries(inode)).find((one) => one.name === part);
+      if (entry === undefined) return undefined;
+      inode = entry.inode;
+    }
+    return inode;
+  }
+
+  async #findFile(path: string): Promise<number> {
+    const inode = await this.#find(path);
+    if (inode === undefined) throw new DiskError("PRESTAGE_DISK_FILE_MISSING", `Expected /${path} on the data volume, found none.`);
+    return inode;
   }
 
   async #bytes(offset: number, length: number): Promise<Buffer> {

@@ -4,7 +4,7 @@ export { planPartitions, type Extent, type PartitionPlan, type PartitionPlanOpti
 export { clearPartitionTable, espType, linuxType, readPartitionTable, writePartitionTable, type DiskGuids, type Partition, type PartitionTable } from "./partition-table.ts";
 export { biosMessageCode } from "./boot-code.ts";
 export { copyFatTree, fatClusterSectors, layFatTree, listFatRoot, makeFat, readFatFile, type FatOptions } from "./fat-volume.ts";
-export { addExt4File, makeExt4, type Ext4Options } from "./ext4-make.ts";
+export { addExt4File, ext4FileCapacity, makeExt4, overwriteExt4File, removeExt4Files, type Ext4Options } from "./ext4-make.ts";
 export { Ext4Reader, type Ext4Node } from "./ext4-reader.ts";
 export { bootSwitchBlock, bootSwitchSector, readBootSwitch, switchBoot, type BootSwitch } from "./boot-switch.ts";
 export { describeDisk, settleDisk, type DiskDescription } from "./describe-disk.ts";
@@ -14,3 +14,4 @@ export { newestKernel, readAppliedImage, writeSettings } from "./write-settings.
 export { findDiskByPartition, type FoundDisk } from "./find-disk.ts";
 export { mountExt4, mountFat, unmount, type MountOptions } from "./mount-volume.ts";
 export { addBootEntry } from "./boot-entry.ts";
+export { giveNewExt4Uuid, newGuids, renewTableGuids } from "./disk-identity.ts";

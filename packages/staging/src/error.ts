@@ -8,6 +8,9 @@ export const stagingErrors = {
   PRESTAGE_STAGING_NOT_ROOT: "Staging has to run as root, so that the files on the disk belong to root.",
   PRESTAGE_STAGING_READ_BACK_FAILED: "What was read back from the disk is not what the media holds.",
   PRESTAGE_STAGING_MEDIA_DAMAGED: "The media lacks a file that staging needs, or holds another one than its manifest names.",
+  PRESTAGE_STAGING_DEPOT_KEY: "The depot's key is there already, can be read by others, or is not the one its public file names.",
+  PRESTAGE_STAGING_NOT_STAGED: "The disk is not a staged one: it has no media, or has been started and met its site already.",
+  PRESTAGE_STAGING_RECEIPT_MISMATCH: "A receipt speaks of another disk, or of other files than the disk holds.",
 } as const;
 
 export type StagingErrorCode = keyof typeof stagingErrors;

@@ -1,5 +1,13 @@
+export { depotFilePath, defaultDepotKeyPath, loadDepot, makeDepotKey } from "./depot-key.ts";
+export { readDiskFiles, type DiskFiles, type DiskFilesOptions } from "./disk-files.ts";
+export { claimKeyPath, readReceiptLeft, receiptPaths } from "./disk-receipt.ts";
 export { stagingErrors, StagingError, type StagingErrorCode } from "./error.ts";
 export { planStage, type PlanOptions, type StagePlan } from "./plan-stage.ts";
+export { receiptCode, receiptCodeSvg, receiptCodeText } from "./receipt-code.ts";
+export type { Depot, ReceiptOptions } from "./receipt.ts";
+export { receiptRows, receiptSheet } from "./receipt-sheet.ts";
+export { renewDisks, type RenewOptions, type RenewResult } from "./renew-disk.ts";
 export { stage, type StageOptions, type StageResult } from "./stage.ts";
 export { stagePartitions } from "./stage-partitions.ts";
-export { receiptPath, type DiskProgress, type StagePhase } from "./stage-disk.ts";
+export type { DiskProgress, StagePhase } from "./stage-disk.ts";
+export { checkReceiptOfDisk, verifyDisk, type VerifyDiskOptions } from "./verify-disk.ts";

@@ -39,7 +39,7 @@ export async function planStage(mediaPath: string, disk: string, options: PlanOp
 export async function planFor(files: MediaFiles, disk: string, options: PlanOptions): Promise<StagePlan> {
   const create = options.createSizeBytes !== undefined && !existsSync(disk);
   const description = create
-    ? ({ path: disk, kind: "file", serial: basename(disk), sizeBytes: options.createSizeBytes ?? 0, sectorSize: 512, inUse: [], runningSystem: false, content: [] } satisfies DiskDescription)
+    ? ({ path: disk, kind: "file", serial: basename(disk), model: "", sizeBytes: options.createSizeBytes ?? 0, sectorSize: 512, inUse: [], runningSystem: false, content: [] } satisfies DiskDescription)
     : await describeDisk(disk, { signal: options.signal });
   refuseUnsafe(description, options.wipe ?? []);
   const espMiB = options.espMiB ?? 1024;

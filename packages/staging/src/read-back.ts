@@ -5,12 +5,15 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { copyFatTree, Ext4Reader, type Extent } from "@prestage/disk";
 import { dataPaths } from "@prestage/media";
+import type { ReceiptFile } from "@prestage/trust";
 import { StagingError } from "./error.ts";
 import type { ExpectedFile, MediaFiles } from "./media-files.ts";
 
 export interface ReadBackOptions {
   signal?: AbortSignal | undefined;
   onProgress: (bytes: number, name: string) => void;
+  /** Files on the data volume that are not the media's and may be there. */
+  mayBeThere?: (name: string) => boolean;
 }
 
 /** Where a volume lies: a place on a disk, or a partition from its start. */
@@ -21,12 +24,13 @@ export interface VolumePlace {
 
 /**
  * Reads every file back from the disk, below any mounted file system, and compares it with manifest and indexes: nothing
- * is missing, nothing is different, nothing is there that was not meant to be. Returns the number of files.
+ * is missing, nothing is different, nothing is there that was not meant to be. Returns what was read back.
  */
-export async function readBack(files: MediaFiles, esp: VolumePlace, volume: VolumePlace, options: ReadBackOptions): Promise<{ count: number; bytes: number }> {
+export async function readBack(files: Pick<MediaFiles, "esp" | "data">, esp: VolumePlace, volume: VolumePlace, options: ReadBackOptions): Promise<ReceiptFile[]> {
   await readBackEsp(files.esp, esp, options);
   await readBackVolume(files.data, volume, options);
-  return { count: files.esp.size + files.data.size, bytes: files.espBytes + files.dataBytes };
+  const listed = (prefix: string, map: Map<string, ExpectedFile>): ReceiptFile[] => [...map].map(([path, { size, sha256 }]) => ({ path: `${prefix}${path}`, size, sha256, verified: true }));
+  return [...listed("ESP:/", files.esp), ...listed("/", files.data)];
 }
 
 async function readBackEsp(expected: Map<string, ExpectedFile>, place: VolumePlace, options: ReadBackOptions): Promise<void> {
@@ -64,7 +68,7 @@ async function readBackVolume(expected: Map<string, ExpectedFile>, place: Volume
       await compare(`/${name}`, file, node === undefined ? undefined : { size: node.size, content: reader.read(node.inode) }, options);
       found.delete(name);
     }
-    refuseUnexpected("data volume", found.keys());
+    refuseUnexpected("data volume", [...found.keys()].filter((name) => options.mayBeThere?.(name) !== true));
   } finally {
     await reader.close();
   }

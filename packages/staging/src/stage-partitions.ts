@@ -1,21 +1,22 @@
-import { mkdtemp, open, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describeDisk, layFatTree, listFatRoot, readPartitionTable, runProgram, settleDisk, type Partition } from "@prestage/disk";
+import { describeDisk, Ext4Reader, layFatTree, listFatRoot, readPartitionTable, runProgram, settleDisk, type Partition } from "@prestage/disk";
 import type { Receipt } from "@prestage/trust";
 import { StagingError } from "./error.ts";
 import { applyImages } from "./lay-out.ts";
 import { readMediaFiles } from "./media-files.ts";
 import { readBack } from "./read-back.ts";
-import { encodeReceipt, makeReceipt } from "./receipt.ts";
+import { checkReceiptLeft, leaveReceipt } from "./disk-receipt.ts";
+import { writeReceiptFiles } from "./receipt-files.ts";
+import { makeReceipt } from "./receipt.ts";
 import type { StageOptions } from "./stage.ts";
-import { receiptPath } from "./stage-disk.ts";
 
 /**
  * Stages onto two partitions of one disk that are already formatted and empty (FAT32 and ext4), keeping partition table
  * and file systems as they are.
  */
-export async function stagePartitions(mediaPath: string, esp: string, volume: string, options: StageOptions): Promise<Receipt> {
+export async function stagePartitions(mediaPath: string, esp: string, volume: string, options: StageOptions): Promise<{ receipt: Receipt; receiptFile: string | undefined }> {
   if (process.getuid?.() !== 0) throw new StagingError("PRESTAGE_STAGING_NOT_ROOT", "Expected to run as root, so that partitions can be mounted. Run it by sudo.");
   const { signal } = options;
   const disk = await diskOf(esp, volume, signal);
@@ -44,11 +45,19 @@ export async function stagePartitions(mediaPath: string, esp: string, volume: st
   const total = files.espBytes + files.dataBytes;
   const verified = await readBack(files, { device: esp, extent: espPlace }, { device: volume, extent: volumePlace }, { signal, onProgress: (bytes, name) => tell("verify", (done += bytes), total, name) });
   const description = await describeDisk(disk, { signal });
-  const receipt = makeReceipt({ mediaId: files.media.mediaId, disk: description, guids: { disk: table.guid, esp: espPartition.guid, volume: volumePartition.guid }, files: { ...verified, verified: verified.count } }, options);
-  await mounted(volume, (at) => writeReceipt(join(at, receiptPath), encodeReceipt(receipt)));
+  const guids = { disk: table.guid, esp: espPartition.guid, volume: volumePartition.guid, fileSystem: await fileSystemUuid(volume, volumePlace) };
+  const made = makeReceipt({ mediaId: files.media.mediaId, disk: description, guids, files: verified }, options);
+  await leaveReceipt(volume, volumePlace, made, verified, { signal });
   await settleDisk(volume, { signal });
+  await checkReceiptLeft(volume, volumePlace, made);
   tell("receipt", 1, 1);
-  return receipt;
+  return { receipt: made.receipt, receiptFile: await writeReceiptFiles(description, made, options) };
+}
+
+async function fileSystemUuid(device: string, place: { start: number; size: number }): Promise<string> {
+  const reader = await Ext4Reader.open(device, place);
+  await reader.close();
+  return reader.uuid;
 }
 
 /** The one disk both partitions are on. */
@@ -90,17 +99,6 @@ async function mounted(device: string, work: (place: string) => Promise<void>): 
     }
   } finally {
     await rmdir(place);
-  }
-}
-
-async function writeReceipt(path: string, bytes: Uint8Array): Promise<void> {
-  await writeFile(`${path}.new`, bytes, { mode: 0o600, flush: true });
-  await rename(`${path}.new`, path);
-  const folder = await open(join(path, ".."), "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

@@ -47,7 +47,7 @@ test("a bare image file becomes a staged disk whose receipt lies on it and besid
   const reader = await Ext4Reader.open(disk, plan.partitions.volume);
   try {
     const written = await reader.readFile("prestage/receipt.json");
-    assert.deepEqual(written, await readFile(`${disk}.receipt.json`));
+    assert.equal(written.toString().trimEnd(), (await readFile(`${disk}.receipt.json`, "utf8")).trimEnd());
     const nodes = [];
     for await (const node of reader.walk()) nodes.push(node);
     const onDisk = nodes.find((node) => node.path === "prestage/receipt.json");
@@ -179,17 +179,28 @@ test("partitions that are already formatted are used as they are", async (contex
   try {
     await runProgram("partx", ["--update", loop], { accept: [0, 1] });
     if (!(await stat(`${loop}p2`).then(() => true, () => false))) return context.skip("this machine makes no partitions of loop devices");
-    const receipt = await stagePartitions(media.path, `${loop}p1`, `${loop}p2`, small);
+    const { receipt } = await stagePartitions(media.path, `${loop}p1`, `${loop}p2`, small);
     assert.deepEqual([receipt.diskGuid, receipt.espPartitionGuid, receipt.volumePartitionGuid], [guids.disk, guids.esp, guids.volume]);
     await assert.rejects(stagePartitions(media.path, `${loop}p1`, `${loop}p2`, small), { code: "PRESTAGE_STAGING_WRONG_PARTITIONS", message: /to be empty/ });
     await assert.rejects(stagePartitions(media.path, `${loop}p2`, `${loop}p1`, small), { code: "PRESTAGE_STAGING_WRONG_PARTITIONS", message: /formatted as vfat/ });
     const reader = await Ext4Reader.open(file, plan.volume);
-    assert.equal((await reader.readFile("prestage/receipt.json")).toString(), `${JSON.stringify(receipt, null, 2)}\n`);
+    assert.deepEqual(JSON.parse((await reader.readFile("prestage/receipt.json")).toString()), receipt);
     await reader.close();
   } finally {
     await runProgram("losetup", ["--detach", loop]);
     await rm(file);
   }
+});
+
+test("a golden disk has neither claim nor receipt, and is told as golden", async () => {
+  const disk = await blankImage("golden.img");
+  const [result] = await stage(media.path, [disk], { ...small, golden: true });
+  assert.deepEqual([result?.outcome, result?.outcome === "golden" && result.verified], ["golden", 17]);
+  const reader = await Ext4Reader.open(disk, (await readPartitionTable(disk)).partitions[1] ?? { start: 0, size: 0 });
+  for (const path of ["prestage/claim-key.pem", "prestage/receipt.json", "prestage/receipt.dsse.json"]) assert.match((await reader.readFile(path)).toString(), /^\n+$/, "room and nothing else");
+  await reader.close();
+  assert.deepEqual((await readdir(folder)).filter((name) => name.startsWith("golden.img.")), []);
+  await rm(disk);
 });
 
 test("a path that is no disk is refused", async () => {

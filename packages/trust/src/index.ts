@@ -1,12 +1,12 @@
 export { canonicalJson } from "./canonical-json.ts";
 export * from "./claim.ts";
+export * from "./depot.ts";
 export * from "./enrolment.ts";
 export { TrustError, trustErrors } from "./error.ts";
 export type { TrustErrorCode } from "./error.ts";
 export * from "./keyring.ts";
 export * from "./keys.ts";
-export { receiptSchema } from "./receipt.ts";
-export type { Receipt } from "./receipt.ts";
+export * from "./receipt.ts";
 export * from "./request-signature.ts";
 export * from "./sealed-secret.ts";
 export * from "./signed-document.ts";

@@ -1,26 +1,23 @@
 import { createInterface } from "node:readline/promises";
 import { resolve } from "node:path";
-import { buildRouteMap } from "@stricli/core";
-import { receiptRecordSchema } from "@prestage/contract";
 import { planStage, stage, stagePartitions, StagingError } from "@prestage/staging";
 import type { StagePlan } from "@prestage/staging";
-import { receiptSchema } from "@prestage/trust";
-import { readFile } from "node:fs/promises";
-import { z } from "zod";
 import { command, flag, jsonFlag, one, optionalText, siteFlags, texts } from "../command.ts";
-import type { SiteFlags } from "../command.ts";
 import type { Context } from "../context.ts";
 import { CliError } from "../error.ts";
-import { bytes, print, Progress, table } from "../output.ts";
-import { SiteClient } from "../site-client.ts";
+import { DiskTable, tellDisks } from "../disk-table.ts";
+import { bytes, print } from "../output.ts";
+import { depotOf, machineSerial, receiptFlags } from "./receipt-flags.ts";
+import type { ReceiptFlags } from "./receipt-flags.ts";
 import { trustedKeyring } from "./media.ts";
 import { version } from "../version.ts";
 
-type StageFlags = { disk?: readonly string[]; esp?: string; volume?: string; wipe?: readonly string[]; size?: string; dryRun?: boolean; operator?: string; keyring?: string; data?: string; json?: boolean }
+type StageFlags = ReceiptFlags & { golden?: boolean; disk?: readonly string[]; esp?: string; volume?: string; wipe?: readonly string[]; size?: string; dryRun?: boolean; keyring?: string; data?: string; json?: boolean }
 
 export const stageCommand = command<StageFlags, [string]>({
-  brief: "Lay a media on disks: partitions, applies, reads back and verifies, leaves a receipt. Everything on the disk is lost",
-  example: "prestage stage media.wim --disk /dev/sdb --wipe SERIAL\nprestage stage media.wim --disk disk.img --size 16G",
+  brief:
+    "Lay a media on disks: partitions, applies, reads back and verifies, leaves a receipt. Everything on the disk is lost. Exit code: 0 all disks good, 1 none, 32 to 63 some failed (32 + 1 for the first of the disks named, 2 the second, 4, 8, 16; --json names each)",
+  example: "prestage stage media.wim --disk /dev/sdb --wipe SERIAL\nprestage stage media.wim --disk disk.img --size 16G\nprestage stage media.wim --golden --disk golden.img --size 16G",
   parameters: {
     flags: {
       disk: texts("Block device or raw image file; may be repeated", "DISK"),
@@ -29,7 +26,8 @@ export const stageCommand = command<StageFlags, [string]>({
       wipe: texts("Serial number of a disk that is not empty; for an image file or loop device the file's name", "SERIAL"),
       size: optionalText("Make the image file in this size where it does not exist, such as 16G", "SIZE"),
       dryRun: flag("Show the plan and end"),
-      operator: optionalText("Who stages, for the receipt", "NAME"),
+      golden: flag("The disk will be duplicated: no claim and no receipt on it; each copy gets its own with `prestage receipt create`"),
+      ...receiptFlags,
       keyring: optionalText("Lay only media signed under this keyring", "FILE"),
       data: siteFlags.data,
       ...jsonFlag,
@@ -39,47 +37,53 @@ export const stageCommand = command<StageFlags, [string]>({
   async run(context, flags, media) {
     const keyring = await trustedKeyring(flags.keyring, flags.data);
     const common = { ...(keyring && { trustedKeyring: keyring }), signal: context.signal };
-    const receiptOptions = { toolVersion: version, ...(flags.operator && { operator: flags.operator }) };
-    const progress = new Progress(context);
-    if (flags.esp !== undefined || flags.volume !== undefined) {
-      if (flags.esp === undefined || flags.volume === undefined) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected --esp and --volume together.");
-      const receipt = await stagePartitions(media, flags.esp, flags.volume, { ...common, ...receiptOptions, onProgress: (event) => progress.update(event.phase, event.done, event.total) });
-      progress.end();
-      return print(context, flags.json, [{ disk: flags.volume, outcome: "staged", receipt }], `${flags.volume}: staged, ${receipt.files.verified} files read back and verified`);
-    }
     const disks = (flags.disk ?? []).map((disk) => resolve(disk));
+    if (flags.esp !== undefined || flags.volume !== undefined) return stageOnPartitions(context, flags, media, common);
     if (disks.length === 0) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected at least one --disk; found none.");
+    if (new Set(disks).size < disks.length) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected each --disk once; found one twice.");
     const planOptions = { ...common, ...(flags.size && { createSizeBytes: parseSize(flags.size) }) };
     const wipe = [...(flags.wipe ?? [])];
     if (flags.dryRun === true) {
       const plans = await Promise.all(disks.map((disk) => planStage(media, disk, { ...planOptions, wipe })));
       return print(context, flags.json, plans, plans.map(planText).join("\n\n"));
     }
+    const receipts = await receiptOptions(flags, disks.length);
     for (const disk of disks) wipe.push(...(await confirmWipe(context, media, disk, { ...planOptions, wipe })));
-    const results = await stage(media, disks, { ...planOptions, ...receiptOptions, wipe, onProgress: (event) => progress.update(disks.length > 1 ? `${event.disk.split("/").at(-1) ?? ""} ${event.phase}` : event.phase, event.done, event.total) });
-    progress.end();
-    const shown = results.map((one) => (one.outcome === "staged" ? one : { disk: one.disk, outcome: one.outcome, error: { code: "code" in one.error ? one.error.code : "PRESTAGE_UNEXPECTED", message: one.error.message } }));
-    print(context, flags.json, shown, table(["DISK", "OUTCOME", "FILES VERIFIED", "RECEIPT"], results.map((one) => (one.outcome === "staged" ? [one.disk, "staged", String(one.receipt.files.verified), one.receiptFile ?? "on the disk"] : [one.disk, `failed: ${one.error.message}`, "-", "-"]))));
-    const failed = results.filter((one) => one.outcome === "failed");
-    const [only] = failed;
-    if (only?.outcome === "failed" && results.length === 1) throw only.error;
-    if (failed.length > 0) throw new CliError("PRESTAGE_CLI_FAILED_PARTLY", `Expected ${results.length} disks to be staged; ${failed.length} failed.`);
+    const shown = new DiskTable(context, disks);
+    const results = await stage(media, disks, { ...planOptions, ...receipts, wipe, golden: flags.golden ?? false, onProgress: (event) => shown.update(event.disk, event.phase, event.done, event.total) }).finally(() => shown.end());
+    tellDisks(context, flags.json, results.map((one) => (one.outcome === "staged" ? { ...one, verified: one.receipt.files.verified } : one)));
   },
 });
 
-/** On a terminal the last four characters of the serial number are typed; elsewhere --wipe must name it. */
+async function receiptOptions(flags: StageFlags, disks: number) {
+  const depot = flags.golden === true ? undefined : await depotOf(flags);
+  return { toolVersion: version, operator: flags.operator, machineSerial: await machineSerial(flags, disks), depot, receiptFile: flags.receipt === undefined ? undefined : resolve(flags.receipt), receiptFolder: flags.receipts === undefined ? undefined : resolve(flags.receipts) };
+}
+
+/** Onto two partitions that are there and formatted. */
+async function stageOnPartitions(context: Context, flags: StageFlags, media: string, common: { trustedKeyring?: Uint8Array; signal: AbortSignal }): Promise<void> {
+  if (flags.esp === undefined || flags.volume === undefined) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected --esp and --volume together.");
+  if (flags.golden === true || flags.disk !== undefined) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected --esp and --volume without --disk and --golden.");
+  const { volume } = flags;
+  const shown = new DiskTable(context, [volume]);
+  const { receipt, receiptFile } = await stagePartitions(media, flags.esp, volume, { ...common, ...(await receiptOptions(flags, 1)), onProgress: (event) => shown.update(volume, event.phase, event.done, event.total) }).finally(() => shown.end());
+  const result = { disk: volume, outcome: "staged", verified: receipt.files.verified, receipt, receiptFile };
+  tellDisks(context, flags.json, [result]);
+}
+
+/** On a terminal the last four characters of the serial number are typed; elsewhere --wipe must name it, or staging fails for this disk and goes on with the others. */
 async function confirmWipe(context: Context, media: string, disk: string, options: Parameters<typeof planStage>[2]): Promise<string[]> {
   try {
     await planStage(media, disk, options);
     return [];
   } catch (cause) {
-    if (!(cause instanceof StagingError) || cause.code !== "PRESTAGE_STAGING_NOT_EMPTY" || !context.process.stdin.isTTY) throw cause;
+    context.signal.throwIfAborted();
+    if (!(cause instanceof StagingError) || cause.code !== "PRESTAGE_STAGING_NOT_EMPTY" || !context.process.stdin.isTTY) return [];
     const serial = /--wipe (\S+)$/.exec(cause.message)?.[1] ?? "";
     context.process.stderr.write(`${cause.message}\n`);
     const input = createInterface({ input: context.process.stdin, output: context.process.stderr });
     const typed = await input.question(`Everything on ${disk} will be lost. Type the last 4 characters of ${serial} to go on: `, { signal: context.signal }).finally(() => input.close());
-    if (serial.length < 4 || typed.trim() !== serial.slice(-4)) throw cause;
-    return [serial];
+    return serial.length >= 4 && typed.trim() === serial.slice(-4) ? [serial] : [];
   }
 }
 
@@ -100,38 +104,3 @@ function planText(plan: StagePlan): string {
     `  lays ${plan.files} files, ${bytes(plan.bytes)}, of media ${plan.mediaId.slice(0, 16)}, reads each back, leaves a receipt`,
   ].join("\n");
 }
-
-export const receiptRoutes = buildRouteMap({
-  docs: { brief: "Receipts: import, list, show" },
-  routes: {
-    import: command<SiteFlags, [string]>({
-      brief: "Give the site a receipt; without a registered depot's signature it is kept as unconfirmed",
-      example: "prestage receipt import disk.img.receipt.json",
-      parameters: { flags: siteFlags, positional: one("Receipt", "FILE") },
-      async run(context, flags, file) {
-        const receipt = receiptSchema.parse(JSON.parse(await readFile(file, "utf8")));
-        const kept = await (await SiteClient.open(context, flags.data)).call("POST", "/receipts", z.object({ id: z.string(), confirmed: z.boolean() }), receipt);
-        print(context, flags.json, kept, `${kept.id}  kept as ${kept.confirmed ? "confirmed" : "unconfirmed"}`);
-      },
-    }),
-    list: command<SiteFlags>({
-      brief: "List the receipts",
-      example: "prestage receipt list",
-      parameters: { flags: siteFlags },
-      async run(context, flags) {
-        const found = await (await SiteClient.open(context, flags.data)).call("GET", "/receipts", z.array(receiptRecordSchema));
-        print(context, flags.json, found, table(["ID", "MEDIA", "DISK", "CONFIRMED", "IMPORTED"], found.map((r) => [r.id, r.mediaId.slice(0, 16), typeof r.receipt["diskSerial"] === "string" ? r.receipt["diskSerial"] : "-", r.confirmed ? "yes" : "no", r.imported])));
-      },
-    }),
-    show: command<{ json?: boolean }, [string]>({
-      brief: "Show a receipt file",
-      example: "prestage receipt show disk.img.receipt.json",
-      parameters: { flags: jsonFlag, positional: one("Receipt", "FILE") },
-      async run(context, flags, file) {
-        const receipt = receiptSchema.parse(JSON.parse(await readFile(file, "utf8")));
-        const rows = [["Media", receipt.mediaId], ["Disk", `${receipt.diskSerial ?? "no serial"}, ${bytes(receipt.diskSizeBytes)}`], ["Disk GUID", receipt.diskGuid], ["Files verified", `${receipt.files.verified} of ${receipt.files.count}, ${bytes(receipt.files.bytes)}`], ["Staged", `${receipt.time} by ${receipt.operator ?? "-"} with ${receipt.toolVersion}`], ["Depot signature", "none"]];
-        print(context, flags.json, receipt, rows.map(([name = "", value = ""]) => `${name.padEnd(18)}${value}`).join("\n"));
-      },
-    }),
-  },
-});

@@ -7,6 +7,7 @@ import { runWimlib } from "@prestage/content";
 import { contentObjectSchema, mediaRecordSchema } from "@prestage/contract";
 import type { ContentObject } from "@prestage/contract";
 import { verifyMedia } from "@prestage/media";
+import { createClaim } from "@prestage/trust";
 import { TestDevice } from "../fixtures/test-device.ts";
 import { dataDirectory, startSite } from "../fixtures/test-site.ts";
 
@@ -135,10 +136,13 @@ test("a computer started from a media that was built enrols by its id; its recei
   const mediaId = record?.mediaId ?? "";
   assert.equal((await new TestDevice(site, mediaId).enrol()).length, 36);
   const guid = "0f0e0d0c-0b0a-4908-8706-050403020100";
-  const receipt = { format: "prestage-receipt-v1", mediaId, diskSerial: "S", diskSizeBytes: 1, diskGuid: guid, espPartitionGuid: guid, volumePartitionGuid: guid, files: { count: 1, bytes: 1, verified: 1 }, toolVersion: "0.1.0", time: "2026-01-01T00:00:00Z", depotSignature: null };
+  const receipt = {
+    format: "prestage-receipt-v1", mediaId, diskSerial: "S", diskModel: null, diskSizeBytes: 1, diskGuid: guid, espPartitionGuid: guid, volumePartitionGuid: guid, volumeFileSystemUuid: guid, machineSerial: null,
+    files: { count: 0, bytes: 0, verified: 0, sha256: "0".repeat(64), list: [] }, toolVersion: "0.1.0", time: "2026-01-01T00:00:00Z", depot: null, claim: createClaim().public,
+  };
   const kept = await site.must("/receipts", "POST", receipt);
   assert.equal(kept["confirmed"], false);
-  assert.equal((await site.must("/receipts", "POST", { ...receipt, toolVersion: "0.1.1" }))["id"], kept["id"], "one disk, one receipt of a media");
+  assert.equal((await site.must("/receipts", "POST", receipt))["id"], kept["id"], "the same receipt is kept once");
   assert.equal((await site.admin("/receipts", { method: "POST", body: { ...receipt, mediaId: "0".repeat(64) } })).status, 404);
 });
 
