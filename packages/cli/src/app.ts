@@ -1,7 +1,10 @@
 import { buildApplication, buildRouteMap } from "@stricli/core";
 import { approvalRoutes } from "./commands/approval.ts";
+import { auditRoutes } from "./commands/audit.ts";
 import { bootImageBuild } from "./commands/boot-image.ts";
+import { claimRoutes } from "./commands/claim.ts";
 import { collectionRoutes } from "./commands/collection.ts";
+import { conflictRoutes } from "./commands/conflict.ts";
 import { deploymentRoutes } from "./commands/deployment.ts";
 import { depotRoutes } from "./commands/depot.ts";
 import { deviceRoutes } from "./commands/device.ts";
@@ -9,11 +12,13 @@ import { distributionPointRoutes } from "./commands/distribution-point.ts";
 import { contentRoutes } from "./commands/import.ts";
 import { labRoutes } from "./commands/lab.ts";
 import { mediaRoutes } from "./commands/media.ts";
+import { secretRoutes } from "./commands/secret.ts";
 import { sequenceRoutes } from "./commands/sequence.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { receiptRoutes } from "./commands/receipt.ts";
 import { stageCommand } from "./commands/stage.ts";
 import { statusRoutes } from "./commands/status.ts";
+import { bundleDepot } from "./bundle-depot.ts";
 import { version } from "./version.ts";
 
 const routes = buildRouteMap({
@@ -30,12 +35,16 @@ const routes = buildRouteMap({
     deployment: deploymentRoutes,
     device: deviceRoutes,
     approval: approvalRoutes,
+    claim: claimRoutes,
+    conflict: conflictRoutes,
+    secret: secretRoutes,
     media: mediaRoutes,
-    stage: stageCommand,
+    stage: stageCommand(bundleDepot),
     depot: depotRoutes,
     receipt: receiptRoutes,
     "distribution-point": distributionPointRoutes,
     status: statusRoutes,
+    audit: auditRoutes,
     lab: labRoutes,
   },
 });

@@ -6,6 +6,7 @@ export const cliErrors = {
   PRESTAGE_CLI_JOB_FAILED: "A job at the site failed; its own code and message follow.",
   PRESTAGE_CLI_INTERRUPTED: "Ctrl-C ended a command.",
   PRESTAGE_CLI_DOWNLOAD_DAMAGED: "A file downloaded from the site does not have the SHA-256 the site names.",
+  PRESTAGE_CLI_NO_SECRET: "A password or secret was not typed, or not found where it was to be read from.",
   PRESTAGE_CLI_FAILED_PARTLY: "Some of several things asked for failed; each is named.",
   PRESTAGE_CLI_RECEIPT_UNTRUSTED: "A receipt is not signed, or not by a depot that is trusted.",
 } as const;

@@ -1,14 +1,4 @@
-import { run } from "@stricli/core";
-import type { StricliProcess } from "@stricli/core";
 import { app } from "./app.ts";
-import type { Context } from "./context.ts";
+import { runApp } from "./run-app.ts";
 
-const interrupted = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => interrupted.abort(new Error(`ended by ${signal}`)));
-}
-await run(app, process.argv.slice(2), { process: process as StricliProcess, forCommand: (): Context => ({ process, signal: interrupted.signal }) });
-// A command line that was not understood: 2, as programs do; the parser's own codes are negative.
-if (Number(process.exitCode ?? 0) < 0) process.exitCode = 2;
-// Connections kept alive must not keep a finished command waiting.
-process.exit();
+await runApp(app);

@@ -13,6 +13,7 @@ export function mediaSheet(manifest: Manifest, file: { name: string; mediaId: st
     ["Created by", manifest.createdBy || "-"],
     ["Comment", manifest.comment || "-"],
     ["Valid", `${manifest.validFrom ?? "from now on"} to ${manifest.validTo ?? "no end"}`],
+    ["Password", manifest.passwordRequired ? "asked for at first start; it is not on this media" : "none"],
     ["Management points", manifest.managementPoints.urls.join("\n")],
     ["Distribution points", manifest.distributionPoints.join("\n") || "as the management point says"],
     ["Boot image", `${manifest.bootImage.name} (${manifest.bootImage.objectId} revision ${manifest.bootImage.revision})`],

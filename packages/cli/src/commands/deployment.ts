@@ -1,9 +1,11 @@
 import { buildRouteMap } from "@stricli/core";
 import * as contract from "@prestage/contract";
 import { z } from "zod";
-import { command, one, optionalText, siteFlags, text } from "../command.ts";
+import { command, flag, one, optionalText, siteFlags, text } from "../command.ts";
 import type { SiteFlags } from "../command.ts";
 import { print, table } from "../output.ts";
+import { readSecrets, secretFlags, sendSecrets } from "../secret-flags.ts";
+import type { SecretFlags } from "../secret-flags.ts";
 import { SiteClient } from "../site-client.ts";
 import { objectId } from "./import.ts";
 
@@ -24,31 +26,39 @@ function deploymentRow(d: contract.Deployment): string[] {
 export const deploymentRoutes = buildRouteMap({
   docs: { brief: "Deployments: create, set, show, list" },
   routes: {
-    create: command<SiteFlags & { taskSequence: string; collection?: string; device?: string; purpose: Purpose; makeAvailableTo: MakeAvailableTo; comment?: string }>({
+    create: command<SiteFlags & SecretFlags & { taskSequence: string; collection?: string; device?: string; purpose: Purpose; makeAvailableTo: MakeAvailableTo; comment?: string; secretsToPassword?: boolean }>({
       brief: "Deploy a task sequence to a collection or a device",
       example: "prestage deployment create --task-sequence ABC00007 --collection ABC00001 --purpose required --make-available-to MediaAndPxe",
       parameters: {
         flags: {
           ...siteFlags, taskSequence: text("Task sequence", "ID"), collection: optionalText("Collection it goes to", "ID"), device: optionalText("Device it goes to", "GUID"),
           purpose: { ...purpose, default: "available" }, makeAvailableTo: { ...makeAvailableTo, default: "ClientsMediaAndPxe" }, comment: optionalText("Shown beside the choice at the computer", "TEXT"),
+          secretsToPassword: flag("Give its secrets to computers let in by the media password alone, too"), ...secretFlags,
         },
       },
       async run(context, flags) {
         const body = {
           taskSequenceId: objectId(flags.taskSequence), purpose: flags.purpose, makeAvailableTo: flags.makeAvailableTo,
           ...(flags.collection && { collectionId: objectId(flags.collection) }), ...(flags.device && { deviceId: flags.device }), ...(flags.comment && { comment: flags.comment }),
+          secretsToPassword: flags.secretsToPassword ?? false,
         };
-        const made = await (await SiteClient.open(context, flags.data)).call("POST", "/deployments", contract.deploymentSchema, body);
+        const client = await SiteClient.open(context, flags.data);
+        const secrets = await readSecrets(context, flags);
+        const { id } = await client.call("POST", "/deployments", contract.deploymentSchema, body);
+        await sendSecrets(client, "deployment", id, secrets);
+        const made = await client.call("GET", `/deployments/${id}`, contract.deploymentSchema);
         print(context, flags.json, made, deploymentText(made));
       },
     }),
-    set: command<SiteFlags & { purpose?: Purpose; makeAvailableTo?: MakeAvailableTo; enabled?: "yes" | "no" }, [string]>({
+    set: command<SiteFlags & SecretFlags & { purpose?: Purpose; makeAvailableTo?: MakeAvailableTo; enabled?: "yes" | "no"; secretsToPassword?: "yes" | "no" }, [string]>({
       brief: "Change a deployment; effective at a device's next request",
       example: "prestage deployment set ABC00009 --make-available-to MediaAndPxeHidden",
-      parameters: { flags: { ...siteFlags, purpose: { ...purpose, optional: true }, makeAvailableTo: { ...makeAvailableTo, optional: true }, enabled: { kind: "enum", values: ["yes", "no"], optional: true, brief: "Whether it is offered at all" } }, positional: oneId("Deployment") },
+      parameters: { flags: { ...siteFlags, purpose: { ...purpose, optional: true }, makeAvailableTo: { ...makeAvailableTo, optional: true }, enabled: { kind: "enum", values: ["yes", "no"], optional: true, brief: "Whether it is offered at all" }, secretsToPassword: { kind: "enum", values: ["yes", "no"], optional: true, brief: "Whether its secrets go to computers let in by the media password alone, too" }, ...secretFlags }, positional: oneId("Deployment") },
       async run(context, flags, id) {
-        const body = { ...(flags.purpose && { purpose: flags.purpose }), ...(flags.makeAvailableTo && { makeAvailableTo: flags.makeAvailableTo }), ...(flags.enabled && { enabled: flags.enabled === "yes" }) };
-        const changed = await (await SiteClient.open(context, flags.data)).call("PATCH", `/deployments/${objectId(id)}`, contract.deploymentSchema, body);
+        const body = { ...(flags.purpose && { purpose: flags.purpose }), ...(flags.makeAvailableTo && { makeAvailableTo: flags.makeAvailableTo }), ...(flags.enabled && { enabled: flags.enabled === "yes" }), ...(flags.secretsToPassword && { secretsToPassword: flags.secretsToPassword === "yes" }) };
+        const client = await SiteClient.open(context, flags.data);
+        await sendSecrets(client, "deployment", objectId(id), await readSecrets(context, flags));
+        const changed = await client.call("PATCH", `/deployments/${objectId(id)}`, contract.deploymentSchema, body);
         print(context, flags.json, changed, deploymentText(changed));
       },
     }),

@@ -21,7 +21,7 @@ function depotText(file: DepotFile): string {
   return [`Depot       ${file.name}`, `Key id      ${fingerprint(file.keyId)}`, `Public key  ${file.publicKey}`].join("\n");
 }
 
-const init = command<{ name?: string; keyFile?: string; json?: boolean }>({
+export const init = command<{ name?: string; keyFile?: string; json?: boolean }>({
   brief: "Make this depot's key, once; it signs the receipts of the disks staged here and never leaves this computer",
   example: "prestage depot init --name 'Depot 3'",
   parameters: { flags: { name: optionalText("The depot's name; else this computer's", "NAME"), keyFile: keyFileFlag, ...jsonFlag } },
@@ -32,7 +32,7 @@ const init = command<{ name?: string; keyFile?: string; json?: boolean }>({
   },
 });
 
-const show = command<{ keyFile?: string; output?: string; json?: boolean }>({
+export const show = command<{ keyFile?: string; output?: string; json?: boolean }>({
   brief: "Show the public half of this depot's key, or write it as the file to send to the site",
   example: "prestage depot show --output depot-3.json",
   parameters: { flags: { keyFile: keyFileFlag, output: optionalText("Write the public half here", "FILE"), ...jsonFlag } },

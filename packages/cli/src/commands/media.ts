@@ -1,22 +1,32 @@
 import { access, readFile, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { buildRouteMap } from "@stricli/core";
-import { createMediaRequestSchema, mediaRecordSchema } from "@prestage/contract";
+import { createMediaRequestSchema, mediaPasswordSchema, mediaRecordSchema } from "@prestage/contract";
 import { inspectMedia, mediaSheet, verifyMedia } from "@prestage/media";
 import { z } from "zod";
+import { byPrefix } from "../by-prefix.ts";
 import { command, flag, jsonFlag, one, optionalText, siteFlags, text, texts, wholeNumber } from "../command.ts";
 import type { SiteFlags } from "../command.ts";
+import type { Context } from "../context.ts";
 import { CliError } from "../error.ts";
 import { bytes, print, Progress, table } from "../output.ts";
+import { readNewPassword } from "../read-secret.ts";
 import { SiteClient } from "../site-client.ts";
 import { objectId } from "./import.ts";
 import { variables } from "./variables.ts";
 
-type CreateFlags = SiteFlags & {
+type CreateFlags = SiteFlags & PasswordFlags & {
   taskSequence: string; application?: readonly string[]; package?: readonly string[]; driverPackage?: readonly string[]; bootImage?: string; osImage?: string; index?: number;
   managementPoint?: readonly string[]; distributionPoint?: readonly string[]; variable?: readonly string[]; unattended?: boolean; noUnknownComputers?: boolean; validFrom?: string; validTo?: string;
   createdBy?: string; version?: string; comment?: string; stopIfDamaged?: boolean; output: string;
 }
+
+type PasswordFlags = { password?: boolean; passwordStdin?: boolean; passwordFd?: number }
+/** Where a media password comes from: never from an argument. */
+const passwordSources = {
+  passwordStdin: flag("Read the password from standard input"),
+  passwordFd: { kind: "parsed", parse: wholeNumber, optional: true, brief: "Read the password from this file descriptor", placeholder: "N" },
+} as const;
 
 const create = command<CreateFlags>({
   brief: "Build a signed media: one WIM with boot environment, OS image, applications, packages and driver packages",
@@ -37,6 +47,8 @@ const create = command<CreateFlags>({
       variable: texts("A task sequence variable; never a secret", "NAME=VALUE"),
       unattended: flag("Ask nothing and never wait for a key"),
       noUnknownComputers: flag("Only computers the site has a record of"),
+      password: flag("Computers ask for a password; it is typed here without being shown, kept at the site only, and never on the media"),
+      ...passwordSources,
       validFrom: optionalText("RFC 3339, such as 2026-12-01T00:00:00Z", "TIME"),
       validTo: optionalText("RFC 3339", "TIME"),
       createdBy: optionalText("At most 50 characters", "TEXT"),
@@ -50,7 +62,9 @@ const create = command<CreateFlags>({
     const client = await SiteClient.open(context, flags.data);
     const output = resolve(flags.output);
     if (await access(output).then(() => true, () => false)) throw new CliError("PRESTAGE_MEDIA_OUTPUT_EXISTS", `Expected no file at ${output}; found one. Remove it or choose another name.`);
+    const password = flags.password === true || flags.passwordStdin === true || flags.passwordFd !== undefined ? await newPassword(context, flags) : undefined;
     const request = createMediaRequestSchema.parse({
+      passwordRequired: password !== undefined,
       taskSequenceId: objectId(flags.taskSequence),
       applications: (flags.application ?? []).map(objectId), packages: (flags.package ?? []).map(objectId), driverPackages: (flags.driverPackage ?? []).map(objectId),
       ...(flags.bootImage && { bootImageId: objectId(flags.bootImage) }),
@@ -62,8 +76,30 @@ const create = command<CreateFlags>({
     });
     const job = await client.runJob("/media", request);
     const result = z.object({ mediaId: z.string(), size: z.number(), sha256: z.string(), path: z.string(), contents: z.number() }).parse(job.result);
+    if (password !== undefined) await setPassword(client, result.mediaId, password);
     if (!client.local) await download(client, output, result);
     print(context, flags.json, { ...result, path: output }, `${output}: ${bytes(result.size)}, ${result.contents} pieces of content\nmedia ${result.mediaId}\nSHA-256 ${result.sha256}`);
+  },
+});
+
+/** A password the site would take, before anything is built. */
+async function newPassword(context: Context, flags: PasswordFlags): Promise<string> {
+  return mediaPasswordSchema.parse(await readNewPassword(context, flags.passwordFd));
+}
+
+async function setPassword(client: SiteClient, mediaId: string, password: string): Promise<void> {
+  await client.call("PUT", `/media/${mediaId}/password`, z.undefined(), { password });
+}
+
+const setPasswordCommand = command<SiteFlags & Omit<PasswordFlags, "password">, [string]>({
+  brief: "Change the password computers started from a media ask for; it is typed, or read from standard input",
+  example: "prestage media set-password 3f9a61c2d07be145",
+  parameters: { flags: { ...siteFlags, ...passwordSources }, positional: one("Media, or how its id begins", "ID") },
+  async run(context, flags, id) {
+    const client = await SiteClient.open(context, flags.data);
+    const { mediaId } = byPrefix(await client.call("GET", "/media", z.array(mediaRecordSchema)), (media) => media.mediaId, id, "media");
+    await setPassword(client, mediaId, await newPassword(context, flags));
+    print(context, flags.json, { mediaId }, `The password of media ${mediaId.slice(0, 16)} is changed`);
   },
 });
 
@@ -95,7 +131,7 @@ export async function trustedKeyring(path: string | undefined, dataDirectory: st
   return access(own).then(() => readFile(own), () => undefined);
 }
 
-const inspect = command<{ keyring?: string; data?: string; json?: boolean }, [string]>({
+export const inspect = command<{ keyring?: string; data?: string; json?: boolean }, [string]>({
   brief: "Show what a media is and carries",
   example: "prestage media inspect media.wim",
   parameters: { flags: { keyring: keyringFlag, ...siteFlags }, positional: one("Media", "FILE") },
@@ -106,14 +142,14 @@ const inspect = command<{ keyring?: string; data?: string; json?: boolean }, [st
     const rows = [
       ["Media", media.mediaId], ["Size", bytes(media.size)], ["Signed under", `keyring ${m.site.code} version ${m.keyring.version}${media.trustedBySite ? " (trusted here)" : " (the media's own; give --keyring to prove who made it)"}`],
       ["Task sequence", `${m.taskSequence.name} (${m.taskSequence.id})`], ["Version", m.version || "-"], ["Created by", m.createdBy || "-"], ["Comment", m.comment || "-"],
-      ["Valid", `${m.validFrom ?? "always"} to ${m.validTo ?? "no end"}`], ["Management points", m.managementPoints.urls.join(", ")], ["Distribution points", m.distributionPoints.join(", ") || "-"], ["Unattended", m.unattended ? "yes" : "no"],
+      ["Valid", `${m.validFrom ?? "always"} to ${m.validTo ?? "no end"}`], ["Management points", m.managementPoints.urls.join(", ")], ["Distribution points", m.distributionPoints.join(", ") || "-"], ["Unattended", m.unattended ? "yes" : "no"], ["Asks for a password", m.passwordRequired ? "yes" : "no"],
     ];
     const content = table(["ID", "KIND", "NAME", "REVISION", "CONTENT"], m.content.map((c) => [c.objectId, c.kind, c.name, String(c.revision), c.contentId.slice(0, 16)]));
     print(context, flags.json, { mediaId: media.mediaId, size: media.size, trusted: media.trustedBySite, manifest: m }, `${rows.map(([name = "", value = ""]) => `${name.padEnd(20)}${value}`).join("\n")}\n\n${content}`);
   },
 });
 
-const verify = command<{ keyring?: string; data?: string; json?: boolean }, [string]>({
+export const verify = command<{ keyring?: string; data?: string; json?: boolean }, [string]>({
   brief: "Check a media whole: signature, every file, nothing more and nothing less; exit code 1 where anything is wrong",
   example: "prestage media verify media.wim",
   parameters: { flags: { keyring: keyringFlag, ...jsonFlag, data: siteFlags.data }, positional: one("Media", "FILE") },
@@ -128,4 +164,4 @@ const verify = command<{ keyring?: string; data?: string; json?: boolean }, [str
   },
 });
 
-export const mediaRoutes = buildRouteMap({ docs: { brief: "Media: create, list, inspect, verify" }, routes: { create, list, inspect, verify } });
+export const mediaRoutes = buildRouteMap({ docs: { brief: "Media: create, set a password, list, inspect, verify" }, routes: { create, "set-password": setPasswordCommand, list, inspect, verify } });

@@ -19,7 +19,7 @@ import { depotOf, machineSerial, receiptFlags } from "./receipt-flags.ts";
 import type { ReceiptFlags } from "./receipt-flags.ts";
 import { trustedKeyring } from "./media.ts";
 
-const create = command<ReceiptFlags & { disk?: readonly string[]; keyring?: string; data?: string; json?: boolean }>({
+export const create = command<ReceiptFlags & { disk?: readonly string[]; keyring?: string; data?: string; json?: boolean }>({
   brief: "Give copies of a golden disk what each needs of its own: verifies the disk whole, new GUIDs, a claim, a receipt. May be repeated; a disk that has a receipt of its own keeps it. Exit codes as of `prestage stage`",
   example: "prestage receipt create --disk /dev/sdb --disk /dev/sdc --receipts receipts",
   parameters: { flags: { disk: texts("Block device or raw image file; may be repeated", "DISK"), ...receiptFlags, keyring: optionalText("Accept only media signed under this keyring", "FILE"), data: siteFlags.data, ...jsonFlag } },
@@ -59,7 +59,7 @@ const list = command<SiteFlags & { neverStarted?: boolean; media?: string }>({
   },
 });
 
-const show = command<{ json?: boolean }, [string]>({
+export const show = command<{ json?: boolean }, [string]>({
   brief: "Show a receipt file, with the code a scanner reads",
   example: "prestage receipt show disk.img.receipt.json",
   parameters: { flags: jsonFlag, positional: one("Receipt", "FILE") },
@@ -70,7 +70,7 @@ const show = command<{ json?: boolean }, [string]>({
 });
 
 type VerifyFlags = SiteFlags & { depot?: string; publicKey?: string; disk?: string; keyring?: string };
-const verify = command<VerifyFlags, [string]>({
+export const verify = command<VerifyFlags, [string]>({
   brief: "Check a receipt: unaltered, and signed by the depot whose key is given or by one registered at the site; with --disk also that it speaks of this disk, every file read back",
   example: "prestage receipt verify disk.img.receipt.dsse.json --depot depot-3.public.json --disk disk.img",
   parameters: {

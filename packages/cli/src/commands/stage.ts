@@ -2,7 +2,7 @@ import { createInterface } from "node:readline/promises";
 import { resolve } from "node:path";
 import { planStage, stage, stagePartitions, StagingError } from "@prestage/staging";
 import type { StagePlan } from "@prestage/staging";
-import { command, flag, jsonFlag, one, optionalText, siteFlags, texts } from "../command.ts";
+import { command, flag, jsonFlag, optionalText, siteFlags, texts } from "../command.ts";
 import type { Context } from "../context.ts";
 import { CliError } from "../error.ts";
 import { DiskTable, tellDisks } from "../disk-table.ts";
@@ -12,12 +12,15 @@ import type { ReceiptFlags } from "./receipt-flags.ts";
 import { trustedKeyring } from "./media.ts";
 import { version } from "../version.ts";
 
-type StageFlags = ReceiptFlags & { golden?: boolean; disk?: readonly string[]; esp?: string; volume?: string; wipe?: readonly string[]; size?: string; dryRun?: boolean; keyring?: string; data?: string; json?: boolean }
+type StageFlags = ReceiptFlags & { bundle?: string; media?: string; workFolder?: string; golden?: boolean; disk?: readonly string[]; esp?: string; volume?: string; wipe?: readonly string[]; size?: string; dryRun?: boolean; keyring?: string; data?: string; json?: boolean }
 
-export const stageCommand = command<StageFlags, [string]>({
+/** Makes the folder for a depot without our tool; the command that itself runs in such a folder has none. */
+export type MakeBundle = (context: Context, output: string, media: string, keyring: Uint8Array | undefined) => Promise<{ path: string; mediaId: string; files: number; bytes: number }>;
+
+export const stageCommand = (makeBundle: MakeBundle | undefined) => command<StageFlags, [string?]>({
   brief:
     "Lay a media on disks: partitions, applies, reads back and verifies, leaves a receipt. Everything on the disk is lost. Exit code: 0 all disks good, 1 none, 32 to 63 some failed (32 + 1 for the first of the disks named, 2 the second, 4, 8, 16; --json names each)",
-  example: "prestage stage media.wim --disk /dev/sdb --wipe SERIAL\nprestage stage media.wim --disk disk.img --size 16G\nprestage stage media.wim --golden --disk golden.img --size 16G",
+  example: "prestage stage media.wim --disk /dev/sdb --wipe SERIAL\nprestage stage media.wim --disk disk.img --size 16G\nprestage stage media.wim --golden --disk golden.img --size 16G\nprestage stage --bundle for-depot --media media.wim",
   parameters: {
     flags: {
       disk: texts("Block device or raw image file; may be repeated", "DISK"),
@@ -26,21 +29,32 @@ export const stageCommand = command<StageFlags, [string]>({
       wipe: texts("Serial number of a disk that is not empty; for an image file or loop device the file's name", "SERIAL"),
       size: optionalText("Make the image file in this size where it does not exist, such as 16G", "SIZE"),
       dryRun: flag("Show the plan and end"),
+      media: optionalText("The media, in place of the argument", "FILE"),
+      bundle: optionalText("Stage nothing: make this folder for a depot without Prestage: the media, programs with all they need, instructions, checksums", "DIR"),
+      workFolder: optionalText("Folder with room for the media's files while disks are made; else beside an image file, or the temporary folder", "DIR"),
       golden: flag("The disk will be duplicated: no claim and no receipt on it; each copy gets its own with `prestage receipt create`"),
       ...receiptFlags,
       keyring: optionalText("Lay only media signed under this keyring", "FILE"),
       data: siteFlags.data,
       ...jsonFlag,
     },
-    positional: one("Media", "MEDIA"),
+    positional: { kind: "tuple", parameters: [{ parse: String, optional: true, brief: "Media", placeholder: "MEDIA" }] },
   },
-  async run(context, flags, media) {
+  async run(context, flags, argument) {
+    const media = argument ?? flags.media;
+    if (media === undefined || (argument !== undefined && flags.media !== undefined)) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected one MEDIA, as argument or by --media.");
     const keyring = await trustedKeyring(flags.keyring, flags.data);
+    if (flags.bundle !== undefined) {
+      if (makeBundle === undefined || flags.disk !== undefined) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", makeBundle === undefined ? "Expected --bundle where Prestage is installed; this is a bundle itself." : "Expected --bundle or --disk; found both.");
+      const made = await makeBundle(context, resolve(flags.bundle), media, keyring);
+      return print(context, flags.json, made, `${made.path}: ${made.files} files, ${bytes(made.bytes)}, with media ${made.mediaId.slice(0, 16)}\nSend the whole folder; README.txt and LISEZMOI.txt say what to do.`);
+    }
     const common = { ...(keyring && { trustedKeyring: keyring }), signal: context.signal };
     const disks = (flags.disk ?? []).map((disk) => resolve(disk));
     if (flags.esp !== undefined || flags.volume !== undefined) return stageOnPartitions(context, flags, media, common);
     if (disks.length === 0) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected at least one --disk; found none.");
     if (new Set(disks).size < disks.length) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected each --disk once; found one twice.");
+    const workFolder = flags.workFolder === undefined ? {} : { workFolder: resolve(flags.workFolder) };
     const planOptions = { ...common, ...(flags.size && { createSizeBytes: parseSize(flags.size) }) };
     const wipe = [...(flags.wipe ?? [])];
     if (flags.dryRun === true) {
@@ -50,7 +64,7 @@ export const stageCommand = command<StageFlags, [string]>({
     const receipts = await receiptOptions(flags, disks.length);
     for (const disk of disks) wipe.push(...(await confirmWipe(context, media, disk, { ...planOptions, wipe })));
     const shown = new DiskTable(context, disks);
-    const results = await stage(media, disks, { ...planOptions, ...receipts, wipe, golden: flags.golden ?? false, onProgress: (event) => shown.update(event.disk, event.phase, event.done, event.total) }).finally(() => shown.end());
+    const results = await stage(media, disks, { ...planOptions, ...workFolder, ...receipts, wipe, golden: flags.golden ?? false, onProgress: (event) => shown.update(event.disk, event.phase, event.done, event.total) }).finally(() => shown.end());
     tellDisks(context, flags.json, results.map((one) => (one.outcome === "staged" ? { ...one, verified: one.receipt.files.verified } : one)));
   },
 });
