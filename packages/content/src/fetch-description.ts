@@ -22,8 +22,12 @@ export async function fetchDescription(sources: readonly ContentSource[], conten
   return { indexBytes, ...(await completeDescription(sources, contentId, storageSha256, { index }, options)) };
 }
 
-/** The same where the disk holds a good index, and perhaps good chunk lists too: fetches only the rest. @throws ContentError */
-export async function completeDescription(sources: readonly ContentSource[], contentId: string, storageSha256: string, held: { index: ContentIndex; chunks?: Buffer | undefined }, options: FetchOptions = {}): Promise<VersionDescription> {
+/**
+ * The same where the disk holds a good index, and perhaps good chunk lists too: fetches only the rest. Where nobody names the storage
+ * map's hash (no policy: a disk on the shelf) any sound map is taken; what comes by it is checked against the index all the same.
+ * @throws ContentError
+ */
+export async function completeDescription(sources: readonly ContentSource[], contentId: string, storageSha256: string | undefined, held: { index: ContentIndex; chunks?: Buffer | undefined }, options: FetchOptions = {}): Promise<VersionDescription> {
   const { index } = held;
   const [image] = index.files;
   const storage: StorageMap =

@@ -33,10 +33,10 @@ export function openIndex(bytes: Uint8Array, contentId: string): ContentIndex {
   return index;
 }
 
-/** Opens storage.json; `sha256` is the hash the signed policy names. @throws ContentError PRESTAGE_CONTENT_STORAGE_MALFORMED */
-export function openStorageMap(bytes: Uint8Array, sha256: string): StorageMap {
+/** Opens storage.json; `sha256` is the hash the signed policy names, where there is one. @throws ContentError PRESTAGE_CONTENT_STORAGE_MALFORMED */
+export function openStorageMap(bytes: Uint8Array, sha256: string | undefined): StorageMap {
   const found = createHash("sha256").update(bytes).digest("hex");
-  if (found !== sha256) throw new ContentError("PRESTAGE_CONTENT_STORAGE_MALFORMED", `Expected a storage map whose SHA-256 is ${sha256}; found ${found}.`);
+  if (sha256 !== undefined && found !== sha256) throw new ContentError("PRESTAGE_CONTENT_STORAGE_MALFORMED", `Expected a storage map whose SHA-256 is ${sha256}; found ${found}.`);
   const map = parse(storageMapSchema, bytes, "PRESTAGE_CONTENT_STORAGE_MALFORMED", "storage map");
   for (const file of map.files) checkStoredFile(file, map.wimSize);
   return map;

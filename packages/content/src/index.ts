@@ -9,6 +9,8 @@ export { completeDescription, fetchDescription } from "./fetch-description.ts";
 export type { FetchedDescription, VersionDescription } from "./fetch-description.ts";
 export { planFetch } from "./fetch-plan.ts";
 export type { FetchPlan } from "./fetch-plan.ts";
+export { chunkListsOf, piecesOf } from "./file-pieces.ts";
+export type { FilePiece } from "./file-pieces.ts";
 export { HashPool } from "./hash-pool.ts";
 export type { RangeHash } from "./hash-pool.ts";
 export { importFolder, importImage } from "./import-content.ts";

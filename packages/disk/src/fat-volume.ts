@@ -30,10 +30,10 @@ export async function makeFat(disk: string, extent: Extent, options: FatOptions)
   await runProgram("mkfs.vfat", ["-I", "-F", "32", "-s", String(fatClusterSectors(extent.size, sector)), "-S", String(sector), "-h", String(extent.start / sector), "-n", "ESP", "-i", options.volumeId, ...place], { signal: options.signal });
 }
 
-/** Copies a folder's content onto a FAT file system. */
-export async function layFatTree(disk: string, extent: Extent, folder: string, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+/** Copies a folder's content onto a FAT file system; with `overwrite` files that are there are replaced, otherwise that is an error. */
+export async function layFatTree(disk: string, extent: Extent, folder: string, options: { signal?: AbortSignal | undefined; overwrite?: boolean } = {}): Promise<void> {
   const names = (await readdir(folder)).sort();
-  if (names.length > 0) await mtool("mcopy", disk, extent, ["-s", "-Q", ...names.map((name) => join(folder, name)), "::/"], options.signal);
+  if (names.length > 0) await mtool("mcopy", disk, extent, ["-s", "-Q", ...(options.overwrite === true ? ["-o"] : []), ...names.map((name) => join(folder, name)), "::/"], options.signal);
 }
 
 /** Copies everything on a FAT file system into a folder. */

@@ -15,3 +15,4 @@ export { findDiskByPartition, type FoundDisk } from "./find-disk.ts";
 export { mountExt4, mountFat, unmount, type MountOptions } from "./mount-volume.ts";
 export { addBootEntry } from "./boot-entry.ts";
 export { giveNewExt4Uuid, newGuids, renewTableGuids } from "./disk-identity.ts";
+export { applyOsImageToNtfs, applyWimToNtfs, makeNtfs, withLoopDevice, withNtfs, type ApplyOsImageToNtfsOptions } from "./ntfs-volume.ts";

@@ -11,6 +11,8 @@ export const stagingErrors = {
   PRESTAGE_STAGING_DEPOT_KEY: "The depot's key is there already, can be read by others, or is not the one its public file names.",
   PRESTAGE_STAGING_NOT_STAGED: "The disk is not a staged one: it has no media, or has been started and met its site already.",
   PRESTAGE_STAGING_RECEIPT_MISMATCH: "A receipt speaks of another disk, or of other files than the disk holds.",
+  PRESTAGE_STAGING_NOT_REPAIRABLE: "A file of a staged disk could not be mended from the source given.",
+  PRESTAGE_STAGING_OTHER_MEDIA: "The media given is not the one the disk was staged from.",
 } as const;
 
 export type StagingErrorCode = keyof typeof stagingErrors;

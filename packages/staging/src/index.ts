@@ -1,4 +1,5 @@
 export { depotFilePath, defaultDepotKeyPath, loadDepot, makeDepotKey } from "./depot-key.ts";
+export { describeDiskDamage, findDiskDamage, type DiskDamage, type DiskDamageOptions } from "./disk-damage.ts";
 export { readDiskFiles, type DiskFiles, type DiskFilesOptions } from "./disk-files.ts";
 export { claimKeyPath, readReceiptLeft, receiptPaths } from "./disk-receipt.ts";
 export { stagingErrors, StagingError, type StagingErrorCode } from "./error.ts";
@@ -7,6 +8,7 @@ export { receiptCode, receiptCodeSvg, receiptCodeText } from "./receipt-code.ts"
 export type { Depot, ReceiptOptions } from "./receipt.ts";
 export { receiptRows, receiptSheet } from "./receipt-sheet.ts";
 export { renewDisks, type RenewOptions, type RenewResult } from "./renew-disk.ts";
+export { repairDisk, type RepairedFile, type RepairOptions, type RepairSource } from "./repair-disk.ts";
 export { stage, type StageOptions, type StageResult } from "./stage.ts";
 export { stagePartitions } from "./stage-partitions.ts";
 export type { DiskProgress, StagePhase } from "./stage-disk.ts";
