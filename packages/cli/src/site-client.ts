@@ -26,6 +26,8 @@ export class SiteClient {
   /** True where the site's data directory is on this machine: then it can read and write files of this machine itself. */
   readonly local: boolean;
   readonly url: string;
+  /** The site's own authority, PEM. */
+  readonly ca: string;
   readonly #token: string;
   readonly #agent: Agent;
   readonly #context: Context;
@@ -33,6 +35,7 @@ export class SiteClient {
   private constructor(context: Context, site: { url: string; ca: string; token: string; local: boolean }) {
     this.#context = context;
     this.url = site.url;
+    this.ca = site.ca;
     this.local = site.local;
     this.#token = site.token;
     this.#agent = new Agent({ connect: { ca: site.ca } });

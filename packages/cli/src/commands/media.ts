@@ -1,5 +1,5 @@
-import { access, readFile, writeFile } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { access, writeFile } from "node:fs/promises";
+import { basename, resolve } from "node:path";
 import { buildRouteMap } from "@stricli/core";
 import { createMediaRequestSchema, mediaPasswordSchema, mediaRecordSchema } from "@prestage/contract";
 import { inspectMedia, mediaSheet, verifyMedia } from "@prestage/media";
@@ -13,6 +13,8 @@ import { bytes, print, Progress, table } from "../output.ts";
 import { readNewPassword } from "../read-secret.ts";
 import { SiteClient } from "../site-client.ts";
 import { objectId } from "./import.ts";
+import { repair, verifyStagedDisk } from "./media-disk.ts";
+import { trustedKeyring } from "./trusted-keyring.ts";
 import { variables } from "./variables.ts";
 
 type CreateFlags = SiteFlags & PasswordFlags & {
@@ -123,14 +125,6 @@ const list = command<SiteFlags>({
 
 const keyringFlag = optionalText("Trust only media signed under this keyring (keyring.dsse.json); else the local site's, else the one on the media", "FILE");
 
-/** The keyring to trust: the one named, or that of a site on this machine. */
-export async function trustedKeyring(path: string | undefined, dataDirectory: string | undefined): Promise<Uint8Array | undefined> {
-  if (path !== undefined) return readFile(path);
-  if (dataDirectory === undefined) return undefined;
-  const own = join(dataDirectory, "keys/keyring.dsse.json");
-  return access(own).then(() => readFile(own), () => undefined);
-}
-
 export const inspect = command<{ keyring?: string; data?: string; json?: boolean }, [string]>({
   brief: "Show what a media is and carries",
   example: "prestage media inspect media.wim",
@@ -149,11 +143,16 @@ export const inspect = command<{ keyring?: string; data?: string; json?: boolean
   },
 });
 
-export const verify = command<{ keyring?: string; data?: string; json?: boolean }, [string]>({
-  brief: "Check a media whole: signature, every file, nothing more and nothing less; exit code 1 where anything is wrong",
-  example: "prestage media verify media.wim",
-  parameters: { flags: { keyring: keyringFlag, ...jsonFlag, data: siteFlags.data }, positional: one("Media", "FILE") },
+export const verify = command<{ disk?: string; keyring?: string; data?: string; json?: boolean }, [string?]>({
+  brief: "Check a media whole, or a staged disk on the shelf: signature, every file, nothing more and nothing less; exit code 1 where anything is wrong",
+  example: "prestage media verify media.wim\nprestage media verify --disk /dev/sdb",
+  parameters: {
+    flags: { disk: optionalText("A staged disk, or its image file, instead of a media file; it is not mounted and not changed", "DISK"), keyring: keyringFlag, ...jsonFlag, data: siteFlags.data },
+    positional: { kind: "tuple", parameters: [{ parse: String, brief: "Media", placeholder: "FILE", optional: true }] },
+  },
   async run(context, flags, path) {
+    if ((path === undefined) === (flags.disk === undefined)) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected a media file, or --disk and a staged disk.");
+    if (path === undefined) return verifyStagedDisk(context, flags.disk ?? "", flags);
     const keyring = await trustedKeyring(flags.keyring, flags.data);
     const progress = new Progress(context);
     const result = await verifyMedia(path, { ...(keyring && { trustedKeyring: keyring }), signal: context.signal, onProgress: (event) => progress.update("verify", event.done, event.total) });
@@ -164,4 +163,4 @@ export const verify = command<{ keyring?: string; data?: string; json?: boolean 
   },
 });
 
-export const mediaRoutes = buildRouteMap({ docs: { brief: "Media: create, set a password, list, inspect, verify" }, routes: { create, "set-password": setPasswordCommand, list, inspect, verify } });
+export const mediaRoutes = buildRouteMap({ docs: { brief: "Media: create, set a password, list, inspect, verify, repair" }, routes: { create, "set-password": setPasswordCommand, list, inspect, verify, repair } });

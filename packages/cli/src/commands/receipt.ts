@@ -17,7 +17,7 @@ import { version } from "../version.ts";
 import { DiskTable, tellDisks } from "../disk-table.ts";
 import { depotOf, machineSerial, receiptFlags } from "./receipt-flags.ts";
 import type { ReceiptFlags } from "./receipt-flags.ts";
-import { trustedKeyring } from "./media.ts";
+import { trustedKeyring } from "./trusted-keyring.ts";
 
 export const create = command<ReceiptFlags & { disk?: readonly string[]; keyring?: string; data?: string; json?: boolean }>({
   brief: "Give copies of a golden disk what each needs of its own: verifies the disk whole, new GUIDs, a claim, a receipt. May be repeated; a disk that has a receipt of its own keeps it. Exit codes as of `prestage stage`",

@@ -9,7 +9,7 @@ import { DiskTable, tellDisks } from "../disk-table.ts";
 import { bytes, print } from "../output.ts";
 import { depotOf, machineSerial, receiptFlags } from "./receipt-flags.ts";
 import type { ReceiptFlags } from "./receipt-flags.ts";
-import { trustedKeyring } from "./media.ts";
+import { trustedKeyring } from "./trusted-keyring.ts";
 import { version } from "../version.ts";
 
 type StageFlags = ReceiptFlags & { bundle?: string; media?: string; workFolder?: string; golden?: boolean; disk?: readonly string[]; esp?: string; volume?: string; wipe?: readonly string[]; size?: string; dryRun?: boolean; keyring?: string; data?: string; json?: boolean }

@@ -14,6 +14,7 @@ import { deviceRoutes } from "./device-routes.ts";
 import { identityRoutes } from "./identity-routes.ts";
 import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
+import { signContentUrls } from "../distribution-point/sign-content-urls.ts";
 import { listDeployments, openDeployment } from "../store/deployments.ts";
 import { openDevice } from "../store/devices.ts";
 import { nextObjectId } from "../store/object-ids.ts";
@@ -70,6 +71,7 @@ function siteRoutes(api: Routes, context: SiteContext): void {
 function objectRoutes(api: Routes, context: SiteContext): void {
   const shown = ({ storageSha256: _storage, ...object }: Awaited<ReturnType<typeof listObjects>>[number]) => object;
   api.post("/imports", { schema: { body: contract.importRequestSchema, response: { 202: contract.jobAnswerSchema } } }, async (request, reply) => reply.status(202).send({ jobId: await context.jobs.add("import", request.body) }));
+  api.post("/content-urls", { schema: { body: contract.contentUrlsRequestSchema, response: { 200: contract.contentUrlsAnswerSchema } } }, async (request) => signContentUrls(context, "administrator", request.body.contentIds));
   api.get("/objects", { schema: { querystring: contract.objectListQuerySchema, response: { 200: contract.objectListSchema } } }, async (request) => (await listObjects(context.db, request.query.kind)).map(shown));
   api.get("/objects/:id", { schema: { params: idParams, response: { 200: contract.objectListSchema } } }, async (request) => (await objectRevisions(context.db, request.params.id)).map(shown));
   api.post("/task-sequences", { schema: { body: contract.addSequenceRequestSchema, response: { 200: contract.sequenceRecordSchema } } }, async (request) => {

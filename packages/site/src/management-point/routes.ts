@@ -1,8 +1,9 @@
-import { contentFileNames, contentUrlsAnswerSchema, contentUrlsRequestSchema, challengeAnswerSchema, enrolmentAnswerSchema, managementPointPaths, policyAnswerSchema, policyRequestSchema, secretsAnswerSchema, secretsRequestSchema, statusAnswerSchema, statusRequestSchema } from "@prestage/contract";
-import { challengeRequestSchema, enrolmentRequestSchema, nonceSchema, signTime, signUrlQuery } from "@prestage/trust";
+import { contentUrlsAnswerSchema, contentUrlsRequestSchema, challengeAnswerSchema, enrolmentAnswerSchema, keyringsAnswerSchema, keyringsQuerySchema, managementPointPaths, policyAnswerSchema, policyRequestSchema, secretsAnswerSchema, secretsRequestSchema, statusAnswerSchema, statusRequestSchema } from "@prestage/contract";
+import { challengeRequestSchema, enrolmentRequestSchema, nonceSchema, signTime } from "@prestage/trust";
 import { z } from "zod";
 import type { Routes } from "../http/new-server.ts";
 import type { SiteContext } from "../site-context.ts";
+import { signContentUrls } from "../distribution-point/sign-content-urls.ts";
 import { authenticate, NonceMemory } from "./authenticate.ts";
 import { answerChallenge, enrol } from "./enrol.ts";
 import { createGuards, sourceOf } from "./guards.ts";
@@ -10,13 +11,12 @@ import { keepStatus } from "./keep-status.ts";
 import { makePolicy } from "./make-policy.ts";
 import { answerSecrets } from "./secrets-answer.ts";
 
-/** Seconds a content URL is valid. */
-const urlLifetimeSeconds = 3600;
+const keyringsAtOnce = 16;
 
 /** What a caller may send before it has proven anything. */
 const unprovenBodyLimit = 64 * 1024;
 
-/** The management point's interface (packages/contract, managementPointPaths). The first three are for unproven callers and cost no memory. */
+/** The management point's interface (packages/contract, managementPointPaths). The first four are for unproven callers and cost no memory. */
 export function managementPointRoutes(server: Routes, context: SiteContext): void {
   const nonces = new NonceMemory();
   const guards = createGuards(context.configuration.unprovenPerSecond);
@@ -24,6 +24,10 @@ export function managementPointRoutes(server: Routes, context: SiteContext): voi
   server.get(managementPointPaths.time, { schema: { querystring: z.strictObject({ nonce: nonceSchema }) } }, (request, reply) =>
     reply.type("application/json").send(signTime(request.query.nonce, context.now(), context.keys.signing.time)),
   );
+  server.get(managementPointPaths.keyrings, { schema: { querystring: keyringsQuerySchema, response: { 200: keyringsAnswerSchema } } }, async (request) => ({
+    // The chain begins with version 1.
+    keyrings: context.keys.keyringChain.slice(request.query.after, request.query.after + keyringsAtOnce).map((envelope) => envelope.toString("base64")),
+  }));
   server.post(managementPointPaths.challenge, { bodyLimit: unprovenBodyLimit, schema: { body: challengeRequestSchema, response: { 200: challengeAnswerSchema } } }, async (request) =>
     answerChallenge(context, guards, request.body, sourceOf(request.ip)),
   );
@@ -39,11 +43,7 @@ export function managementPointRoutes(server: Routes, context: SiteContext): voi
   server.post(managementPointPaths.contentUrls, { schema: { body: contentUrlsRequestSchema, response: { 200: contentUrlsAnswerSchema } } }, async (request) => {
     const device = await authenticate(context, nonces, request);
     const { policy_content } = await context.db.selectFrom("device").select("policy_content").where("id", "=", device.id).executeTakeFirstOrThrow();
-    const expires = Math.floor(context.now().getTime() / 1000) + urlLifetimeSeconds;
-    const queryOf = (path: string) => signUrlQuery(path, device.id, expires, context.keys.signing.url);
-    const allowed = request.body.contentIds.filter((id) => policy_content.includes(id));
-    const queries = Object.fromEntries(allowed.map((id) => [id, Object.fromEntries(contentFileNames.map((file) => [file, queryOf(`/content/${id}/${file}`)]))]));
-    return { expires: new Date(expires * 1000).toISOString(), queries };
+    return signContentUrls(context, device.id, request.body.contentIds.filter((id) => policy_content.includes(id)));
   });
   server.post(managementPointPaths.secrets, { schema: { body: secretsRequestSchema, response: { 200: secretsAnswerSchema } } }, async (request) => answerSecrets(context, await authenticate(context, nonces, request), request.body));
   server.post(managementPointPaths.status, { schema: { body: statusRequestSchema, response: { 200: statusAnswerSchema } } }, async (request) => {
