@@ -27,10 +27,15 @@ export interface FactoryOptions {
   /** crypt(3) hash of the demonstration user's password. */
   passwordHash: string;
   addPackage?: AddedPackage | undefined;
+  /** One step more, which needs the secret variable of this name. */
+  secretVariable?: string | undefined;
   mirror?: string | undefined;
   signal?: AbortSignal | undefined;
   say: (line: string) => void;
 }
+
+/** Where the step that uses the secret leaves the secret's SHA-256: proof that it had it, and no more. */
+export const secretProof = "/etc/secret.sha256";
 
 /** The demonstration user; it logs in on the serial console. */
 export const demoUser = "workshop";
@@ -86,7 +91,7 @@ async function addSequence(site: SiteProcess, work: string, yaml: string, update
 }
 
 /** The bare-metal sequence of the demonstration. */
-export function taskSequence(factory: Pick<Factory, "osImage" | "jq" | "node" | "settings" | "drivers" | "added">, tree: ImportedObject | undefined, options: Pick<FactoryOptions, "computerName" | "passwordHash">): string {
+export function taskSequence(factory: Pick<Factory, "osImage" | "jq" | "node" | "settings" | "drivers" | "added">, tree: ImportedObject | undefined, options: Pick<FactoryOptions, "computerName" | "passwordHash" | "secretVariable">): string {
   const steps = [
     ["partition", "Partition the disk", "partition-disk", "    with: {}", "    when: { variable: _SMSTSMediaType, notEquals: OEMMedia }"],
     ["name", "Name the computer", "set-variable", `    with: { name: OSDComputerName, value: ${JSON.stringify(options.computerName)} }`],
@@ -99,6 +104,7 @@ export function taskSequence(factory: Pick<Factory, "osImage" | "jq" | "node" | 
     ...(tree ? [["tree", "Install tree", "install-application", `    with: { application: ${tree.id} }`]] : []),
     ["settings", "Set the message of the day", "install-package", `    with: { package: ${factory.settings.id}, program: Set up }`],
     ...(factory.added ? [["added", "Install your package", "install-package", `    with: { package: ${factory.added.id}, program: Your program }`]] : []),
+    ...(options.secretVariable === undefined ? [] : [["secret", "Use the secret", "run-command-line", `    with: { command: 'printf %s "$${options.secretVariable}" | sha256sum > ${secretProof}' }`, `    secrets: [${options.secretVariable}]`]]),
     ["record", "Record the deployment", "run-command-line", `    with: { command: "date -u +%FT%TZ > /etc/deployed" }`],
   ];
   return `name: Deploy Debian 12\ndescription: Bare metal, from prestaged media\nsteps:\n${steps.map(([id, name, type, ...rest]) => [`  - id: ${id}`, `    name: ${name}`, `    type: ${type}`, ...rest].join("\n")).join("\n")}\n`;

@@ -6,7 +6,8 @@ import type { StatusRecord } from "@prestage/contract";
 import { retryOnGuestCrash } from "@prestage/lab";
 import type { Machine } from "@prestage/lab";
 import { cacheRoot } from "./cached.ts";
-import { approveWhenShown, startMachine, waitForSequence } from "./deploy.ts";
+import { DemoSecrets, demoSecretName } from "./demo-secrets.ts";
+import { approveWhenShown, silenceMs, startMachine, waitForSequence } from "./deploy.ts";
 import { gatherEvidence } from "./evidence.ts";
 import type { Evidence } from "./evidence.ts";
 import { publishLater, setUpFactory } from "./factory.ts";
@@ -51,14 +52,15 @@ async function walkTheRoad(site: SiteProcess, work: string, options: DemoOptions
   const { output } = options;
   const password = randomBytes(9).toString("base64url");
   const passwordHash = execFileSync("openssl", ["passwd", "-6", "-stdin"], { input: password }).toString().trim();
-  const factoryOptions: FactoryOptions = { computerName: options.computerName, passwordHash, addPackage: options.addPackage, mirror: options.mirror, say };
+  const secrets = new DemoSecrets(process.env);
+  const factoryOptions: FactoryOptions = { computerName: options.computerName, passwordHash, addPackage: options.addPackage, mirror: options.mirror, secretVariable: secrets.secret === undefined ? undefined : demoSecretName, say };
 
   narrator.part("Content and task sequence");
   const factory = await setUpFactory(site, work, factoryOptions);
 
   narrator.part("Media");
   const media = join(output, "media.wim");
-  const built = await site.run<{ mediaId: string; size: number; sha256: string }>(["media", "create", "--task-sequence", factory.sequenceId, "--created-by", "npm run demo", "--version", "1", "-o", media]);
+  const built = await site.run<{ mediaId: string; size: number; sha256: string }>(["media", "create", "--task-sequence", factory.sequenceId, "--created-by", "npm run demo", "--version", "1", ...(secrets.password === undefined ? [] : ["--password-stdin"]), "-o", media], undefined, secrets.password);
   say(`${media}: ${(built.size / 1e6).toFixed(0)} MB, media ${built.mediaId.slice(0, 16)}`);
   const verified = await site.run<{ files: number }>(["media", "verify", media]);
   say(`Verified: ${verified.files} files, all as signed`);
@@ -75,27 +77,35 @@ async function walkTheRoad(site: SiteProcess, work: string, options: DemoOptions
   const later = await publishLater(site, work, factory, factoryOptions);
   const collections = await site.run<{ id: string; builtIn: string | null }[]>(["collection", "list"]);
   const all = collections.find((collection) => collection.builtIn === "all-systems");
-  const deployment = await site.run<{ id: string }>(["deployment", "create", "--task-sequence", factory.sequenceId, "--collection", all?.id ?? "", "--purpose", "required", "--make-available-to", "MediaAndPxe"]);
+  const deployment = await site.run<{ id: string }>(["deployment", "create", "--task-sequence", factory.sequenceId, "--collection", all?.id ?? "", "--purpose", "required", "--make-available-to", "MediaAndPxe", ...(secrets.secret === undefined ? [] : ["--secret-variable", demoSecretName, "--secrets-to-password"])], undefined, secrets.secret);
   say(`Deployed as ${deployment.id}, required, to All Systems`);
 
   narrator.part("First start of the staged disk");
-  const status = await retryOnGuestCrash((attempt) => deploy(site, disk, options, narrator, attempt), (crash) => say(`The emulator crashed the guest (${crash.message}); starting the machine again.`));
+  const status = await retryOnGuestCrash((attempt) => deploy(site, disk, options, secrets, narrator, attempt), (crash) => say(`The emulator crashed the guest (${crash.message}); starting the machine again.`));
 
   narrator.part("Proof: the same disk, cold, without a network");
   const own = options.addPackage;
   const extra = own === undefined ? [] : [{ what: "your package: its step", command: "test -f /etc/deployed && echo ran", expected: "ran" }];
   if (own?.check !== undefined) extra.push({ what: "your package: its effect", command: own.check, expected: "" });
-  const evidence = await gatherEvidence(disk, join(output, "logs", "proof"), password, factory, options.computerName, extra);
+  const evidence = await gatherEvidence(disk, join(output, "logs", "proof"), password, factory, options.computerName, [...extra, ...secrets.check()]);
+  if (secrets.any) evidence.push(await searchForSecrets(site, secrets, { media, disk }, options, narrator));
   return finish(site, status, factory, later, evidence, options, narrator);
 }
 
-async function deploy(site: SiteProcess, disk: string, options: DemoOptions, narrator: Narrator, attempt: number): Promise<StatusRecord[]> {
+/** Password, secret and the site's private keys are nowhere they must not be. */
+async function searchForSecrets(site: SiteProcess, secrets: DemoSecrets, { media, disk }: { media: string; disk: string }, options: DemoOptions, narrator: Narrator): Promise<Evidence> {
+  narrator.part("Search for the password, the secret and the site's private keys");
+  const findings = await secrets.search({ media, disk, logs: [join(options.output, "logs"), join(site.dataDirectory, "logs")], siteKeys: join(site.dataDirectory, "keys"), say: narrator.say });
+  const output = findings.length === 0 ? "none" : findings.map((one) => `${one.secret} in ${one.where} (${one.encoding})`).join("\n");
+  return { what: "secrets: found nowhere", command: "search of media, disk, logs and command lines", expected: "none", output, exitCode: findings.length === 0 ? 0 : 1, good: findings.length === 0 };
+}
+
+async function deploy(site: SiteProcess, disk: string, options: DemoOptions, secrets: DemoSecrets, narrator: Narrator, attempt: number): Promise<StatusRecord[]> {
   const { say } = narrator;
   const workDir = join(options.output, "logs", attempt === 1 ? "machine" : `machine-${attempt}`);
   const machine = await startMachine({ disk, workDir, network: "user", secureBoot: options.secureBoot }, { onEvent: (name, data) => narrate(narrator, name, data), onLine: (line) => /^@@init/.test(line) && say(`  ${line}`) });
   try {
-    const device = await approveWhenShown(site, machine, { onScreen: (name) => shoot(machine, options.output, name) });
-    say(`Approved through the site: ${device.name}`);
+    const device = await letIn(site, machine, secrets, options, say);
     await machine.serial.waitFor(/@@prestage step \{[^\n]*"apply"/, { timeoutMs: 300_000 });
     await shoot(machine, options.output, "steps");
     const status = await waitForSequence(site, machine, device.id);
@@ -106,6 +116,23 @@ async function deploy(site: SiteProcess, disk: string, options: DemoOptions, nar
     await machine.powerOff();
     await copyFile(join(workDir, "serial.log"), join(options.output, "logs", "serial.log")).catch(() => undefined);
   }
+}
+
+/** By the media password, typed on the machine's own keyboard, or by an administrator's approval. */
+async function letIn(site: SiteProcess, machine: Machine, secrets: DemoSecrets, options: DemoOptions, say: (line: string) => void): Promise<{ id: string }> {
+  const onScreen = (name: string) => shoot(machine, options.output, name);
+  if (secrets.password === undefined) {
+    const device = await approveWhenShown(site, machine, { onScreen });
+    say(`Approved through the site: ${device.name}`);
+    return device;
+  }
+  await machine.serial.waitFor(/@@prestage screen \{"screen":"password"/, { timeoutMs: silenceMs });
+  await machine.type(secrets.password);
+  await onScreen("password");
+  await machine.type("\n");
+  const [, id = ""] = await machine.serial.waitFor(/@@prestage enrolled \{[^\n]*"deviceId":"([^"]+)"/, { timeoutMs: silenceMs });
+  say("Let in by the media password, typed on the machine's keyboard");
+  return { id };
 }
 
 async function shoot(machine: Machine, output: string, name: string): Promise<void> {

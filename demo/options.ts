@@ -13,6 +13,10 @@ export const demoHelp = `npm run demo -- [options]
   --mirror URL              Debian archive to use instead of this machine's own
   --output DIR              where media.wim, disk.img, report.json and logs go (demo-out)
 
+With PRESTAGE_DEMO_PASSWORD in the environment the media asks for that password, which is typed on the machine's keyboard;
+with PRESTAGE_DEMO_SECRET one step gets that secret. Then media, disk, logs and command lines are searched for both, and for
+the site's private keys.
+
 Example:
   npm run demo -- --computer-name KIOSK-7 --add-package ./tools --program 'sh ./install.sh' --check 'test -x /opt/tools/run'
 `;

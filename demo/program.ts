@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 
-export interface ProgramOptions { cwd?: string; env?: Record<string, string>; input?: string; /** Each line of standard error. */ onLine?: (line: string) => void; signal?: AbortSignal | undefined }
+export interface ProgramOptions { cwd?: string; /** Added to this process's own; undefined takes a variable away. */ env?: Record<string, string | undefined>; input?: string; /** Each line of standard error. */ onLine?: (line: string) => void; signal?: AbortSignal | undefined }
 
 /** Runs a program to its end and returns its standard output; anything but exit code 0 is an error that shows what it said last. */
 export async function runProgram(program: string, args: readonly string[], options: ProgramOptions = {}): Promise<string> {

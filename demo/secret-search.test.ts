@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
-import { needlesOf, searchPath, searchStream } from "./secret-search.ts";
+import { needlesOf, searchMedia, searchPath, searchStream } from "./secret-search.ts";
 
 const secret = { name: "the password", bytes: Buffer.from("S3cret é-pass") };
 
@@ -36,6 +38,33 @@ test("nothing is found where nothing is, in files and their names", async () => 
     await writeFile(join(folder, "b.log"), `password=${secret.bytes.toString()}`);
     await writeFile(join(folder, secret.bytes.toString()), "");
     assert.deepEqual((await searchPath([secret], folder)).map((one) => one.encoding), ["bytes", "bytes"]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test("in a media a planted secret is found inside compressed files, a nested image and an initramfs, and nowhere when it is not there", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "prestage-search-"));
+  const wimlib = (...args: string[]) => void execFileSync("wimlib-imagex", args, { stdio: "ignore" });
+  const make = async (name: string, where: { initramfs?: string; nested?: string; file?: string }): Promise<string> => {
+    const root = join(folder, name);
+    for (const part of ["boot", "data", "os"]) await mkdir(join(root, part), { recursive: true });
+    await writeFile(join(root, "boot/initrd"), zstdCompressSync(Buffer.from(`070701${"x".repeat(5000)}${where.initramfs ?? ""}${"y".repeat(5000)}`)));
+    await writeFile(join(root, "os/hosts"), `${"a".repeat(9000)}${where.nested ?? ""}`);
+    await writeFile(join(root, "data/settings"), `${"b".repeat(9000)}${where.file ?? ""}`);
+    wimlib("capture", join(root, "os"), join(root, "data/image.wim"), "os", "--compress=LZX:20");
+    const media = join(root, "media.wim");
+    wimlib("capture", join(root, "boot"), media, "boot", "--compress=LZX:20");
+    wimlib("append", join(root, "data"), media, "data");
+    return media;
+  };
+  try {
+    const planted = secret.bytes.toString();
+    assert.deepEqual(await searchMedia([secret], await make("clean", {})), []);
+    for (const [where, expected] of [["initramfs", /initrd, unpacked/], ["nested", /image.wim/], ["file", /^image 2\/settings/]] as const) {
+      const found = await searchMedia([secret], await make(where, { [where]: planted }));
+      assert.ok(found.some((one) => expected.test(one.where)), `${where}: ${JSON.stringify(found)}`);
+    }
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -8,6 +8,9 @@ import { runProgram } from "./program.ts";
 
 const commandLine = fileURLToPath(new URL("../packages/cli/src/main.ts", import.meta.url));
 
+/** What the demonstration was given in its environment is for it alone, not for the programs it runs. */
+const withoutDemoSecrets = { PRESTAGE_DEMO_PASSWORD: undefined, PRESTAGE_DEMO_SECRET: undefined };
+
 /** The address a guest of QEMU's user network reaches this machine's loopback by. */
 export const hostFromGuest = "10.0.2.2";
 
@@ -35,7 +38,7 @@ export class SiteProcess {
     const port = options.port ?? (await freePort());
     const log = await open(join(dataDirectory, "logs", "serve.log"), "a");
     const args = [commandLine, "serve", "--json", "--data", dataDirectory, "--site-code", options.siteCode ?? "DEM", "--host", "127.0.0.1", "--port", String(port), "--public-url", `https://${hostFromGuest}:${port}`];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", log.fd] });
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", log.fd], env: { ...process.env, ...withoutDemoSecrets } });
     const exited = new Promise<number | null>((resolve) => child.on("exit", resolve));
     const ready = new Promise<void>((resolve) => child.stdout?.on("data", (text: Buffer) => text.includes("dataDirectory") && resolve()));
     const outcome = await Promise.race([ready.then(() => "ready" as const), exited]);
@@ -44,9 +47,9 @@ export class SiteProcess {
     return new SiteProcess(dataDirectory, port, child, exited);
   }
 
-  /** Runs `prestage ARGS --json` against this site and returns what it printed. */
-  async run<T = unknown>(args: readonly string[], onLine?: (line: string) => void): Promise<T> {
-    const output = await runProgram(process.execPath, [commandLine, ...args, "--data", this.dataDirectory, "--json"], onLine ? { onLine } : {}).catch((cause: unknown) => {
+  /** Runs `prestage ARGS --json` against this site and returns what it printed. A secret goes by standard input, never by an argument. */
+  async run<T = unknown>(args: readonly string[], onLine?: (line: string) => void, input?: string): Promise<T> {
+    const output = await runProgram(process.execPath, [commandLine, ...args, "--data", this.dataDirectory, "--json"], { env: withoutDemoSecrets, ...(onLine && { onLine }), ...(input !== undefined && { input }) }).catch((cause: unknown) => {
       throw cause instanceof Error ? new Error(`prestage ${args.slice(0, 3).join(" ")}: ${cause.message}`, { cause }) : cause;
     });
     return JSON.parse(output) as T;
