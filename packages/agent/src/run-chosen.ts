@@ -7,7 +7,7 @@ import { AgentError } from "./error.ts";
 import { Journal } from "./journal/journal.ts";
 import type { SignedClock } from "./management-point/clock.ts";
 import type { ManagementPointClient } from "./management-point/management-point-client.ts";
-import { openPolicy } from "./management-point/open-policy.ts";
+import { openKeptPolicy } from "./management-point/open-policy.ts";
 import type { RunContext, VariableSource } from "./run/run-context.ts";
 import { runSequence } from "./run/run-sequence.ts";
 import { SiteSecrets } from "./run/secret-access.ts";
@@ -16,7 +16,8 @@ import type { DeviceState } from "./state/device-state.ts";
 export interface ChosenRun extends Pick<RunContext, "environment" | "dataRoot" | "espRoot" | "makeEspWritable" | "disk" | "status" | "screen" | "signal" | "log"> {
   answer: PolicyAnswer;
   manifest: Manifest;
-  keyring: Keyring;
+  /** All keyrings known, oldest first. */
+  keyrings: readonly Keyring[];
   deviceKey: SigningKey;
   sealingKey: SealingKey;
   clock: SignedClock;
@@ -26,13 +27,12 @@ export interface ChosenRun extends Pick<RunContext, "environment" | "dataRoot" |
 
 /** Runs, or goes on with, the sequence that was chosen. Resolves to the exit code: 0 restart (or, installed, the end). */
 export async function runChosen(run: ChosenRun): Promise<number> {
-  const { answer, keyring, deviceKey, manifest, client, state, status, screen, signal, log } = run;
-  // Checked when it was chosen; a run may outlive its policy's expiry and be followed by newer policies.
-  const { policy, sequence } = openPolicy(answer, { keyring, deviceKeyId: deviceKey.keyId, floor: new Date(manifest.floor), now: new Date(manifest.floor), highestNumber: 0 });
+  const { answer, keyrings, deviceKey, manifest, client, state, status, screen, signal, log } = run;
+  const { policy, sequence } = openKeptPolicy(answer, { keyrings, deviceKeyId: deviceKey.keyId, floor: new Date(manifest.floor) });
   if (policy.selected === undefined || sequence === undefined) throw new AgentError("PRESTAGE_AGENT_STATE_DAMAGED", "Expected the policy of a chosen deployment; found none.", "Stage the disk again.");
   status.setDeployment(policy.selected.deploymentId);
   const content = new PolicyContentAccess({
-    dataRoot: run.dataRoot, policy: policy.selected, mediaDistributionPoints: manifest.distributionPoints, tlsCa: keyring.tlsCa,
+    dataRoot: run.dataRoot, policy: policy.selected, mediaDistributionPoints: manifest.distributionPoints, tlsCa: keyrings.at(-1)?.tlsCa ?? "",
     fetchUrls: (ids) => client.contentUrls(ids), status, screen, signal, log,
   });
   const secrets = new SiteSecrets({ client, sealingKey: run.sealingKey, deviceKeyId: deviceKey.keyId, deploymentId: policy.selected.deploymentId, siteCode: manifest.site.code, screen, signal, log });

@@ -41,9 +41,10 @@ export async function startBoot(screen: Screen, logFile: LogFile, stopped: Abort
   const sealingKey = await state.sealingKey();
   const revoked = new AbortController();
   const signal = AbortSignal.any([stopped, revoked.signal]);
-  const client = new ManagementPointClient({ urls: opened.manifest.managementPoints.urls, keyring, deviceKey, clock, floor: new Date(opened.manifest.floor), log, onRevoked: (cause) => revoked.abort(cause) });
-  const contact = { manifest: opened.manifest, keyring, client, clock, state, status, screen, signal, log };
-  await connect(contact);
+  const known = await state.keyrings(keyring);
+  const client = new ManagementPointClient({ urls: opened.manifest.managementPoints.urls, keyring: known.at(-1) ?? keyring, deviceKey, clock, floor: new Date(opened.manifest.floor), log, onRevoked: (cause) => revoked.abort(cause) });
+  const before = { manifest: opened.manifest, keyrings: known, client, clock, state, status, screen, signal, log };
+  const contact = { ...before, keyrings: await connect(before) };
   const attributes = await readDeviceAttributes(volume.disk);
   if ((await state.readDevice()) === undefined || resumed === undefined) {
     const claimKey = await readClaimKey(dataRoot, log);
@@ -51,9 +52,9 @@ export async function startBoot(screen: Screen, logFile: LogFile, stopped: Abort
     status.post({ kind: "enrolled" });
   }
   status.start((messages) => client.sendStatus(messages));
-  const answer = resumed ?? (await chooseDeployment(contact, opened.mediaId, deviceKey.keyId));
+  const { answer, keyrings } = resumed === undefined ? await chooseDeployment(contact, opened.mediaId, deviceKey.keyId) : { answer: resumed, keyrings: contact.keyrings };
   const disk = { device: volume.disk, espPartition: volume.espPartition, espGuid: volume.espGuid, dataPartition: volume.dataPartition, dataGuid: volume.dataGuid, dataFileSystemUuid: volume.dataFileSystemUuid };
-  return runChosen({ environment: "boot", dataRoot, espRoot, makeEspWritable: () => makeEspWritable(volume), disk, answer, manifest: opened.manifest, keyring, deviceKey, sealingKey, clock, client, state, status, screen, signal, log });
+  return runChosen({ environment: "boot", dataRoot, espRoot, makeEspWritable: () => makeEspWritable(volume), disk, answer, manifest: opened.manifest, keyrings, deviceKey, sealingKey, clock, client, state, status, screen, signal, log });
 }
 
 /** The second part of verification: everything else, before any contact. */

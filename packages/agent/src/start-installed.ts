@@ -4,8 +4,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { espType } from "@prestage/disk";
 import { dataPaths, openManifest } from "@prestage/media";
 import { keysOfRole, openTrustedKeyring } from "@prestage/trust";
+import type { Keyring } from "@prestage/trust";
 import { z } from "zod";
 import { AgentError } from "./error.ts";
+import { acceptKeyrings } from "./first-boot/contact.ts";
 import type { LogFile } from "./log-file.ts";
 import { SignedClock } from "./management-point/clock.ts";
 import { ManagementPointClient } from "./management-point/management-point-client.ts";
@@ -35,16 +37,21 @@ export async function startInstalled(screen: Screen, logFile: LogFile, stopped: 
   const status = await StatusSpool.open(`${state.folder}/status`, "installed", () => clock.now());
   const revoked = new AbortController();
   const signal = AbortSignal.any([stopped, revoked.signal]);
-  const client = new ManagementPointClient({ urls: manifest.managementPoints.urls, keyring, deviceKey, clock, floor: new Date(manifest.floor), log, onRevoked: (cause) => revoked.abort(cause) });
+  const keyrings = await state.keyrings(keyring);
+  const client = new ManagementPointClient({ urls: manifest.managementPoints.urls, keyring: keyrings.at(-1) ?? keyring, deviceKey, clock, floor: new Date(manifest.floor), log, onRevoked: (cause) => revoked.abort(cause) });
   // The clock is right since the boot environment set it; the site's time is taken again when it answers.
-  void keepAskingTime(client, signal, log);
+  void keepAskingTime({ client, state, screen, log }, keyrings, signal);
   status.start((messages) => client.sendStatus(messages));
-  return runChosen({ environment: "installed", dataRoot, espRoot, makeEspWritable: async () => undefined, disk: await ownDisk(), answer, manifest, keyring, deviceKey, sealingKey, clock, client, state, status, screen, signal, log });
+  return runChosen({ environment: "installed", dataRoot, espRoot, makeEspWritable: async () => undefined, disk: await ownDisk(), answer, manifest, keyrings, deviceKey, sealingKey, clock, client, state, status, screen, signal, log });
 }
 
-async function keepAskingTime(client: ManagementPointClient, signal: AbortSignal, log: (line: string) => void): Promise<void> {
+/** The site may have changed its keys since this computer was restarted: first what follows its keyring, then the time. */
+async function keepAskingTime(options: Parameters<typeof acceptKeyrings>[0], keyrings: readonly Keyring[], signal: AbortSignal): Promise<void> {
+  const { client, log } = options;
+  let known = keyrings;
   while (!signal.aborted) {
     try {
+      known = await acceptKeyrings(options, known, await client.fetchKeyrings(false));
       await client.fetchTime();
       return;
     } catch (cause) {

@@ -10,6 +10,7 @@ import { depotRoutes } from "./commands/depot.ts";
 import { deviceRoutes } from "./commands/device.ts";
 import { distributionPointRoutes } from "./commands/distribution-point.ts";
 import { contentRoutes } from "./commands/import.ts";
+import { keyringRoutes } from "./commands/keyring.ts";
 import { labRoutes } from "./commands/lab.ts";
 import { mediaRoutes } from "./commands/media.ts";
 import { secretRoutes } from "./commands/secret.ts";
@@ -38,6 +39,7 @@ const routes = buildRouteMap({
     claim: claimRoutes,
     conflict: conflictRoutes,
     secret: secretRoutes,
+    keyring: keyringRoutes,
     media: mediaRoutes,
     stage: stageCommand(bundleDepot),
     depot: depotRoutes,

@@ -20,7 +20,7 @@ const all = commands(app.root as RouteMap<Context>);
 test("there are the commands the product promises", () => {
   const words = new Set(all.map((one) => one.join(" ")));
   for (const kind of ["os-image", "boot-image", "application", "package", "driver-package"]) for (const verb of ["import", "list", "show"]) assert.ok(words.has(`${kind} ${verb}`), `${kind} ${verb}`);
-  for (const one of ["serve", "boot-image build", "sequence add", "deployment create", "deployment set", "deployment show", "device list", "approval approve", "media create", "media inspect", "media verify", "stage", "receipt import", "receipt create", "receipt verify", "depot init", "depot show", "depot register", "depot revoke", "status list", "lab boot", "distribution-point set"]) assert.ok(words.has(one), one);
+  for (const one of ["serve", "boot-image build", "sequence add", "deployment create", "deployment set", "deployment show", "device list", "approval approve", "media create", "media show", "media renew", "media revoke", "media inspect", "media verify", "stage", "receipt import", "receipt create", "receipt verify", "depot init", "depot show", "depot register", "depot revoke", "status list", "lab boot", "distribution-point set"]) assert.ok(words.has(one), one);
 });
 
 for (const words of all) {

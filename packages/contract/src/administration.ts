@@ -128,10 +128,6 @@ export const createMediaRequestSchema = z.strictObject({
   output: sourcePath.optional(),
 }).refine((request) => request.validFrom === undefined || request.validTo === undefined || Date.parse(request.validFrom) < Date.parse(request.validTo), "validFrom lies before validTo");
 export type CreateMediaRequest = z.infer<typeof createMediaRequestSchema>;
-export const mediaRecordSchema = z.strictObject({
-  mediaId: sha256Schema, size: z.int(), sha256: sha256Schema, path: z.string(), created: z.iso.datetime(), manifest: manifestSchema,
-});
-export type MediaRecord = z.infer<typeof mediaRecordSchema>;
 
 export const statusListQuerySchema = z.strictObject({ deviceId: z.guid().optional(), after: z.coerce.number().int().min(0).default(0), limit: z.coerce.number().int().min(1).max(5000).default(500) });
 export const statusRecordSchema = z.strictObject({ position: z.int(), deviceId: z.guid(), received: z.iso.datetime(), message: statusMessageSchema });

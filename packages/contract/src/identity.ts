@@ -37,5 +37,11 @@ export const auditListQuerySchema = z.strictObject({ after: z.coerce.number().in
 export const auditRecordSchema = z.strictObject({ id: z.int(), time: z.iso.datetime(), actor: z.string(), action: z.string(), subject: z.string() });
 export type AuditRecord = z.infer<typeof auditRecordSchema>;
 
-export const rotateKeyringRequestSchema = z.strictObject({ roles: z.array(z.enum(["root", "media", "policy", "time", "url"])).min(1).max(5), forgetMediaKeys: z.boolean().default(false) });
+/** New keys for these roles; the root key itself only where it is named. */
+export const rotateKeyringRequestSchema = z.strictObject({
+  roles: z.array(z.enum(["root", "media", "policy", "time", "url"])).min(1).max(5),
+  /** Media signed by the present key are then no longer recognised: only where that key was stolen. */
+  forgetMediaKeys: z.boolean().default(false),
+});
 export const keyringAnswerSchema = z.strictObject({ version: z.int(), issued: z.iso.datetime(), expires: z.iso.datetime(), keys: z.record(z.string(), z.array(z.string())) });
+export type KeyringAnswer = z.infer<typeof keyringAnswerSchema>;

@@ -1,5 +1,6 @@
 export * from "./administration.ts";
 export * from "./depots.ts";
+export * from "./media-life.ts";
 export * from "./management-point.ts";
 export * from "./objects.ts";
 export * from "./identity.ts";

@@ -3,16 +3,23 @@ import { contentKinds, objectIdSchema, variableNameSchema } from "@prestage/medi
 import { z } from "zod";
 import { objectDefinitionSchema } from "./objects.ts";
 
-/** The management point's paths. All bodies are JSON; all but the first three are signed with the device key (RFC 9421). */
+/** The management point's paths. All bodies are JSON; all but the first four are signed with the device key (RFC 9421). */
 export const managementPointPaths = {
+  keyrings: "/mp/v1/keyrings", // GET ?after=VERSION -> KeyringsAnswer: the keyrings that follow, each trusted for the signature of the one before
   time: "/mp/v1/time", // GET ?nonce=32 hex digits -> DSSE envelope of a signed time
   challenge: "/mp/v1/enrolment/challenge", // POST ChallengeRequest (trust) -> ChallengeAnswer
   enrolment: "/mp/v1/enrolment", // POST EnrolmentRequest (trust) -> EnrolmentAnswer; repeated until approved
+  renewal: "/mp/v1/renewal", // GET ?mediaId= -> RenewalAnswer, for anyone: it is signed
   policy: "/mp/v1/policy", // POST PolicyRequest -> PolicyAnswer
   contentUrls: "/mp/v1/content-urls", // POST ContentUrlsRequest -> ContentUrlsAnswer
   secrets: "/mp/v1/secrets", // POST SecretsRequest -> SecretsAnswer
   status: "/mp/v1/status", // POST StatusRequest -> StatusAnswer
 } as const;
+
+export const keyringsQuerySchema = z.strictObject({ after: z.coerce.number().int().min(1) });
+/** Envelopes, in order; at most 16 at once. */
+export const keyringsAnswerSchema = z.strictObject({ keyrings: z.array(z.base64().max(200_000)).max(16) });
+export type KeyringsAnswer = z.infer<typeof keyringsAnswerSchema>;
 
 /** `proofs`: those that would do for this media, record and claim; approval always does. */
 export const challengeAnswerSchema = z.strictObject({ challenge: z.string().max(500), proofs: z.array(z.enum(["claim", "password", "approval"])).min(1) });

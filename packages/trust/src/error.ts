@@ -10,6 +10,7 @@ export const trustErrors = {
   PRESTAGE_TRUST_TIME_BEFORE_FLOOR: "A signed time lies before the floor of the manifest.",
   PRESTAGE_TRUST_CHALLENGE_INVALID: "An enrolment challenge was not made by this site, is too old, or belongs to another device key.",
   PRESTAGE_TRUST_CLAIM_PROOF: "A proof of a claim was not made by the claim's key for this challenge and device key.",
+  PRESTAGE_TRUST_RENEWAL_REFUSED: "A renewal is of another media, or older than one that is known.",
   PRESTAGE_TRUST_REQUEST_SIGNATURE: "A request is not signed by the device key, is too old, or its body was altered.",
   PRESTAGE_TRUST_SECRET_SEALED: "A sealed secret does not open: it is for another device, deployment, name or site, or was altered.",
   PRESTAGE_TRUST_URL_SIGNATURE: "A content URL's signature is missing, wrong or expired.",

@@ -7,6 +7,7 @@ export type { TrustErrorCode } from "./error.ts";
 export * from "./keyring.ts";
 export * from "./keys.ts";
 export * from "./receipt.ts";
+export * from "./renewal.ts";
 export * from "./request-signature.ts";
 export * from "./sealed-secret.ts";
 export * from "./signed-document.ts";

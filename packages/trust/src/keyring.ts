@@ -53,6 +53,16 @@ export function openSuccessorKeyring(trusted: Keyring, envelope: Uint8Array): Ke
   return next;
 }
 
+/**
+ * Opens the keyrings that follow a trusted one, each signed by a root key of the one before; the last is the one to trust from then on.
+ * @throws TrustError
+ */
+export function openKeyringChain(trusted: Keyring, envelopes: readonly Uint8Array[]): Keyring[] {
+  const chain = [trusted];
+  for (const envelope of envelopes) chain.push(openSuccessorKeyring(chain.at(-1) ?? trusted, envelope));
+  return chain;
+}
+
 /** @throws TrustError PRESTAGE_TRUST_KEYRING_EXPIRED */
 export function checkKeyringExpiry(keyring: Keyring, signedTime: Date): void {
   if (signedTime.getTime() > Date.parse(keyring.expires)) {

@@ -14,7 +14,8 @@ import { askAgain, untilDone } from "./try-again.ts";
 
 export interface ContactOptions {
   manifest: Manifest;
-  keyring: Keyring;
+  /** The one the boot image came with, and those that followed; the last is trusted. */
+  keyrings: readonly Keyring[];
   client: ManagementPointClient;
   clock: SignedClock;
   state: DeviceState;
@@ -24,41 +25,79 @@ export interface ContactOptions {
   log: (line: string) => void;
 }
 
-/** Network and signed time; then validity and keyring expiry are decided by that time. */
-export async function connect(options: ContactOptions): Promise<void> {
-  const { screen, client, manifest, keyring, clock } = options;
+/** A network, then the site. */
+export async function connect(options: ContactOptions): Promise<Keyring[]> {
+  const { screen } = options;
   screen.message({ screen: "network", title: "Connecting", lines: ["Asking for a network address..."] });
   await untilDone(options, "network", () => bringUpNetwork(options.log));
+  return meetSite(options);
+}
+
+/** Keyrings and signed time; then validity and keyring expiry are decided by that time. Resolves to the keyrings known now. */
+export async function meetSite(options: ContactOptions): Promise<Keyring[]> {
+  const { screen, client, manifest, clock } = options;
   screen.message({ screen: "time", title: "Connecting", lines: ["Contacting the management point..."] });
+  // Once before TLS can be verified, and once after: whoever sits between cannot hide a newer one both times.
+  const before = await renewKeyrings(options, options.keyrings, false);
   await untilDone(options, "management-point", () => client.fetchTime());
+  const keyrings = await renewKeyrings(options, before, true);
+  if (keyrings.length > before.length) await untilDone(options, "management-point", () => client.fetchTime());
   checkValidity(manifest, clock.now());
-  checkKeyringExpiry(keyring, clock.now());
+  checkKeyringExpiry(newestOf(keyrings), clock.now());
+  return keyrings;
+}
+
+/** Fetches what follows the newest keyring, keeps it and uses it. */
+async function renewKeyrings(options: ContactOptions, known: readonly Keyring[], verified: boolean): Promise<Keyring[]> {
+  return acceptKeyrings(options, known, await untilDone(options, "management-point", () => options.client.fetchKeyrings(verified)));
+}
+
+/** Keeps and uses keyrings that were verified, one by the other: a keyring no root key of the one before signed counts for nothing. */
+export async function acceptKeyrings(options: Pick<ContactOptions, "client" | "state" | "screen" | "log">, known: readonly Keyring[], fetched: readonly { envelope: Buffer; keyring: Keyring }[]): Promise<Keyring[]> {
+  const { client, state, screen, log } = options;
+  const newest = fetched.at(-1)?.keyring;
+  if (newest === undefined) return [...known];
+  await state.addKeyrings(fetched.map((one) => one.envelope));
+  await client.useKeyring(newest);
+  log(`keyring ${newest.version} follows keyring ${newestOf(known).version}`);
+  screen.event("keyring", { version: newest.version });
+  return [...known, ...fetched.map((one) => one.keyring)];
+}
+
+function newestOf(keyrings: readonly Keyring[]): Keyring {
+  const newest = keyrings.at(-1);
+  if (newest === undefined) throw new TypeError("a disk has a keyring");
+  return newest;
 }
 
 /** Asks for offers and the policy of the one chosen; keeps it, so that from now on the run is fixed. */
-export async function chooseDeployment(options: ContactOptions, mediaId: string, deviceKeyId: string): Promise<PolicyAnswer> {
-  const { client, state, keyring, manifest, clock, screen } = options;
+export async function chooseDeployment(options: ContactOptions, mediaId: string, deviceKeyId: string): Promise<{ answer: PolicyAnswer; keyrings: Keyring[] }> {
+  const { client, state, manifest, clock, screen } = options;
   const preferredDeploymentId = manifest.variables.find((variable) => variable.name.toUpperCase() === "SMSTSPREFERREDADVERTID")?.value.replace(/^\{(.*)\}$/, "$1").toUpperCase();
   const request = { mediaId, ...(preferredDeploymentId && { preferredDeploymentId }) };
-  const open = async (answer: PolicyAnswer): Promise<Policy> => {
+  let keyrings = [...options.keyrings];
+  const ask = async (deploymentId?: string): Promise<{ answer: PolicyAnswer; policy: Policy }> => {
+    // A computer may have waited for approval, or for somebody to choose, while the site changed its keys.
+    keyrings = await renewKeyrings(options, keyrings, true);
+    const keyring = newestOf(keyrings);
+    const answer = await untilDone(options, "management-point", () => client.policy({ ...request, ...(deploymentId !== undefined && { deploymentId }) }));
     const { policy } = openPolicy(answer, { keyring, deviceKeyId, floor: new Date(manifest.floor), now: clock.now(), highestNumber: await state.highestPolicyNumber(keyring.version) });
     await state.keepPolicyNumber(keyring.version, policy.number);
-    return policy;
+    return { answer, policy };
   };
   for (;;) {
     screen.message({ screen: "policy", title: "Looking for task sequences", lines: ["Asking the management point..."] });
-    const offered = await open(await untilDone(options, "management-point", () => client.policy(request)));
-    if (offered.offers.length === 0) {
-      await askAgain(options, { title: "No task sequence for this computer", lines: [offered.nothingOffered ?? "The management point offers nothing."] }, "nothing-offered");
+    const { policy } = await ask();
+    if (policy.offers.length === 0) {
+      await askAgain(options, { title: "No task sequence for this computer", lines: [policy.nothingOffered ?? "The management point offers nothing."] }, "nothing-offered");
       continue;
     }
-    const offer = await chooseOffer(options, offered.offers);
+    const offer = await chooseOffer(options, policy.offers);
     if (offer === undefined) continue;
-    const answer = await untilDone(options, "management-point", () => client.policy({ ...request, deploymentId: offer.deploymentId }));
-    await open(answer);
+    const { answer } = await ask(offer.deploymentId);
     await state.keepRun(answer);
     screen.event("chosen", offer);
-    return answer;
+    return { answer, keyrings };
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { challengeAnswerSchema, contentUrlsAnswerSchema, enrolmentAnswerSchema, errorAnswerSchema, managementPointPaths, policyAnswerSchema, secretsAnswerSchema, statusAnswerSchema } from "@prestage/contract";
+import { challengeAnswerSchema, contentUrlsAnswerSchema, enrolmentAnswerSchema, errorAnswerSchema, keyringsAnswerSchema, managementPointPaths, policyAnswerSchema, secretsAnswerSchema, statusAnswerSchema } from "@prestage/contract";
 import type { ChallengeAnswer, ContentUrlsAnswer, EnrolmentAnswer, PolicyAnswer, PolicyRequest, SecretsAnswer, SecretsRequest, StatusMessage } from "@prestage/contract";
-import { keysOfRole, openSignedTime, signEnrolment, signRequest } from "@prestage/trust";
+import { keysOfRole, openSignedTime, openSuccessorKeyring, signEnrolment, signRequest } from "@prestage/trust";
 import type { ChallengeRequest, EnrolmentProof, HttpRequest, Keyring, SigningKey } from "@prestage/trust";
 import { Agent, request } from "undici";
 import type { Dispatcher } from "undici";
@@ -10,21 +10,59 @@ import { AgentError } from "../error.ts";
 import type { SignedClock } from "./clock.ts";
 
 const answerLimitBytes = 64 * 1024 * 1024;
+/** More keyrings than this no site has made since a disk was staged. */
+const longestChain = 256;
+const timeouts = { connectTimeout: 10_000, headersTimeout: 60_000, bodyTimeout: 60_000 };
 
 export interface ManagementPointOptions { urls: readonly string[]; keyring: Keyring; deviceKey: SigningKey; clock: SignedClock; floor: Date; log: (line: string) => void; /** The site ended this enrolment: whatever runs must stop. */ onRevoked?: (cause: AgentError) => void }
 
 /** The device's side of the management point's interface: the list in order, the first that answers stays in use until it fails. */
 export class ManagementPointClient {
   readonly #options: ManagementPointOptions;
-  readonly #pinned: Agent;
+  #keyring: Keyring;
+  #pinned: Agent;
   readonly #unverified: Agent;
   #current = 0;
 
   constructor(options: ManagementPointOptions) {
     this.#options = options;
-    const timeouts = { connectTimeout: 10_000, headersTimeout: 60_000, bodyTimeout: 60_000 };
-    this.#pinned = new Agent({ ...timeouts, connect: { ca: options.keyring.tlsCa, timeout: 10_000 } });
+    this.#keyring = options.keyring;
+    this.#pinned = pinnedTo(options.keyring);
     this.#unverified = new Agent({ ...timeouts, connect: { rejectUnauthorized: false, timeout: 10_000 } });
+  }
+
+  /** The keyring to trust from now on: TLS is pinned to its CA, signed time is of its time role and not before it was issued. */
+  async useKeyring(keyring: Keyring): Promise<void> {
+    const before = this.#pinned;
+    const sameAuthority = keyring.tlsCa === this.#keyring.tlsCa;
+    this.#keyring = keyring;
+    if (sameAuthority) return;
+    this.#pinned = pinnedTo(keyring);
+    await before.close();
+  }
+
+  /**
+   * The keyrings that follow the one in use, each trusted for the signature of the one before and for nothing else. A disk may have lain
+   * on the shelf while the TLS authority changed: before the first is known TLS is not verified; `verified`: it is.
+   */
+  fetchKeyrings(verified: boolean): Promise<{ envelope: Buffer; keyring: Keyring }[]> {
+    return this.#each(async (base) => {
+      const found: { envelope: Buffer; keyring: Keyring }[] = [];
+      for (let last = this.#keyring; found.length < longestChain; ) {
+        const { body, statusCode } = await request(`${base}${managementPointPaths.keyrings}?after=${last.version}`, { dispatcher: verified ? this.#pinned : this.#unverified });
+        const bytes = await readBody(body);
+        if (statusCode === 404) return found; // a site of an earlier version, which has only one
+        if (statusCode !== 200) throw refusal(statusCode, bytes);
+        const { keyrings } = keyringsAnswerSchema.parse(JSON.parse(bytes.toString("utf8")));
+        if (keyrings.length === 0) return found;
+        for (const text of keyrings) {
+          const envelope = Buffer.from(text, "base64");
+          last = openSuccessorKeyring(last, envelope);
+          found.push({ envelope, keyring: last });
+        }
+      }
+      return found;
+    });
   }
 
   /** The URL in use. */
@@ -42,7 +80,8 @@ export class ManagementPointClient {
       const { body, statusCode } = await request(`${base}${managementPointPaths.time}?nonce=${nonce}`, { dispatcher: this.#unverified });
       const bytes = await readBody(body);
       if (statusCode !== 200) throw refusal(statusCode, bytes);
-      const now = openSignedTime(bytes, nonce, this.#options.floor, keysOfRole(this.#options.keyring, "time"));
+      const floor = new Date(Math.max(this.#options.floor.getTime(), Date.parse(this.#keyring.issued)));
+      const now = openSignedTime(bytes, nonce, floor, keysOfRole(this.#keyring, "time"));
       await this.#options.clock.set(now, this.#options.log);
       return now;
     });
@@ -126,6 +165,10 @@ export class ManagementPointClient {
     }
     throw new AgentError("PRESTAGE_AGENT_NO_MANAGEMENT_POINT", `Expected an answer from one of ${urls.length} management point(s); found: ${failures.join("; ")}`, "Check the network and the management point. It is tried again by itself.");
   }
+}
+
+function pinnedTo(keyring: Keyring): Agent {
+  return new Agent({ ...timeouts, connect: { ca: keyring.tlsCa, timeout: 10_000 } });
 }
 
 async function readBody(body: Dispatcher.ResponseData["body"]): Promise<Buffer> {

@@ -28,6 +28,24 @@ export function openPolicy(answer: PolicyAnswer, expected: PolicyExpectations): 
   return { policy, sequence: policy.selected === undefined ? undefined : openSequence(answer, policy.selected.taskSequence.sha256, keys) };
 }
 
+/**
+ * Opens the policy a run was chosen by, under the keyring of that day: a run is one consistent set, whatever keys were changed since.
+ * Its age and number were checked when it was chosen.
+ * @throws TrustError, AgentError PRESTAGE_AGENT_POLICY_REFUSED
+ */
+export function openKeptPolicy(answer: PolicyAnswer, kept: { keyrings: readonly Keyring[]; deviceKeyId: string; floor: Date }): OpenedPolicy {
+  const { keyrings, deviceKeyId, floor } = kept;
+  let failure: unknown;
+  for (const keyring of keyrings.toReversed()) {
+    try {
+      return openPolicy(answer, { keyring, deviceKeyId, floor, now: floor, highestNumber: 0 });
+    } catch (cause) {
+      failure ??= cause;
+    }
+  }
+  throw failure;
+}
+
 function openSequence(answer: PolicyAnswer, sha256: string, keys: ReturnType<typeof keysOfRole>): TaskSequence {
   const payload = verifyDocument("task-sequence", Buffer.from(answer.taskSequence ?? "", "base64"), keys);
   const found = createHash("sha256").update(payload).digest("hex");

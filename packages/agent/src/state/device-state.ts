@@ -3,13 +3,14 @@ import { join } from "node:path";
 import { readBounded, syncPath, writeDurably } from "@prestage/content";
 import { policyAnswerSchema } from "@prestage/contract";
 import type { PolicyAnswer } from "@prestage/contract";
-import { exportPrivateKey, exportSealingKey, generateSealingKey, generateSigningKey, importSealingKey, importSigningKey } from "@prestage/trust";
-import type { SealingKey, SigningKey } from "@prestage/trust";
+import { exportPrivateKey, exportSealingKey, generateSealingKey, generateSigningKey, importSealingKey, importSigningKey, openKeyringChain } from "@prestage/trust";
+import type { Keyring, SealingKey, SigningKey } from "@prestage/trust";
 import { z } from "zod";
 import { AgentError } from "../error.ts";
 
 const highestSchema = z.strictObject({ keyringVersion: z.int(), number: z.int() });
 const deviceSchema = z.strictObject({ deviceId: z.string(), deviceName: z.string() });
+const keyringsSchema = z.array(z.base64());
 export type EnrolledAs = z.infer<typeof deviceSchema>;
 
 /** What the device remembers under /prestage/state, each file whole or not there: its keys, who it is, the highest policy number, the run chosen. */
@@ -42,6 +43,16 @@ export class DeviceState {
   }
   keepDevice(device: EnrolledAs): Promise<void> {
     return this.#write("device.json", device);
+  }
+
+  /** The keyrings that followed the one this disk came with, as received: each is verified again when it is read. */
+  async keyrings(builtIn: Keyring): Promise<Keyring[]> {
+    const kept = await this.#read("keyrings.json", keyringsSchema);
+    return openKeyringChain(builtIn, (kept ?? []).map((text) => Buffer.from(text, "base64")));
+  }
+  async addKeyrings(envelopes: readonly Buffer[]): Promise<void> {
+    const kept = (await this.#read("keyrings.json", keyringsSchema)) ?? [];
+    await this.#write("keyrings.json", [...kept, ...envelopes.map((envelope) => envelope.toString("base64"))]);
   }
 
   /** The highest policy number seen under this keyring; a new keyring starts the count again. */

@@ -14,6 +14,7 @@ import { readNewPassword } from "../read-secret.ts";
 import { SiteClient } from "../site-client.ts";
 import { objectId } from "./import.ts";
 import { repair, verifyStagedDisk } from "./media-disk.ts";
+import { list, renew, revoke, show } from "./media-life.ts";
 import { trustedKeyring } from "./trusted-keyring.ts";
 import { variables } from "./variables.ts";
 
@@ -113,16 +114,6 @@ async function download(client: SiteClient, output: string, media: { mediaId: st
   await writeFile(`${output}.txt`, mediaSheet(manifest, { name: basename(output), ...media }));
 }
 
-const list = command<SiteFlags>({
-  brief: "List the media the site has built",
-  example: "prestage media list",
-  parameters: { flags: siteFlags },
-  async run(context, flags) {
-    const found = await (await SiteClient.open(context, flags.data)).call("GET", "/media", z.array(mediaRecordSchema));
-    print(context, flags.json, found, table(["MEDIA", "TASK SEQUENCE", "VERSION", "SIZE", "CREATED"], found.map((m) => [m.mediaId.slice(0, 16), m.manifest.taskSequence.name, m.manifest.version || "-", bytes(m.size), m.created])));
-  },
-});
-
 const keyringFlag = optionalText("Trust only media signed under this keyring (keyring.dsse.json); else the local site's, else the one on the media", "FILE");
 
 export const inspect = command<{ keyring?: string; data?: string; json?: boolean }, [string]>({
@@ -163,4 +154,7 @@ export const verify = command<{ disk?: string; keyring?: string; data?: string; 
   },
 });
 
-export const mediaRoutes = buildRouteMap({ docs: { brief: "Media: create, set a password, list, inspect, verify, repair" }, routes: { create, "set-password": setPasswordCommand, list, inspect, verify, repair } });
+export const mediaRoutes = buildRouteMap({
+  docs: { brief: "Media: create, set a password, list, show, renew, revoke, inspect, verify, repair" },
+  routes: { create, "set-password": setPasswordCommand, list, show, renew, revoke, inspect, verify, repair },
+});

@@ -9,7 +9,7 @@ const sequence = "name: One\nsteps:\n  - { name: Run, type: run-command-line, wi
 const guid = "00000000-0000-4000-8000-000000000000";
 
 /** Routes anyone may call: time, enrolment, the requests signed by a device, signed content URLs, the console's files. */
-const publicRoutes = ["GET /mp/v1/time", "POST /mp/v1/enrolment/challenge", "POST /mp/v1/enrolment", "POST /mp/v1/policy", "POST /mp/v1/content-urls", "POST /mp/v1/secrets", "POST /mp/v1/status", "GET /content/:id/:file", "GET /", "GET /console.js"];
+const publicRoutes = ["GET /mp/v1/keyrings", "GET /mp/v1/time", "POST /mp/v1/enrolment/challenge", "POST /mp/v1/enrolment", "GET /mp/v1/renewal", "POST /mp/v1/policy", "POST /mp/v1/content-urls", "POST /mp/v1/secrets", "POST /mp/v1/status", "GET /content/:id/:file", "GET /", "GET /console.js"];
 
 /** Fastify's own list of its routes: `├── /v1/site (GET, HEAD)`, children below their parents. */
 function routes(): string[] {

@@ -3,6 +3,7 @@ import * as contract from "@prestage/contract";
 import { z } from "zod";
 import { notFound, SiteError } from "../error.ts";
 import type { Routes } from "../http/new-server.ts";
+import { rotateKeyring } from "../keys/rotate-keyring.ts";
 import { resolveConflict } from "../management-point/approve.ts";
 import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
@@ -19,6 +20,7 @@ export function identityRoutes(api: Routes, context: SiteContext): void {
   conflictRoutes(api, context);
   claimRoutes(api, context);
   secretRoutes(api, context);
+  keyringRoutes(api, context);
   api.put("/media/:id/password", { schema: { params: sha256Params, body: contract.setMediaPasswordRequestSchema } }, async (request, reply) => {
     const media = await context.db.selectFrom("media").select("manifest").where("media_id", "=", request.params.id).executeTakeFirst();
     if (media === undefined) throw notFound("media", request.params.id);
@@ -69,5 +71,22 @@ function secretRoutes(api: Routes, context: SiteContext): void {
     await removeSecret(context.db, request.query, request.query.name);
     await audit(context, "administrator", "secret-remove", subject(request.query));
     return reply.status(204).send();
+  });
+}
+
+function keyringRoutes(api: Routes, context: SiteContext): void {
+  const shown = () => {
+    const { version, issued, expires, roles } = context.keys.keyring;
+    return { version, issued, expires, keys: Object.fromEntries(Object.entries(roles).map(([role, keys]) => [role, keys.map((key) => key.keyId)])) };
+  };
+  let last: Promise<void> = Promise.resolve();
+  api.get("/keyring/keys", { schema: { response: { 200: contract.keyringAnswerSchema } } }, async () => shown());
+  api.post("/keyring/rotate", { schema: { body: contract.rotateKeyringRequestSchema, response: { 200: contract.keyringAnswerSchema } } }, async (request) => {
+    // One after the other: two at once would both make version n + 1.
+    const mine = last.then(() => rotateKeyring(context.configuration.dataDirectory, context.keys, request.body, context.now()));
+    last = mine.catch(() => undefined);
+    await mine;
+    await audit(context, "administrator", "keyring-rotate", `version ${context.keys.keyring.version}: ${request.body.roles.join(", ")}${request.body.forgetMediaKeys ? ", earlier media keys forgotten" : ""}`);
+    return shown();
   });
 }

@@ -1,15 +1,12 @@
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
 import { administrationPrefix } from "@prestage/contract";
 import * as contract from "@prestage/contract";
 import { objectIdSchema } from "@prestage/media";
-import { sha256Schema } from "@prestage/content";
 import { z } from "zod";
 import { notFound, SiteError } from "../error.ts";
 import type { Routes } from "../http/new-server.ts";
-import { parseRange } from "../distribution-point/parse-range.ts";
 import { checkToken } from "./check-token.ts";
 import { depotRoutes } from "./depot-routes.ts";
+import { mediaRoutes } from "./media-routes.ts";
 import { deviceRoutes } from "./device-routes.ts";
 import { identityRoutes } from "./identity-routes.ts";
 import { audit } from "../site-context.ts";
@@ -120,28 +117,5 @@ function deploymentRoutes(api: Routes, context: SiteContext): void {
     if (Object.keys(changes).length > 0) await context.db.updateTable("deployment").set(changes).where("id", "=", request.params.id).execute();
     await audit(context, "administrator", "deployment-set", `${request.params.id} ${JSON.stringify(request.body)}`);
     return openDeployment(context.db, request.params.id);
-  });
-}
-
-function mediaRoutes(api: Routes, context: SiteContext): void {
-  api.post("/media", { schema: { body: contract.createMediaRequestSchema, response: { 202: contract.jobAnswerSchema } } }, async (request, reply) => {
-    await openSequence(context.db, request.body.taskSequenceId);
-    return reply.status(202).send({ jobId: await context.jobs.add("media-create", request.body) });
-  });
-  const rows = () => context.db.selectFrom("media").selectAll().orderBy("created");
-  const record = (row: Awaited<ReturnType<ReturnType<typeof rows>["execute"]>>[number]) => ({ mediaId: row.media_id, size: Number(row.size), sha256: row.sha256, path: row.path, created: row.created.toISOString(), manifest: row.manifest });
-  const mediaParams = z.strictObject({ id: sha256Schema });
-  api.get("/media", { schema: { response: { 200: z.array(contract.mediaRecordSchema) } } }, async () => (await rows().execute()).map(record));
-  api.get("/media/:id/file", { schema: { params: mediaParams } }, async (request, reply) => {
-    const row = await rows().where("media_id", "=", request.params.id).executeTakeFirst();
-    if (row === undefined) throw notFound("media", request.params.id);
-    const size = Number(row.size);
-    const found = await stat(row.path).then((status) => status.size, () => undefined);
-    if (found !== size) throw new SiteError("PRESTAGE_SITE_NOT_FOUND", `Expected the media at ${row.path} with ${size} bytes; found ${found === undefined ? "none" : `${found} bytes`}. Build it again.`);
-    const range = parseRange(request.headers.range, size);
-    if (range === "unsatisfiable") return reply.status(416).header("content-range", `bytes */${size}`).send();
-    const { first, last } = range === "whole" ? { first: 0, last: size - 1 } : range;
-    if (range !== "whole") reply.status(206).header("content-range", `bytes ${first}-${last}/${size}`);
-    return reply.type("application/octet-stream").header("content-length", last - first + 1).send(createReadStream(row.path, { start: first, end: last }));
   });
 }

@@ -165,3 +165,29 @@ test("a job that runs can be cancelled and leaves nothing", async () => {
   }
   assert.deepEqual(await readdir(join(folder, "data/incoming")), []);
 });
+
+test("a media that asks for a password says so in its manifest and sheet, and holds nothing derived from it", async () => {
+  const output = join(folder, "with-password.wim");
+  const job = await create({ output, passwordRequired: true });
+  const mediaId = String(job.result?.["mediaId"]);
+  const before = await readFile(output);
+  await site.must(`/media/${mediaId}/password`, "PUT", { password: "of this media" });
+  const { verifier } = await site.context.db.selectFrom("media_password").select("verifier").where("media_id", "=", mediaId).executeTakeFirstOrThrow();
+  const { manifest } = (await verifyMedia(output)).media;
+  assert.equal(manifest.passwordRequired, true);
+  assert.match(await readFile(`${output}.txt`, "utf8"), /Password +asked for at first start/);
+  const bytes = await readFile(output);
+  assert.ok(bytes.equals(before));
+  for (const part of ["of this media", verifier, verifier.split("$").at(-1) ?? ""]) assert.ok(!bytes.includes(part) && !JSON.stringify(manifest).includes(part));
+});
+
+test("a name that is a secret's at the site goes on no media, whatever it looks like", async () => {
+  const { id } = await site.must("/collections", "POST", { name: "With a secret" });
+  await site.must("/secrets", "PUT", { scope: "collection", ownerId: id, name: "WIFI_KEY", value: "x" });
+  assert.equal((await create({ variables: [{ name: "wifi_key", value: "x" }] })).error?.code, "PRESTAGE_SITE_SECRET_ON_MEDIA");
+});
+
+test("after the keyring changed, media are built with a boot image that carries the new one, and with no other", async () => {
+  await site.must("/keyring/rotate", "POST", { roles: ["policy"] });
+  assert.equal((await create({ output: join(folder, "old-boot.wim") })).error?.code, "PRESTAGE_SITE_BOOT_IMAGE_OLD");
+});

@@ -23,7 +23,9 @@ export async function runMediaCreate(context: SiteContext, data: unknown, tools:
   const { record, sequence } = await openSequence(context.db, request.taskSequenceId);
   const chosen = [...request.applications, ...request.packages, ...request.driverPackages, ...(request.osImage ? [request.osImage.id] : [])];
   const content = await resolveContent(context, [...contentReferences(sequence).map((reference) => reference.objectId), ...chosen]);
-  const bootImage = await sourceOf(context, request.bootImageId ?? (await onlyBootImage(context)));
+  const bootImageId = request.bootImageId ?? (await onlyBootImage(context));
+  await requireKeyringOf(context, bootImageId);
+  const bootImage = await sourceOf(context, bootImageId);
   const sources = await Promise.all(content.filter((one) => one.kind !== "boot-image").map((one) => sourceOf(context, one.objectId)));
   const osImage = chooseOsImage(request, sources, sequence);
   const output = request.output ?? (await defaultOutput(context, request));
@@ -59,6 +61,14 @@ export async function runMediaCreate(context: SiteContext, data: unknown, tools:
 async function sourceOf(context: SiteContext, id: string): Promise<MediaSourceContent> {
   const [newest] = await objectRevisions(context.db, id);
   return { content: { objectId: newest.id, kind: newest.kind, name: newest.name, revision: newest.revision, contentId: newest.contentId }, version: await context.library.open(newest.contentId) };
+}
+
+/** A boot image carries the keyring of its day, and trusts no media of a later one: better found here than at a computer. */
+async function requireKeyringOf(context: SiteContext, bootImageId: string): Promise<void> {
+  const { version, issued } = context.keys.keyring;
+  const [newest] = await objectRevisions(context.db, bootImageId);
+  if (version === 1 || newest.created >= issued) return;
+  throw new SiteError("PRESTAGE_SITE_BOOT_IMAGE_OLD", `Expected a boot image imported after keyring ${version} was made (${issued}); ${bootImageId} is of ${newest.created}. Build it again with \`prestage boot-image build\` and import it with --update ${bootImageId}.`);
 }
 
 async function onlyBootImage(context: SiteContext): Promise<string> {

@@ -1,9 +1,10 @@
-import { contentUrlsAnswerSchema, contentUrlsRequestSchema, challengeAnswerSchema, enrolmentAnswerSchema, keyringsAnswerSchema, keyringsQuerySchema, managementPointPaths, policyAnswerSchema, policyRequestSchema, secretsAnswerSchema, secretsRequestSchema, statusAnswerSchema, statusRequestSchema } from "@prestage/contract";
+import { contentUrlsAnswerSchema, contentUrlsRequestSchema, challengeAnswerSchema, enrolmentAnswerSchema, keyringsAnswerSchema, keyringsQuerySchema, managementPointPaths, policyAnswerSchema, policyRequestSchema, renewalAnswerSchema, renewalQuerySchema, secretsAnswerSchema, secretsRequestSchema, statusAnswerSchema, statusRequestSchema } from "@prestage/contract";
 import { challengeRequestSchema, enrolmentRequestSchema, nonceSchema, signTime } from "@prestage/trust";
 import { z } from "zod";
 import type { Routes } from "../http/new-server.ts";
 import type { SiteContext } from "../site-context.ts";
 import { signContentUrls } from "../distribution-point/sign-content-urls.ts";
+import { readRenewal } from "../store/media-life.ts";
 import { authenticate, NonceMemory } from "./authenticate.ts";
 import { answerChallenge, enrol } from "./enrol.ts";
 import { createGuards, sourceOf } from "./guards.ts";
@@ -28,6 +29,7 @@ export function managementPointRoutes(server: Routes, context: SiteContext): voi
     // The chain begins with version 1.
     keyrings: context.keys.keyringChain.slice(request.query.after, request.query.after + keyringsAtOnce).map((envelope) => envelope.toString("base64")),
   }));
+  server.get(managementPointPaths.renewal, { schema: { querystring: renewalQuerySchema, response: { 200: renewalAnswerSchema } } }, async (request) => ({ renewal: (await readRenewal(context.db, request.query.mediaId))?.toString("base64") ?? null }));
   server.post(managementPointPaths.challenge, { bodyLimit: unprovenBodyLimit, schema: { body: challengeRequestSchema, response: { 200: challengeAnswerSchema } } }, async (request) =>
     answerChallenge(context, guards, request.body, sourceOf(request.ip)),
   );
