@@ -168,7 +168,7 @@ test("a job that runs can be cancelled and leaves nothing", async () => {
 
 test("a media that asks for a password says so in its manifest and sheet, and holds nothing derived from it", async () => {
   const output = join(folder, "with-password.wim");
-  const job = await create({ output, passwordRequired: true });
+  const job = await create({ output, passwordRequired: true, bootImageId: bootImage.id });
   const mediaId = String(job.result?.["mediaId"]);
   const before = await readFile(output);
   await site.must(`/media/${mediaId}/password`, "PUT", { password: "of this media" });
@@ -184,10 +184,10 @@ test("a media that asks for a password says so in its manifest and sheet, and ho
 test("a name that is a secret's at the site goes on no media, whatever it looks like", async () => {
   const { id } = await site.must("/collections", "POST", { name: "With a secret" });
   await site.must("/secrets", "PUT", { scope: "collection", ownerId: id, name: "WIFI_KEY", value: "x" });
-  assert.equal((await create({ variables: [{ name: "wifi_key", value: "x" }] })).error?.code, "PRESTAGE_SITE_SECRET_ON_MEDIA");
+  assert.equal((await create({ variables: [{ name: "wifi_key", value: "x" }], bootImageId: bootImage.id })).error?.code, "PRESTAGE_SITE_SECRET_ON_MEDIA");
 });
 
 test("after the keyring changed, media are built with a boot image that carries the new one, and with no other", async () => {
   await site.must("/keyring/rotate", "POST", { roles: ["policy"] });
-  assert.equal((await create({ output: join(folder, "old-boot.wim") })).error?.code, "PRESTAGE_SITE_BOOT_IMAGE_OLD");
+  assert.equal((await create({ output: join(folder, "old-boot.wim"), bootImageId: bootImage.id })).error?.code, "PRESTAGE_SITE_BOOT_IMAGE_OLD");
 });
