@@ -142,6 +142,22 @@ test("one receipt file or computer cannot stand for several disks; a machine's s
   assert.equal(staged?.receiptFile, receipt);
 });
 
+test("a media's life: listed with its disks, renewed, what was revised on it, revoked", async () => {
+  type Media = { mediaId: string; state: string; validTo: string | null; staged: number; neverStarted: number };
+  const [listed] = await at<Media[]>("media", "list");
+  assert.deepEqual([listed?.state, listed?.validTo, listed?.staged, listed?.neverStarted], ["valid", null, 2, 2]);
+  const id = listed?.mediaId.slice(0, 12) ?? "";
+  assert.deepEqual(await at("media", "show", id, "--revised"), []);
+  await writeFile(join(folder, "agent/agent.mjs"), "a newer agent");
+  await runWimlib(["update", join(folder, "boot.wim"), "2", "--command", `add ${join(folder, "agent/agent.mjs")} /agent.mjs`]);
+  await at("boot-image", "import", join(folder, "boot.wim"), "--name", "Boot");
+  assert.deepEqual((await at<{ name: string; changed: boolean; newest: { revision: number } }[]>("media", "show", id, "--revised")).map((one) => [one.name, one.changed, one.newest.revision]), [["Boot", true, 2]]);
+  assert.equal((await at<Media>("media", "renew", id, "--valid-to", "2099-01-01T00:00:00Z")).validTo, "2099-01-01T00:00:00.000Z");
+  assert.equal((await at<Media>("media", "revoke", id)).state, "revoked");
+  assert.equal((await at<Media>("media", "show", id)).state, "revoked");
+  assert.equal(code(await cli(["media", "renew", id, "--valid-to", "2099-01-01T00:00:00Z", "--data", data, "--json"])), "PRESTAGE_SITE_CONFLICT");
+});
+
 test("exit codes of several disks", () => {
   const of = (outcomes: string) => disksExitCode(outcomes.split("").map((one) => ({ outcome: one === "x" ? "failed" : "staged" })));
   assert.deepEqual(["o", "ooo", "x", "xxx", "xo", "ox", "oxx", "xxxxxo", "ooooox", "oooox"].map(of), [0, 0, 1, 1, 33, 34, 38, 63, 32, 48]);

@@ -71,10 +71,10 @@ test("staged, started and never started are counted by media", async () => {
 });
 
 test("what on a media has since been revised: a new revision with other bytes, and one with other settings", async () => {
-  const add = async (name: string, text: string, update?: string) => {
+  const add = async (name: string, text: string, installCommand = "true") => {
     await mkdir(join(folder, name), { recursive: true });
     await writeFile(join(folder, name, "f"), text);
-    const job = await site.job("/imports", { kind: "application", name, source: join(folder, name), definition: { kind: "application", installCommand: "true", detection: { command: "true" }, ...(update && { uninstallCommand: update }) } });
+    const job = await site.job("/imports", { kind: "application", name, source: join(folder, name), definition: { kind: "application", installCommand, detection: [{ type: "command", command: "true" }] } });
     assert.equal(job.state, "succeeded", JSON.stringify(job.error));
     const [object] = contentObjectSchema.array().parse((await site.admin("/objects?kind=application")).json).filter((one) => one.name === name);
     assert.ok(object !== undefined);
