@@ -50,6 +50,13 @@ test("registering a depot later confirms the receipts that were kept", async () 
   assert.deepEqual(claims.map((claim) => claim !== undefined), [true, true, false]);
 });
 
+test("receipts that come in while their depot is registered are confirmed, whichever comes first", async () => {
+  const depot = generateSigningKey();
+  const made = Array.from({ length: 8 }, () => receipt(depot));
+  await Promise.all([...made.slice(0, 4).map((one) => send(encodeReceipt(one, depot))), register(depot), ...made.slice(4).map((one) => send(encodeReceipt(one, depot)))]);
+  for (const one of made) assert.ok(await findClaim(site.context.db, one.claim.keyId));
+});
+
 test("an altered receipt is refused, whatever was altered", async () => {
   const depot = generateSigningKey();
   await register(depot);

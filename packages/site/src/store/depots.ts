@@ -4,7 +4,7 @@ import type { PublicKey } from "@prestage/trust";
 import { sql } from "kysely";
 import type { Database } from "../database/open-database.ts";
 import { notFound, SiteError } from "../error.ts";
-import { confirmReceipt } from "./receipts.ts";
+import { confirmReceipt, lockDepot } from "./receipts.ts";
 
 /** Registered depots, oldest first. */
 export async function listDepots(db: Database): Promise<Depot[]> {
@@ -35,6 +35,7 @@ export async function openDepot(db: Database, keyId: string): Promise<Depot> {
 export async function registerDepot(db: Database, name: string, key: PublicKey): Promise<number> {
   importPublicKey(key);
   return db.transaction().execute(async (transaction) => {
+    await lockDepot(transaction, key.keyId);
     const { revoked } = await transaction
       .insertInto("depot")
       .values({ key_id: key.keyId, public_key: key.publicKey, name })

@@ -19,7 +19,7 @@ export async function keepReceipt(db: Database, opened: OpenedReceipt): Promise<
     const media = await transaction.selectFrom("media").select("media_id").where("media_id", "=", receipt.mediaId).executeTakeFirst();
     if (media === undefined) throw notFound("media", receipt.mediaId);
     const depotKeyId = receipt.depot?.key.keyId ?? null;
-    // Locked, so that a registration or revocation at this moment comes before or after.
+    if (depotKeyId !== null) await lockDepot(transaction, depotKeyId);
     const depot = depotKeyId === null ? undefined : await transaction.selectFrom("depot").selectAll().where("key_id", "=", depotKeyId).forShare().executeTakeFirst();
     if (depot?.revoked != null) throw new SiteError("PRESTAGE_SITE_DEPOT_REVOKED", `Expected a receipt of a depot in good standing; ${depot.name} (${depot.key_id.slice(0, 16)}) was revoked on ${depot.revoked.toISOString()}. The disk is staged again, or its computer approved by hand.`);
     const { id, confirmed } = await transaction
@@ -34,6 +34,11 @@ export async function keepReceipt(db: Database, opened: OpenedReceipt): Promise<
     if (!(await confirmReceipt(transaction, id, receipt))) throw new SiteError("PRESTAGE_SITE_CONFLICT", `Expected a claim of this disk alone; another receipt brought claim ${receipt.claim.keyId.slice(0, 16)} already. Give the disk a claim of its own with \`prestage receipt create\`.`);
     return { id, confirmed: true };
   });
+}
+
+/** Until the transaction ends: a receipt that comes in while its depot is registered is confirmed by the one or the other. */
+export async function lockDepot(transaction: Database, keyId: string): Promise<void> {
+  await sql`SELECT pg_advisory_xact_lock(hashtextextended(${keyId}, 0))`.execute(transaction);
 }
 
 /** Confirms a kept receipt and registers its claim. False where another receipt brought that claim: then nothing is changed. */
