@@ -75,7 +75,7 @@ function waitingItem(device) {
   const { manufacturer = "", model = "", serialNumber = "", macAddresses = [] } = device.attributes;
   return make("li", {},
     make("span", { className: "code", textContent: device.approvalCode }),
-    make("span", { className: "who" }, `${device.name}${device.known ? "" : " (unknown computer)"}`, make("br"), make("span", { className: "small", textContent: [`${manufacturer} ${model}`.trim(), serialNumber, macAddresses.join(", ")].filter(Boolean).join(" · ") })),
+    make("span", { className: "who" }, `${device.name}${device.known ? "" : " (unknown computer)"}${device.conflictId ? " (conflict: another computer used the claim of this disk)" : ""}`, make("br"), make("span", { className: "small", textContent: [`${manufacturer} ${model}`.trim(), serialNumber, macAddresses.join(", ")].filter(Boolean).join(" · ") })),
     make("button", { type: "button", textContent: "Approve", onclick: decide("approve") }),
     make("button", { type: "button", textContent: "Refuse", className: "quiet", onclick: decide("refuse") }),
   );
@@ -95,7 +95,7 @@ function deviceRow(device) {
   const detail = status?.error ? `${status.error.code}: ${status.error.message}` : status === step ? "" : [words[status?.kind] ?? "", status?.content?.name, status?.content?.state, status?.text].filter(Boolean).join(", ");
   return make("tr", {},
     make("td", {}, device.name, make("br"), make("span", { className: "small", textContent: device.attributes.model ?? "" })),
-    make("td", { textContent: device.state, className: device.state === "refused" ? "bad" : "" }),
+    make("td", { textContent: device.conflictId ? `${device.state}, in conflict` : device.state, className: device.conflictId || device.state === "refused" || device.state === "revoked" ? "bad" : "" }),
     make("td", { className: failed ? "bad" : ended ? "good" : "" }, now, make("br"), make("span", { className: "small", textContent: detail })),
     make("td", {}, status?.progress ? make("progress", { max: status.progress.total, value: status.progress.done }) : ""),
     make("td", { className: "small", textContent: device.lastSeen ? new Date(device.lastSeen).toLocaleTimeString() : "-" }),
