@@ -1,7 +1,7 @@
 export { diskErrors, DiskError, type DiskErrorCode } from "./error.ts";
 export { runProgram, type RunOptions, type RunResult } from "./run-program.ts";
-export { planPartitions, type Extent, type PartitionPlan, type PartitionPlanOptions } from "./partition-plan.ts";
-export { clearPartitionTable, espType, linuxType, readPartitionTable, writePartitionTable, type DiskGuids, type Partition, type PartitionTable } from "./partition-table.ts";
+export { planPartitions, type DataFileSystem, type Extent, type PartitionPlan, type PartitionPlanOptions } from "./partition-plan.ts";
+export { basicDataType, clearPartitionTable, espType, linuxType, microsoftReservedType, readPartitionTable, writePartitionTable, type DiskGuids, type Partition, type PartitionTable } from "./partition-table.ts";
 export { biosMessageCode } from "./boot-code.ts";
 export { copyFatTree, fatClusterSectors, layFatTree, listFatRoot, makeFat, readFatFile, type FatOptions } from "./fat-volume.ts";
 export { addExt4File, ext4FileCapacity, makeExt4, overwriteExt4File, removeExt4Files, type Ext4Options } from "./ext4-make.ts";
@@ -15,4 +15,4 @@ export { findDiskByPartition, type FoundDisk } from "./find-disk.ts";
 export { mountExt4, mountFat, unmount, type MountOptions } from "./mount-volume.ts";
 export { addBootEntry } from "./boot-entry.ts";
 export { giveNewExt4Uuid, newGuids, renewTableGuids } from "./disk-identity.ts";
-export { applyOsImageToNtfs, applyWimToNtfs, makeNtfs, withLoopDevice, withNtfs, type ApplyOsImageToNtfsOptions } from "./ntfs-volume.ts";
+export { applyOsImageToNtfs, applyWimToNtfs, makeNtfs, ntfsSerial, setNtfsDescriptor, withLoopDevice, withNtfs, type ApplyOsImageToNtfsOptions } from "./ntfs-volume.ts";

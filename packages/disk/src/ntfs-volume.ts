@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, rmdir } from "node:fs/promises";
+import { mkdtemp, open, readdir, rm, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openWimFile } from "@prestage/wim";
@@ -26,6 +26,19 @@ export async function makeNtfs(device: string, options: Options & { label: strin
   await runProgram("mkntfs", ["-Q", "-q", "-F", "-L", options.label, "-p", String(options.startSector), "-H", "255", "-S", "63", device], options);
 }
 
+/** The volume's serial number, 16 lower-case hex digits, from its boot sector (bytes 72 to 79, little-endian). */
+export async function ntfsSerial(disk: string, extent: Extent): Promise<string> {
+  const file = await open(disk, "r");
+  try {
+    const sector = Buffer.alloc(512);
+    await file.read(sector, 0, sector.length, extent.start);
+    if (sector.toString("latin1", 3, 7) !== "NTFS") throw new DiskError("PRESTAGE_DISK_BAD_FILE_SYSTEM", `Expected an NTFS at byte ${extent.start} of ${disk}, found none.`);
+    return sector.readBigUInt64LE(72).toString(16).padStart(16, "0");
+  } finally {
+    await file.close();
+  }
+}
+
 /**
  * Applies an image straight onto an NTFS that is not mounted: security descriptors, streams, reparse points, hard links and
  * short names come with it. The volume's root may hold other names; one the image brings too is an error.
@@ -46,7 +59,7 @@ export async function applyWimToNtfs(wim: string, index: number, device: string,
 export async function withNtfs<T>(device: string, use: (folder: string) => Promise<T>, options: Options & { readOnly?: boolean } = {}): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "prestage-ntfs-"));
   try {
-    await runProgram("ntfs-3g", ["-o", `${options.readOnly === true ? "ro" : "rw"},streams_interface=none`, device, folder], options);
+    await runProgram("ntfs-3g", ["-o", `${options.readOnly === true ? "ro" : "rw"},streams_interface=none,permissions`, device, folder], options);
     try {
       return await use(folder);
     } finally {
@@ -55,6 +68,11 @@ export async function withNtfs<T>(device: string, use: (folder: string) => Promi
   } finally {
     await rmdir(folder);
   }
+}
+
+/** Gives a file of a mounted NTFS a security descriptor of its own. */
+export async function setNtfsDescriptor(path: string, descriptor: Uint8Array, options: Options = {}): Promise<void> {
+  await runProgram("setfattr", ["--name=system.ntfs_acl", `--value=0x${Buffer.from(descriptor).toString("hex")}`, path], options);
 }
 
 export interface ApplyOsImageToNtfsOptions extends Pick<ApplyOsImageOptions, "index" | "keep" | "signal" | "onProgress"> {

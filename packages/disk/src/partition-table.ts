@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { open } from "node:fs/promises";
 import { biosMessageCode } from "./boot-code.ts";
 import { DiskError } from "./error.ts";
@@ -29,6 +30,8 @@ export interface PartitionTable {
 
 export const espType = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
 export const linuxType = "0fc63daf-8483-4772-8e79-3d69d8477de4";
+export const microsoftReservedType = "e3c9e316-0b5c-4db8-817d-f92df00215ae";
+export const basicDataType = "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7";
 
 /**
  * Writes a GPT and, in the protective MBR, the text a BIOS start shows. Leaves everything inside the partitions as it is,
@@ -37,7 +40,10 @@ export const linuxType = "0fc63daf-8483-4772-8e79-3d69d8477de4";
 export async function writePartitionTable(disk: string, plan: PartitionPlan, guids: DiskGuids, options: { sectorSize?: number; signal?: AbortSignal | undefined } = {}): Promise<void> {
   const sector = options.sectorSize ?? 512;
   const line = (extent: Extent, type: string, name: string, guid: string): string => `start=${extent.start / sector}, size=${extent.size / sector}, type=${type}, name=${name}, uuid=${guid}`;
-  const script = ["label: gpt", `label-id: ${guids.disk}`, "unit: sectors", line(plan.esp, espType, "ESP", guids.esp), line(plan.volume, linuxType, "Prestage", guids.volume), ""].join("\n");
+  const partitions = [line(plan.esp, espType, "ESP", guids.esp)];
+  if (plan.reserved !== undefined) partitions.push(line(plan.reserved, microsoftReservedType, "MSR", randomUUID()));
+  partitions.push(line(plan.volume, plan.dataFilesystem === "ntfs" ? basicDataType : linuxType, "Prestage", guids.volume));
+  const script = ["label: gpt", `label-id: ${guids.disk}`, "unit: sectors", ...partitions, ""].join("\n");
   await runProgram("sfdisk", ["--quiet", "--wipe", "never", "--wipe-partitions", "never", "--no-reread", "--no-tell-kernel", disk], { input: script, signal: options.signal });
   const file = await open(disk, "r+");
   try {

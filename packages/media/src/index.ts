@@ -6,6 +6,8 @@ export { checkValidity, openManifest, signManifest } from "./manifest.ts";
 export type { OpenedManifest } from "./manifest.ts";
 export * from "./media-layout.ts";
 export { mediaSheet } from "./media-sheet.ts";
+export { osImageSystem } from "./os-image-system.ts";
+export { protectedDescriptor } from "./protected-descriptor.ts";
 export * from "./schema.ts";
 export { inspectMedia, verifyMedia } from "./verify-media.ts";
 export type { InspectedMedia } from "./verify-media.ts";

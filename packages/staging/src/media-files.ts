@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openIndex, runWimlib } from "@prestage/content";
-import { contentFolder, contentIdsOf, dataPaths, inspectMedia, mediaImages, type InspectedMedia } from "@prestage/media";
+import { contentFolder, contentIdsOf, dataPaths, inspectMedia, mediaImages, osImageSystem, type InspectedMedia } from "@prestage/media";
 import { StagingError } from "./error.ts";
 
 export interface ExpectedFile {
@@ -21,12 +21,14 @@ export interface MediaFiles {
   dataBytes: number;
   /** Bytes of the OS image's files once it is applied. */
   osBytes: number;
+  /** Whether the OS image is a Windows one, which wants an NTFS data volume. */
+  windows: boolean;
 }
 
 /** Reads manifest and indexes of a media. */
 export async function readMediaFiles(path: string, options: { trustedKeyring?: Uint8Array | undefined; signal?: AbortSignal | undefined } = {}): Promise<MediaFiles> {
   const media = await inspectMedia(path, options.trustedKeyring === undefined ? {} : { trustedKeyring: options.trustedKeyring });
-  const files: MediaFiles = { media, esp: new Map(), data: new Map(), espBytes: 0, dataBytes: 0, osBytes: 0 };
+  const files: MediaFiles = { media, esp: new Map(), data: new Map(), espBytes: 0, dataBytes: 0, osBytes: 0, windows: (await osImageSystem(path, media.manifest)) === "windows" };
   for (const file of media.manifest.files) files[file.volume].set(file.path, file);
   const folder = await mkdtemp(join(tmpdir(), "prestage-media-"));
   try {

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
-import { describeDisk, planPartitions, type DiskDescription, type PartitionPlan } from "@prestage/disk";
+import { describeDisk, planPartitions, type DataFileSystem, type DiskDescription, type PartitionPlan } from "@prestage/disk";
 import { StagingError } from "./error.ts";
 import { readMediaFiles, type MediaFiles } from "./media-files.ts";
 
@@ -11,6 +11,8 @@ export interface PlanOptions {
   createSizeBytes?: number;
   /** Size of the EFI system partition, 1,024 by default. */
   espMiB?: number;
+  /** Of the data volume; by default what the media's OS image asks for: NTFS for Windows. */
+  dataFileSystem?: DataFileSystem;
   /** The site's keyring, where it is known: the media must be signed under it. */
   trustedKeyring?: Uint8Array;
   signal?: AbortSignal;
@@ -43,7 +45,7 @@ export async function planFor(files: MediaFiles, disk: string, options: PlanOpti
     : await describeDisk(disk, { signal: options.signal });
   refuseUnsafe(description, options.wipe ?? []);
   const espMiB = options.espMiB ?? 1024;
-  const partitions = planPartitions(description.sizeBytes, { espMiB, volumeBytes: neededVolumeBytes(files) });
+  const partitions = planPartitions(description.sizeBytes, { espMiB, volumeBytes: neededVolumeBytes(files), dataFilesystem: options.dataFileSystem ?? (files.windows ? "ntfs" : "ext4") });
   if (files.espBytes * 1.05 > partitions.esp.size) throw new StagingError("PRESTAGE_STAGING_NO_SPACE", `The boot files have ${Math.ceil(files.espBytes / mebibyte)} MiB, more than the EFI system partition of ${espMiB} MiB holds. Choose a larger one.`);
   return { disk: description, create, wipes: description.content, partitions, mediaId: files.media.mediaId, files: files.esp.size + files.data.size, bytes: files.espBytes + files.dataBytes };
 }

@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { copyFatTree, Ext4Reader, type Extent } from "@prestage/disk";
+import { copyFatTree, Ext4Reader, withLoopDevice, withNtfs, type DataFileSystem, type Extent } from "@prestage/disk";
 import { dataPaths } from "@prestage/media";
 import type { ReceiptFile } from "@prestage/trust";
 import { StagingError } from "./error.ts";
@@ -14,6 +14,8 @@ export interface ReadBackOptions {
   onProgress: (bytes: number, name: string) => void;
   /** Files on the data volume that are not the media's and may be there. */
   mayBeThere?: (name: string) => boolean;
+  /** What the data volume is; ext4 by default. */
+  dataFileSystem?: DataFileSystem;
 }
 
 /** Where a volume lies: a place on a disk, or a partition from its start. */
@@ -28,7 +30,7 @@ export interface VolumePlace {
  */
 export async function readBack(files: Pick<MediaFiles, "esp" | "data">, esp: VolumePlace, volume: VolumePlace, options: ReadBackOptions): Promise<ReceiptFile[]> {
   await readBackEsp(files.esp, esp, options);
-  await readBackVolume(files.data, volume, options);
+  await (options.dataFileSystem === "ntfs" ? readBackNtfs(files.data, volume, options) : readBackVolume(files.data, volume, options));
   const listed = (prefix: string, map: Map<string, ExpectedFile>): ReceiptFile[] => [...map].map(([path, { size, sha256 }]) => ({ path: `${prefix}${path}`, size, sha256, verified: true }));
   return [...listed("ESP:/", files.esp), ...listed("/", files.data)];
 }
@@ -72,6 +74,19 @@ async function readBackVolume(expected: Map<string, ExpectedFile>, place: Volume
   } finally {
     await reader.close();
   }
+}
+
+/** The same of an NTFS, mounted for reading alone. Windows' own folders are not there yet. */
+async function readBackNtfs(expected: Map<string, ExpectedFile>, place: VolumePlace, options: ReadBackOptions): Promise<void> {
+  await withLoopDevice(place.device, place.extent, (device) => withNtfs(device, async (root) => {
+    const found = new Set<string>();
+    for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) if (!entry.isDirectory()) found.add(relative(root, join(entry.parentPath, entry.name)));
+    for (const [name, file] of expected) {
+      const path = join(root, name);
+      await compare(`/${name}`, file, found.delete(name) ? { size: (await stat(path)).size, content: createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer> } : undefined, options);
+    }
+    refuseUnexpected("data volume", [...found].filter((name) => options.mayBeThere?.(name) !== true));
+  }, { readOnly: true, signal: options.signal }), { readOnly: true, signal: options.signal });
 }
 
 async function compare(name: string, expected: ExpectedFile, found: { size: number; content: AsyncIterable<Buffer> } | undefined, options: ReadBackOptions): Promise<void> {

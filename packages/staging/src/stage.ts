@@ -49,7 +49,7 @@ export async function stage(mediaPath: string, disks: readonly string[], options
     };
     const laid = await layOut(mediaPath, files, under, { signal: options.signal, onProgress: (percent) => tell({ phase: "lay-out", done: percent, total: 100 }) });
     try {
-      await inLanes(planned, async ({ disk, plan }) => void results.set(disk, await stageOne(disk, plan, files, laid, options)));
+      await inLanes(planned, async ({ disk, plan }) => void results.set(disk, await stageOne(mediaPath, disk, plan, files, laid, options)));
     } finally {
       await laid.remove();
     }
@@ -58,10 +58,10 @@ export async function stage(mediaPath: string, disks: readonly string[], options
   return disks.map((disk) => results.get(disk)).filter((result) => result !== undefined);
 }
 
-async function stageOne(disk: string, plan: StagePlan, files: Parameters<typeof stageDisk>[1], laid: Parameters<typeof stageDisk>[2], options: StageOptions): Promise<StageResult> {
+async function stageOne(mediaPath: string, disk: string, plan: StagePlan, files: Parameters<typeof stageDisk>[1], laid: Parameters<typeof stageDisk>[2], options: StageOptions): Promise<StageResult> {
   try {
     const { toolVersion, operator, machineSerial, depot, golden, signal } = options;
-    const { made, verified } = await stageDisk(plan, files, laid, { toolVersion, operator, machineSerial, depot, golden, signal, onProgress: (event) => options.onProgress?.({ disk, ...event }) });
+    const { made, verified } = await stageDisk(plan, files, laid, { mediaPath, toolVersion, operator, machineSerial, depot, golden, signal, onProgress: (event) => options.onProgress?.({ disk, ...event }) });
     if (made === undefined) return { disk, outcome: "golden", verified };
     return { disk, outcome: "staged", receipt: made.receipt, receiptFile: await writeReceiptFiles(plan.disk, made, options) };
   } catch (error) {

@@ -26,7 +26,8 @@ export const receiptSchema = z.strictObject({
   diskGuid: z.guid(),
   espPartitionGuid: z.guid(),
   volumePartitionGuid: z.guid(),
-  volumeFileSystemUuid: z.guid(),
+  /** ext4's UUID, or NTFS's serial number: 16 hex digits. */
+  volumeFileSystemUuid: z.guid().or(z.string().regex(/^[0-9a-f]{16}$/)),
   /** Of the computer the disk is for, where staging was told or ran on it. */
   machineSerial: z.string().max(128).nullable(),
   files: z.strictObject({

@@ -24,7 +24,7 @@ export interface RunContext {
   espRoot: string;
   /** Makes the ESP writable and sound before the boot switch. */
   makeEspWritable: () => Promise<void>;
-  disk: { device: string; espPartition: string; espGuid: string; dataPartition: string; dataGuid: string; dataFileSystemUuid: string };
+  disk: { device: string; espPartition: string; espGuid: string; dataPartition: string; dataGuid: string; dataFileSystemUuid: string; /** What the data volume is; ext4 where nothing is said. */ dataFileSystem?: "ext4" | "ntfs" };
   policy: NonNullable<Policy["selected"]>;
   sequence: TaskSequence;
   variables: readonly VariableSource[];

@@ -1,5 +1,5 @@
-import { join } from "node:path";
-import { applyOsImage } from "@prestage/disk";
+import { join, relative } from "node:path";
+import { applyOsImage, applyOsImageToNtfs } from "@prestage/disk";
 import { z } from "zod";
 import { integerSchema, referenceSchema } from "./settings.ts";
 import { defineStep } from "./step-executor.ts";
@@ -12,12 +12,13 @@ export const step = defineStep({
   environments: ["boot"],
   settings,
   run: async (run, { osImage, index }) => {
-    const { content, dataRoot, signal } = run.context;
+    const { content, dataRoot, disk, signal } = run.context;
     const { content: image, folder } = await content.ensure(osImage);
-    await applyOsImage({
-      wim: join(folder, "image.wim"), index, target: dataRoot, signal,
-      onProgress: ({ phase, percent }) => run.progress({ label: labels[phase], done: percent, total: 100, unit: "percent" }),
-    });
+    const onProgress = ({ phase, percent }: { phase: keyof typeof labels; percent: number }) => run.progress({ label: labels[phase], done: percent, total: 100, unit: "percent" });
+    const wim = join(folder, "image.wim");
+    // wimlib writes NTFS itself: the volume is not mounted meanwhile, and the image is named by its place on it.
+    if (disk.dataFileSystem === "ntfs") await applyOsImageToNtfs({ device: disk.dataPartition, wim: relative(dataRoot, wim), index, signal, onProgress });
+    else await applyOsImage({ wim, index, target: dataRoot, signal, onProgress });
     run.output(`applied image ${index} of ${image.name}`);
     return {};
   },
