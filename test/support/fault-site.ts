@@ -83,11 +83,11 @@ export class FaultSite {
     return output;
   }
 
-  async stage(media: string, name: string, size = "1536M"): Promise<StagedDisk> {
+  async stage(media: string, name: string, size = "1536M", options: readonly string[] = []): Promise<StagedDisk> {
     const path = join(this.folder, `${name}.img`);
-    const [staged] = await this.site.run<{ receipt: Receipt }[]>(["stage", media, "--disk", path, "--size", size]);
+    const [staged] = await this.site.run<{ receipt: Receipt; receiptFile: string }[]>(["stage", media, "--disk", path, "--size", size, ...options]);
     if (staged === undefined) throw new Error("Expected a staged disk; found none.");
-    return { path, receipt: staged.receipt };
+    return { path, receipt: staged.receipt, receiptFile: staged.receiptFile };
   }
 
   /** A copy of a staged disk, for a test to harm. */
@@ -113,4 +113,4 @@ export class FaultSite {
   }
 }
 
-export interface StagedDisk { path: string; receipt: Receipt }
+export interface StagedDisk { path: string; receipt: Receipt; receiptFile: string }
