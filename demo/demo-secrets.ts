@@ -8,7 +8,7 @@ import { searchMedia, searchPath } from "./secret-search.ts";
 import type { Secret, SecretFinding } from "./secret-search.ts";
 
 /** The name of the secret variable the demonstration's sequence uses. */
-export const demoSecretName = "PRESTAGE_DEMO_SECRET";
+export const demoSecretName = "WORKSHOP_SECRET";
 
 /** What the caller gave in the environment: a password for the media, a secret for one step. */
 export class DemoSecrets {
@@ -18,7 +18,7 @@ export class DemoSecrets {
 
   constructor(environment: NodeJS.ProcessEnv) {
     this.password = given(environment["PRESTAGE_DEMO_PASSWORD"]);
-    this.secret = given(environment[demoSecretName]);
+    this.secret = given(environment["PRESTAGE_DEMO_SECRET"]);
     this.#watch = this.any ? CommandLineWatch.start(this.#given()) : undefined;
   }
 
