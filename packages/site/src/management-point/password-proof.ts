@@ -29,7 +29,7 @@ export async function checkPasswordProof(context: SiteContext, guards: Guards, c
     return { state: "slow-down", retryAfterSeconds: busySeconds };
   }
   if (!checked.result) {
-    if (guards.auditLines.take(source, now)) await audit(context, `device key ${first.deviceKey.keyId}`, "wrong-password", `media ${first.mediaId} from ${source}`);
+    if (guards.auditLines.take("wrong-password", now)) await audit(context, `device key ${first.deviceKey.keyId}`, "wrong-password", `media ${first.mediaId} from ${source}`);
     return { state: "wrong-password", retryAfterSeconds: inRange(waitSeconds()) };
   }
   forgive();
