@@ -7,3 +7,4 @@ export { retryOnGuestCrash, findGuestCrash } from "./guest-crash.ts";
 export { readCapture, type CapturedPacket } from "./capture.ts";
 export { checkpoint } from "./checkpoint.ts";
 export { randomFrom } from "./volatile-cache.ts";
+export { startVolatileDisk, type VolatileDisk } from "./volatile-disk.ts";

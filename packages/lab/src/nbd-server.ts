@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
 import { VolatileCache } from "./volatile-cache.ts";
 
-/** What an NBD connection ended with: the client's own goodbye, or a cut. */
-export type NbdEnd = { clean: true } | { clean: false; unflushed: number; kept: number };
+/** What an NBD connection ended with: the client's own goodbye, or a cut; and how many writes there were that a cut may lose. */
+export type NbdEnd = { clean: true; writes: number } | { clean: false; writes: number; unflushed: number; kept: number };
 
 /** The served disk. */
 export interface ServedDisk {
@@ -19,6 +19,7 @@ const longestRequest = 64 << 20;
  */
 export function serveNbd(socket: Socket, cache: VolatileCache, size: number, onEnd: (end: NbdEnd) => void): ServedDisk {
   let writesLeft = Infinity;
+  let writes = 0;
   let buffer: Buffer = Buffer.alloc(0);
   let phase: "flags" | "options" | "transmission" = "flags";
   let clean = false;
@@ -31,8 +32,8 @@ export function serveNbd(socket: Socket, cache: VolatileCache, size: number, onE
     if (phase !== "transmission") return;
     if (clean) {
       cache.flush();
-      onEnd({ clean: true });
-    } else onEnd({ clean: false, ...cache.cut() });
+      onEnd({ clean: true, writes });
+    } else onEnd({ clean: false, writes, ...cache.cut() });
   });
   socket.on("data", (data: Buffer) => {
     buffer = buffer.length === 0 ? data : Buffer.concat([buffer, data]);
@@ -43,7 +44,7 @@ export function serveNbd(socket: Socket, cache: VolatileCache, size: number, onE
       if (writesLeft === 0) return void socket.destroy();
     }
   });
-  return { cutAfterWrites: (writes) => (writesLeft = writes) };
+  return { cutAfterWrites: (further) => (writesLeft = further) };
 
   function takeFlags(): number {
     if (buffer.length < 4) return 0;
@@ -101,8 +102,10 @@ export function serveNbd(socket: Socket, cache: VolatileCache, size: number, onE
         case 0: reply(handle, 0, cache.read(offset, length)); break;
         case 1:
           cache.write(offset, buffer.subarray(28, used));
-          if ((requestFlags & 1) === 0) writesLeft -= 1;
-          else cache.flush(); // FUA: more than asked for, as a real disk may do
+          if ((requestFlags & 1) === 0) {
+            writes += 1;
+            writesLeft -= 1;
+          } else cache.flush(); // FUA: more than asked for, as a real disk may do
           reply(handle, 0);
           break;
         case 2: clean = true; socket.end(); break;
