@@ -12,8 +12,11 @@ for (const [addresses, name] of [[1, "one address"], [500, "500 addresses"]] as 
     context.diagnostic(JSON.stringify(measured));
     assert.equal(measured.flood.sent, 30_000);
     assert.ok(measured.flood.seconds < 240, "the rate was kept");
-    assert.ok(measured.waiting <= 1000);
-    assert.ok(measured.rssAfter - measured.rssBefore < 200e6);
+    assert.ok(measured.waiting <= 1004);
+    // It grows with the first thousand, who are kept, and with the connections that are open; then no more, however many come.
+    const afterAThird = measured.rss[Math.floor(measured.rss.length / 3)] ?? 0;
+    assert.ok(Math.max(...measured.rss) - afterAThird < 40e6, "memory goes on growing");
+    assert.ok(measured.rssPeak - measured.rssBefore < 400e6);
     assert.ok(measured.flooded.p99 < 1000);
   });
 }

@@ -23,7 +23,7 @@ export async function openStagingCuts(): Promise<StagingCuts> {
   return { folder, media, writes: whole.writes, close: () => rm(folder, { recursive: true, force: true }) };
 }
 
-/** Stages a bare disk whose power is cut right after a write; 0: it is not cut. */
+/** Stages a bare disk whose power is cut right after a write, where one is given. */
 async function stageVolatile(folder: string, media: string, seed: number, cutAfter: number | undefined): Promise<{ image: string; result: StageResult | undefined; writes: number; unflushed: number; kept: number }> {
   const image = join(folder, `${seed}.img`);
   await writeFile(image, "");
@@ -45,8 +45,16 @@ async function stageVolatile(folder: string, media: string, seed: number, cutAft
  * once more makes it one.
  */
 export async function stageThroughCut(t: TestContext, { folder, media, writes }: StagingCuts, seed: number): Promise<void> {
-  const cutAfter = 1 + Math.floor(randomFrom(seed)() * (writes - 1));
-  const { image, result, unflushed, kept } = await stageVolatile(folder, media, seed, cutAfter);
+  const random = randomFrom(seed);
+  let cut: Awaited<ReturnType<typeof stageVolatile>> & { cutAfter: number };
+  let most = writes - 1;
+  // The kernel joins writes as it likes: staging may end before the number drawn. Then a smaller one is.
+  do {
+    const cutAfter = 1 + Math.floor(random() * most);
+    cut = { cutAfter, ...(await stageVolatile(folder, media, seed, cutAfter)) };
+    most = cutAfter - 1;
+  } while (cut.result?.outcome === "staged" && most > 0);
+  const { image, result, unflushed, kept, cutAfter } = cut;
   t.diagnostic(`seed ${seed}: cut at write ${cutAfter} of ${writes}; ${unflushed} unflushed sectors, ${kept} kept`);
   assert.ok(unflushed > 0, "a cut has something to lose");
   assert.equal(result?.outcome, "failed", "what could not be read back is not called staged");
