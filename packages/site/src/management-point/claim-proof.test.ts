@@ -6,6 +6,7 @@ import { createClaim, signClaim, signEnrolment } from "@prestage/trust";
 import { registerClaim, registerMedia, TestDevice } from "../fixtures/test-device.ts";
 import { dataDirectory, startSite } from "../fixtures/test-site.ts";
 import { maximumConflictsPerClaim } from "../store/conflicts.ts";
+import { maximumWaiting } from "../store/devices.ts";
 
 const site = await startSite(await dataDirectory());
 const media = await registerMedia(site, "a".repeat(64));
@@ -160,5 +161,19 @@ test("revoking the device, its claim, its media or its depot ends the enrolment 
     assert.deepEqual([again["state"], /PRESTAGE_SITE_REVOKED/.test(String(again["reason"]))], ["refused", true], `${what}: ${JSON.stringify(again)}`);
     const fresh = new TestDevice(site, mediaId, {}, one.claim);
     assert.notEqual((await fresh.askWithClaim()).json["state"], "approved", `${what}: a new key on the same disk`);
+  }
+});
+
+test("where the list of waiting computers is full a claim still lets its computer in; who proves nothing is asked to come again", async () => {
+  const crowd = Array.from({ length: maximumWaiting }, (_, i) => ({ name: `CROWD-${i}`, state: "waiting" as const, known: false, key_id: `crowd ${i}`, public_key: "", approval_code: "AAAAAA", media_id: media, attributes: '{"macAddresses":[]}', replaces: null, variables: "[]", last_seen: new Date() }));
+  await site.context.db.insertInto("device").values(crowd).execute();
+  try {
+    for (let i = 0; i < 2; i++) {
+      const turnedAway = await new TestDevice(site, media).ask();
+      assert.deepEqual([turnedAway.status, turnedAway.json["code"]], [503, "PRESTAGE_SITE_BUSY"]);
+    }
+    assert.equal((await new TestDevice(site, media, {}, await registerClaim(site, media)).askWithClaim()).json["state"], "approved");
+  } finally {
+    await site.context.db.deleteFrom("device").where("name", "like", "CROWD-%").execute();
   }
 });

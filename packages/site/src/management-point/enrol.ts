@@ -83,16 +83,24 @@ function settledAnswer(standing: Standing | undefined): EnrolmentAnswer | undefi
   return standing.state === "enrolled" ? { state: "approved", deviceId: standing.id, deviceName: standing.name } : undefined;
 }
 
-/** Computers that wait are kept, at most 1,000, and forgotten a while after they have gone. */
+/** How long a full list is taken to be full still, without looking. */
+const listFullMs = 2000;
+
+/** Computers that wait are kept, at most 1,000 (and one or two that came at the same moment), and forgotten a while after they have gone. */
 async function beginWaiting(context: SiteContext, guards: Guards, candidate: Candidate): Promise<EnrolmentAnswer> {
   const { db } = context;
+  const now = context.now().getTime();
+  if (now < guards.listFullUntil) throw listFull();
   const record = await findExpectedRecord(db, candidate.attributes);
   if (record === undefined && !candidate.manifest.unknownComputers) return { state: "refused", reason: notKnown };
   await forgetGoneWaiting(db);
   const waiting = await countWaiting(db);
-  if (waiting >= maximumWaiting) throw new SiteError("PRESTAGE_SITE_BUSY", `Expected fewer than ${maximumWaiting} computers waiting for approval; the list is full. It is tried again by itself.`);
+  if (waiting >= maximumWaiting) {
+    guards.listFullUntil = now + listFullMs;
+    throw listFull();
+  }
   const { id } = await keepCandidate(context, candidate, record);
-  if (guards.auditLines.take("waiting", context.now().getTime())) await audit(context, `device ${id}`, "enrolment-waiting", `media ${candidate.first.mediaId}`);
+  if (guards.auditLines.take("waiting", now)) await audit(context, `device ${id}`, "enrolment-waiting", `media ${candidate.first.mediaId}`);
   return { state: "waiting", code: candidate.code, retryAfterSeconds: retryAfter(waiting) };
 }
 
@@ -122,6 +130,10 @@ async function readMedia(context: SiteContext, mediaId: string): Promise<Media |
 
 function refuseTooMany(context: SiteContext, guards: Guards, source: string): void {
   if (!guards.requests.take(source, context.now().getTime())) throw busy();
+}
+
+function listFull(): SiteError {
+  return new SiteError("PRESTAGE_SITE_BUSY", `Expected fewer than ${maximumWaiting} computers waiting for approval; the list is full. It is tried again by itself.`);
 }
 
 function busy(): SiteError {

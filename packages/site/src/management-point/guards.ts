@@ -14,6 +14,8 @@ export interface Guards {
   /** Wrong passwords, by device key and by source address; never by media. */
   passwordsOfKey: SlowDown;
   passwordsOfAddress: SlowDown;
+  /** The list of waiting computers was full a moment ago: until then (milliseconds) nobody new is looked at. */
+  listFullUntil: number;
   /** Lines of the audit about callers that have proven nothing: it grows for ever. */
   auditLines: TokenBuckets;
 }
@@ -25,6 +27,7 @@ export function createGuards(unprovenPerSecond: number): Guards {
     argon2: new BoundedWork(Math.max(1, Math.floor(availableParallelism() / 2)), 16),
     passwordsOfKey: new SlowDown(0),
     passwordsOfAddress: new SlowDown(4),
+    listFullUntil: 0,
     auditLines: new TokenBuckets(0.1, 60, 1024),
   };
 }
