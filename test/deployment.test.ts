@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import { debianImage } from "../demo/debian-image.ts";
 import type { DemoReport } from "../demo/report.ts";
+import { unexplainedPaths } from "./support/installed-volume.ts";
 
 const run = promisify(execFile);
 
@@ -40,6 +42,18 @@ test("the demonstration deploys a real Debian, fetches only what differs, and it
   assert.equal(report.evidence.find((one) => one.command.includes("/etc/greeting"))?.output.trim(), "from a package of the caller");
   assert.ok(report.evidence.length >= 15 && report.evidence.every((one) => one.good), JSON.stringify(report.evidence.filter((one) => !one.good)));
 
+  await t.test("nothing is left behind: every path of the installed volume is the OS image's, Debian's own or a step's", async () => {
+    const steps = [
+      { why: "Install the Node runtime", paths: /^(opt\/node(\/|$)|usr\/local\/bin\/node$)/ },
+      { why: "Apply the driver package", paths: /^(usr\/)?lib\/firmware(\/usbdux\w*\.bin)?$/ },
+      { why: "Set up the operating system: its user", paths: /^home\/workshop(\/|$)/ },
+      { why: "Install your package; Record the deployment", paths: /^etc\/(greeting|deployed)$/ },
+    ];
+    const osImage = await debianImage(() => undefined);
+    const left = (made: Parameters<typeof unexplainedPaths>[2]) => unexplainedPaths(join(output, "disk.img"), osImage, made);
+    assert.deepEqual(await left({ packages: ["jq", "libjq1:amd64", "libonig5:amd64", "tree"], steps }), []);
+    assert.deepEqual((await left({ packages: ["jq", "libjq1:amd64", "libonig5:amd64", "tree"], steps: steps.slice(0, 3) })).sort(), ["etc/deployed", "etc/greeting"], "what no step accounts for is found");
+  });
   await t.test("wimlib accepts the media", async () => {
     await run("wimlib-imagex", ["verify", join(output, "media.wim")]);
     assert.match((await run("wimlib-imagex", ["info", join(output, "media.wim")])).stdout, /Image Count:\s+2/);
