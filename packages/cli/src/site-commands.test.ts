@@ -57,6 +57,20 @@ test("content, a sequence, a deployment and a media are made with commands alone
   assert.deepEqual((await readdir(folder)).filter((name) => name.startsWith("media.wim")).toSorted(), ["media.wim", "media.wim.sha256", "media.wim.txt"]);
 });
 
+test("a media's password comes from standard input, is kept at the site alone, and can be changed by how the media's id begins", async () => {
+  const output = join(folder, "with-password.wim");
+  const made = await cli(["media", "create", "--task-sequence", sequenceId, "--password-stdin", "-o", output, "--data", data, "--json"], undefined, "of this media\n");
+  assert.equal(made.exitCode, 0, made.stdout);
+  const { mediaId } = made.json as { mediaId: string };
+  const verifier = async () => (await site.context.db.selectFrom("media_password").select("verifier").where("media_id", "=", mediaId).executeTakeFirstOrThrow()).verifier;
+  const first = await verifier();
+  assert.equal((await at<{ manifest: { passwordRequired: boolean } }>("media", "inspect", output)).manifest.passwordRequired, true);
+  assert.ok(!(await readFile(output)).includes("of this media"));
+  const changed = await cli(["media", "set-password", mediaId.slice(0, 16), "--password-stdin", "--data", data], undefined, "another one\n");
+  assert.deepEqual([changed.exitCode, changed.stderr], [0, ""]);
+  assert.notEqual(await verifier(), first);
+});
+
 test("from another machine the media is downloaded, going on with what is there, and checked", async () => {
   const output = join(folder, "elsewhere/media.wim");
   await mkdir(dirname(output));
