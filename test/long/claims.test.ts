@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import type { Conflict, Device, StatusRecord } from "@prestage/contract";
 import { waitForSequence } from "../../demo/deploy.ts";
+import { runProgram } from "../../demo/program.ts";
 import { FaultSite } from "../support/fault-site.ts";
 import type { StagedDisk } from "../support/fault-site.ts";
 import { withMachine } from "../support/machines.ts";
@@ -17,7 +19,9 @@ let staged: StagedDisk;
 before(async () => {
   fixture = await FaultSite.open("claims");
   const key = join(fixture.folder, "depot-key.pem");
-  const depot = await fixture.site.run<{ publicFile: string }>(["depot", "init", "--name", "Depot 3", "--key-file", key]);
+  // At the depot, which has no site.
+  const made = await runProgram(process.execPath, [fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta.url)), "depot", "init", "--name", "Depot 3", "--key-file", key, "--json"]);
+  const depot = JSON.parse(made) as { publicFile: string };
   await fixture.site.run(["depot", "register", depot.publicFile]);
   const sequenceId = await fixture.addSequence("Join", "  - { id: join, name: Join the domain, type: run-command-line, secrets: [JOIN_TOKEN], with: { command: 'echo \"token of ${#JOIN_TOKEN} characters, $JOIN_TOKEN\"; test -n \"$JOIN_TOKEN\"' } }\n");
   const deployment = await fixture.deploy(sequenceId, { purpose: "required", makeAvailableTo: "MediaAndPxe" });
