@@ -1,10 +1,13 @@
 import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 
+const recentLines = 2000;
+
 /** The agent's log on the data volume, and on standard output for the service's journal. A full disk never stops a deployment. */
 export class LogFile {
   #path: string | undefined;
   #waiting: string[] = [];
+  readonly #recent: string[] = [];
 
   /** From now on lines go to the data volume, those before it too. */
   open(dataRoot: string): void {
@@ -18,9 +21,16 @@ export class LogFile {
     for (const line of this.#waiting.splice(0)) this.#append(line);
   }
 
+  /** The last lines, for the screen. */
+  get recent(): readonly string[] {
+    return this.#recent;
+  }
+
   readonly write = (text: string): void => {
     const line = `${new Date().toISOString()} ${text}\n`;
     process.stdout.write(line);
+    this.#recent.push(...line.trimEnd().split("\n"));
+    if (this.#recent.length > 2 * recentLines) this.#recent.splice(0, this.#recent.length - recentLines);
     if (this.#path === undefined) this.#waiting.push(line);
     else this.#append(line);
   };

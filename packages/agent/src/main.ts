@@ -1,5 +1,6 @@
 import { LogFile } from "./log-file.ts";
-import { openTerminals } from "./screens/terminals.ts";
+import { logTool } from "./screens/log-view.ts";
+import { openTerminals } from "./screens/open-terminals.ts";
 import { startBoot } from "./start-boot.ts";
 import { startInstalled } from "./start-installed.ts";
 
@@ -10,6 +11,7 @@ const inBoot = process.env["PRESTAGE_ENVIRONMENT"] === "boot";
 const logFile = new LogFile();
 const terminals = (process.env["PRESTAGE_TERMINALS"] ?? (inBoot ? "/dev/tty0,/dev/ttyS0" : "/dev/console")).split(",");
 const screen = openTerminals(terminals);
+if (inBoot) screen.addTool(logTool(() => logFile.recent));
 
 try {
   process.exit(await (inBoot ? startBoot : startInstalled)(screen, logFile, stopped.signal));

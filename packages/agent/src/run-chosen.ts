@@ -66,6 +66,6 @@ async function afterFailure(run: ChosenRun): Promise<void> {
   await run.status.flush(30_000);
   if (run.environment !== "boot") return;
   if (run.manifest.unattended) await delay(60_000, undefined, { signal: run.signal });
-  else await run.screen.waitForKey({ title: "The task sequence failed", lines: ["Press a key to restart this computer and begin anew."] }, run.signal);
+  else await run.screen.waitForKey({ title: (texts) => texts.sequenceFailed, lines: [(texts) => texts.sequenceFailedKey] }, run.signal);
   await run.state.endRun();
 }

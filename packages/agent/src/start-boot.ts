@@ -25,7 +25,7 @@ const builtInKeyring = "/etc/prestage/keyring.dsse.json";
  */
 export async function startBoot(screen: Screen, logFile: LogFile, stopped: AbortSignal): Promise<number> {
   const log = logFile.write;
-  screen.message({ screen: "starting", title: "Starting", lines: ["Looking for the media on this disk..."] });
+  screen.message({ screen: "starting", title: (texts) => texts.starting, lines: [(texts) => texts.startingWhat] });
   const volume = await findStartVolume(process.env["PRESTAGE_ESP"], log);
   await mountVolumes(volume);
   const keyring = openTrustedKeyring(await readFile(builtInKeyring));

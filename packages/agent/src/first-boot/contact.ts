@@ -28,7 +28,7 @@ export interface ContactOptions {
 /** A network, then the site. */
 export async function connect(options: ContactOptions): Promise<Keyring[]> {
   const { screen } = options;
-  screen.message({ screen: "network", title: "Connecting", lines: ["Asking for a network address..."] });
+  screen.message({ screen: "network", title: (texts) => texts.connecting, lines: [(texts) => texts.askingAddress] });
   await untilDone(options, "network", () => bringUpNetwork(options.log));
   return meetSite(options);
 }
@@ -36,7 +36,7 @@ export async function connect(options: ContactOptions): Promise<Keyring[]> {
 /** Keyrings and signed time; then validity and keyring expiry are decided by that time. Resolves to the keyrings known now. */
 export async function meetSite(options: ContactOptions): Promise<Keyring[]> {
   const { screen, client, manifest, clock } = options;
-  screen.message({ screen: "time", title: "Connecting", lines: ["Contacting the management point..."] });
+  screen.message({ screen: "time", title: (texts) => texts.connecting, lines: [(texts) => texts.contacting] });
   // Once before TLS can be verified, and once after: whoever sits between cannot hide a newer one both times.
   const before = await renewKeyrings(options, options.keyrings, false);
   await untilDone(options, "management-point", () => client.fetchTime());
@@ -86,10 +86,10 @@ export async function chooseDeployment(options: ContactOptions, mediaId: string,
     return { answer, policy };
   };
   for (;;) {
-    screen.message({ screen: "policy", title: "Looking for task sequences", lines: ["Asking the management point..."] });
+    screen.message({ screen: "policy", title: (texts) => texts.searching, lines: [(texts) => texts.asking] });
     const { policy } = await ask();
     if (policy.offers.length === 0) {
-      await askAgain(options, { title: "No task sequence for this computer", lines: [policy.nothingOffered ?? "The management point offers nothing."] }, "nothing-offered");
+      await askAgain(options, { title: (texts) => texts.nothingOffered, lines: [policy.nothingOffered ?? "The management point offers nothing."] }, "nothing-offered");
       continue;
     }
     const offer = await chooseOffer(options, policy.offers);
@@ -109,10 +109,10 @@ async function chooseOffer(options: ContactOptions, offers: readonly Offer[]): P
   if (required.length === 1) return required[0];
   if (manifest.unattended) {
     if (offers.length === 1) return only;
-    await askAgain(options, { title: "More than one task sequence", lines: ["This media is unattended and must not ask. Deploy one as required, or set SMSTSPreferredAdvertID.", ...offers.map((offer) => `${offer.deploymentId}  ${offer.name}`)] }, "ambiguous");
+    await askAgain(options, { title: (texts) => texts.tooMany, lines: [(texts) => texts.tooManyNext, ...offers.map((offer) => `${offer.deploymentId}  ${offer.name}`)] }, "ambiguous");
     return undefined;
   }
   const candidates = required.length > 1 ? required : offers;
-  const index = await screen.choose({ title: "Choose a task sequence", items: candidates.map((offer) => ({ label: offer.name, detail: offer.comment })) }, signal);
+  const index = await screen.choose({ title: (texts) => texts.chooseTitle, items: candidates.map((offer) => ({ label: offer.name, detail: offer.comment })) }, signal);
   return candidates[index];
 }

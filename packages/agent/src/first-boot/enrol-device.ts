@@ -6,6 +6,7 @@ import { AgentError } from "../error.ts";
 import type { ManagementPointClient } from "../management-point/management-point-client.ts";
 import type { PasswordPrompt } from "../screens/screen.ts";
 import type { DeviceState, EnrolledAs } from "../state/device-state.ts";
+import type { Text } from "../screens/texts/en.ts";
 import { askAgain, untilDone } from "./try-again.ts";
 import type { Patience } from "./try-again.ts";
 
@@ -30,7 +31,7 @@ class Enrolment {
   #challenge: ChallengeAnswer | undefined;
   /** What was typed and not yet found wrong; only ever in memory. */
   #password: string | undefined;
-  #note: string | undefined;
+  #note: Text | undefined;
   #shownCode = "";
 
   constructor(options: EnrolmentOptions, first: ChallengeRequest, claimKey: SigningKey | undefined) {
@@ -85,20 +86,20 @@ class Enrolment {
         return undefined;
       case "wrong-password":
         this.#password = undefined;
-        this.#note = "The password was wrong. Type it again.";
+        this.#note = (texts) => texts.passwordWrong;
         screen.event("wrong-password", { retryAfterSeconds: answer.retryAfterSeconds });
-        screen.message({ screen: "wrong-password", title: "The password was wrong", lines: [`It can be typed again in ${Math.ceil(answer.retryAfterSeconds)} s.`] });
+        screen.message({ screen: "wrong-password", title: (texts) => texts.wrongPasswordTitle, lines: [(texts) => texts.againIn(Math.ceil(answer.retryAfterSeconds))] });
         await delay(answer.retryAfterSeconds * 1000, undefined, { signal });
         return undefined;
       case "slow-down":
         screen.event("slow-down", { retryAfterSeconds: answer.retryAfterSeconds });
-        screen.message({ screen: "slow-down", title: "Wait", lines: ["There were wrong passwords from this network. What was typed is sent again", `in ${Math.ceil(answer.retryAfterSeconds)} s.`] });
+        screen.message({ screen: "slow-down", title: (texts) => texts.wait, lines: [(texts) => texts.slowDown(Math.ceil(answer.retryAfterSeconds))] });
         await delay(answer.retryAfterSeconds * 1000, undefined, { signal });
         return undefined;
       case "refused":
         this.#shownCode = "";
         this.#challenge = undefined;
-        await askAgain(this.#options, { title: "The site refused this computer", lines: [answer.reason] }, "refused");
+        await askAgain(this.#options, { title: (texts) => texts.refused, lines: [answer.reason] }, "refused");
         return undefined;
     }
   }
@@ -130,7 +131,7 @@ class Enrolment {
     } finally {
       ended.abort(new Error("the password is no longer waited for"));
     }
-    if (this.#password !== undefined) screen.message({ screen: "password-sent", title: "Checking the password", lines: ["Asking the management point..."] });
+    if (this.#password !== undefined) screen.message({ screen: "password-sent", title: (texts) => texts.checkingPassword, lines: [(texts) => texts.asking] });
   }
 
   /** Undefined where something else was decided: then it is asked for once more, and that answer followed. */

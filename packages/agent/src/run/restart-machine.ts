@@ -12,7 +12,7 @@ const flushMs = 10_000;
  */
 export async function restartMachine(context: RunContext, to: RunEnvironment): Promise<void> {
   const { environment, dataRoot, espRoot, disk, status, screen, log, makeEspWritable } = context;
-  screen.message({ screen: "restart", title: "Restarting", lines: [to === "installed" ? "The sequence goes on in the installed system." : "The sequence goes on in the boot environment."] });
+  screen.message({ screen: "restart", title: (texts) => texts.restarting, lines: [(texts) => (to === "installed" ? texts.restartToInstalled : texts.restartToBoot)] });
   await status.flush(flushMs);
   status.stop();
   log(`restarting to ${to}`);

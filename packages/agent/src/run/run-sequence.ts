@@ -4,6 +4,7 @@ import { initialState, nextAction, reduce, replay } from "@prestage/sequence";
 import type { Action, RunEnvironment, RunEvent, RunState, Step, StepOutcome } from "@prestage/sequence";
 import type { StatusMessage } from "@prestage/contract";
 import { AgentError } from "../error.ts";
+import { en, textIn } from "../screens/texts/en.ts";
 import type { StepsModel } from "../screens/screen.ts";
 import { runCommand } from "../run-command.ts";
 import { stepExecutors } from "../steps/index.ts";
@@ -144,7 +145,7 @@ class SequenceRun {
   async #endSucceeded(): Promise<RunResult> {
     const { environment, dataRoot, espRoot, status, screen, log, signal, sequence } = this.#context;
     if (environment === "boot") return this.#endInBootEnvironment();
-    screen.message({ screen: "reporting", title: "Reporting", lines: ["The last messages go to the management point."] });
+    screen.message({ screen: "reporting", title: (texts) => texts.reporting, lines: [(texts) => texts.reportingWhat] });
     const stop = () => status.stop();
     signal.addEventListener("abort", stop, { once: true });
     const delivered = await status.flush();
@@ -154,7 +155,7 @@ class SequenceRun {
     status.stop();
     log("everything is reported; cleaning up");
     await this.#options.machine.cleanUp({ dataRoot, espRoot, log });
-    screen.done({ title: "This computer is ready", lines: [`${sequence.name} has ended.`] });
+    screen.done({ title: (texts) => texts.ready, lines: [(texts) => texts.sequenceEnded(sequence.name)] });
     return { result: "succeeded" };
   }
 
@@ -166,8 +167,8 @@ class SequenceRun {
       return { result: "restart", to: "installed" };
     }
     await status.flush(30_000);
-    screen.done({ title: "The task sequence has ended", lines: [] });
-    await screen.waitForKey({ title: "The task sequence has ended", lines: ["It installed no system on this disk.", "", "Press a key to restart this computer."] }, signal);
+    screen.done({ title: (texts) => texts.ended, lines: [] });
+    await screen.waitForKey({ title: (texts) => texts.ended, lines: [(texts) => texts.endedNothing, "", (texts) => texts.endedKey] }, signal);
     return { result: "succeeded" };
   }
 
@@ -189,7 +190,7 @@ class SequenceRun {
   #showProgress(step: Step, progress: NonNullable<StepsModel["progress"]>): void {
     this.#progress = progress;
     this.#show();
-    const tenth = `${step.id} ${progress.label} ${progress.total <= 0 ? 0 : Math.floor((progress.done / progress.total) * 10)}`;
+    const tenth = `${step.id} ${textIn(en, progress.label)} ${progress.total <= 0 ? 0 : Math.floor((progress.done / progress.total) * 10)}`;
     if (tenth === this.#reportedProgress) return;
     this.#reportedProgress = tenth;
     this.#context.screen.event("progress", { id: step.id, ...progress });

@@ -1,121 +1,165 @@
 import { blockLetters } from "./block-letters.ts";
-import { fitLine, fitText, line, span, widthOf, wrap } from "./line.ts";
+import { fitLine, fitText, line, printable, span, widthOf, wrap } from "./line.ts";
 import type { Line, Style } from "./line.ts";
 import type { StepsModel, StepState } from "./screen.ts";
+import { en, textIn } from "./texts/en.ts";
+import type { Texts } from "./texts/en.ts";
 import type { Header, View } from "./view.ts";
 
 /** Beyond this, lines are hard to read: on a wide screen the text stands in the middle. */
 const widestText = 100;
 
 /** A view at a size: exactly `height` lines of exactly `width` characters. A pure function, so that it can be looked at in a test. */
-export function drawView(view: View, header: Header, width: number, height: number): Line[] {
+export function drawView(view: View, header: Header, width: number, height: number, texts: Texts = en, keys = ""): Line[] {
   const textWidth = Math.min(width - 4, widestText);
-  const bodyHeight = height - 2;
-  const body = drawBody(view, textWidth, width - 4, bodyHeight - 1).slice(0, bodyHeight);
+  const footer = [hintOf(view, texts), keys].filter((text, i) => i === 0 || text !== "").map((text) => [span(fitText(` ${text}`, width), "dim")]);
+  const bodyHeight = height - 1 - footer.length;
+  const body = drawBody(view, textWidth, width - 4, bodyHeight - 1, texts).slice(0, bodyHeight);
   const above = Math.min(Math.floor((bodyHeight - body.length) / 3), bodyHeight - body.length);
   const left = Math.floor((width - textWidth) / 2);
-  const lines: Line[] = [drawHeader(header, width)];
+  const lines: Line[] = [drawHeader(header, width, texts)];
   for (let i = 0; i < Math.max(1, above); i++) lines.push([]);
   for (const one of body) {
     const indent = widthOf(one) > textWidth ? Math.max(0, Math.floor((width - widthOf(one)) / 2)) : left;
     lines.push([span(" ".repeat(indent)), ...one]);
   }
   while (lines.length < height) lines.push([]);
-  lines[height - 1] = [span(fitText(` ${hintOf(view)}`, width), "dim")];
+  lines.splice(height - footer.length, lines.length, ...footer);
   return lines.slice(0, height).map((one) => fitLine(one, width));
 }
 
-function drawHeader(header: Header, width: number): Line {
+function drawHeader(header: Header, width: number, texts: Texts): Line {
   const left = ` Prestage${header.machine === "" ? "" : `   ${header.machine}`}`;
-  const right = header.site === "" ? "" : `site ${header.site} `;
+  const right = header.site === "" ? "" : `${texts.site(header.site)} `;
   return [span(fitText(left, Math.max(0, width - right.length)), "header"), span(right, "header")];
 }
 
-function drawBody(view: View, width: number, fullWidth: number, height: number): Line[] {
+function drawBody(view: View, width: number, fullWidth: number, height: number, texts: Texts): Line[] {
   switch (view.kind) {
     case "verification":
       return [
-        ...title("Verifying the media"),
-        line(view.phase === "first" ? "Part 1 of 2: what this computer starts from, before any contact" : "Part 2 of 2: the content, before any contact"),
+        ...title(texts.verifying),
+        line(view.phase === "first" ? texts.verifyingFirst : texts.verifyingAll),
         [],
         progressBar(view.done, view.total, width),
-        line(`${bytesText(view.done)} of ${bytesText(view.total)}`),
+        line(texts.amount(bytesText(view.done), bytesText(view.total))),
         [],
         line(span(fitText(view.name, width), "dim")),
       ];
     case "damaged":
       return [
-        ...title(`${view.files.length} damaged file${view.files.length === 1 ? "" : "s"}`, "bad"),
+        ...title(texts.damagedFiles(view.files.length), "bad"),
         ...view.files.slice(0, Math.max(1, Math.floor((height - 4) / 3))).flatMap((file): Line[] => [line(span(file.name, "bold")), ...wrap(file.detail, width - 2).slice(0, 2).map((text) => line(`  ${text}`))]),
         [],
-        ...wrap("What is damaged is not used. It is fetched again once this computer is enrolled.", width).map((text) => line(text)),
+        ...wrap(texts.damagedNext, width).map((text) => line(text)),
       ];
     case "message":
     case "wait":
-      return [...title(view.title), ...view.lines.flatMap((text) => wrap(text, width)).map((text) => line(text))];
     case "done":
-      return [...title(view.title, "good"), ...view.lines.flatMap((text) => wrap(text, width)).map((text) => line(text))];
+      return [...title(textIn(texts, view.title), view.kind === "done" ? "good" : "bold"), ...view.lines.flatMap((text) => wrap(textIn(texts, text), width)).map((text) => line(text))];
     case "approval": {
       const letters = blockLetters(view.code, fullWidth, height - 8);
       return [
-        ...title("Waiting for approval"),
-        ...wrap(`An administrator of site ${view.siteName} approves this computer. The same code stands there:`, width).map((text) => line(text)),
+        ...title(texts.approvalTitle),
+        ...wrap(texts.approvalWho(view.siteName), width).map((text) => line(text)),
         [],
         ...letters.map((text) => centred(text, "bold", letters.length === 1 ? width : text.length)),
         [],
-        line("It goes on by itself after the approval."),
+        line(texts.approvalNext),
       ];
     }
     case "password":
-      return drawPassword(view, width, fullWidth, height);
+      return drawPassword(view, width, fullWidth, height, texts);
     case "choose":
-      return [
-        ...title(view.title),
-        ...view.items.flatMap((item, i): Line[] => {
-          const chosen = i === view.selected;
-          const label = fitText(` ${i < 9 ? `${i + 1}` : " "}  ${item.label}`, width);
-          return [line(span(label, chosen ? "choice" : "bold")), ...(item.detail === "" ? [] : [line(span(fitText(`    ${item.detail}`, width), "dim"))])];
-        }).slice(0, height - 3),
-      ];
+      return drawChoice(view, width, height, texts);
     case "steps":
-      return drawSteps(view.model, width, height);
+      return drawSteps(view.model, width, height, texts);
     case "error":
       return [
-        ...title("Stopped", "bad"),
-        line(span("Code    ", "dim"), span(view.code, "bold")),
-        ...(view.step === undefined ? [] : [line(span("Step    ", "dim"), view.step)]),
+        ...title(texts.stopped, "bad"),
+        line(span(texts.code.padEnd(8), "dim"), span(view.code, "bold")),
+        ...(view.step === undefined ? [] : [line(span(texts.step.padEnd(8), "dim"), view.step)]),
         [],
         ...wrap(view.cause, width).slice(0, Math.max(3, height - 10)).map((text) => line(text)),
         [],
-        line(span("What to do", "bold")),
-        ...wrap(view.next, width).map((text) => line(text)),
+        line(span(texts.whatToDo, "bold")),
+        ...wrap(textIn(texts, view.next), width).map((text) => line(text)),
       ];
+    case "log":
+      return drawLog(view, fullWidth, height, texts);
+    case "form":
+      return drawForm(view, width, texts);
   }
 }
 
-function drawPassword(view: Extract<View, { kind: "password" }>, width: number, fullWidth: number, height: number): Line[] {
+function drawPassword(view: Extract<View, { kind: "password" }>, width: number, fullWidth: number, height: number, texts: Texts): Line[] {
   const field = Math.min(width - 2, 64);
-  const typed = "*".repeat(Math.min(view.length, field - 1));
+  const typed = view.shown === undefined ? "*".repeat(Math.min(view.length, field - 1)) : printable(view.shown).slice(1 - field);
   const letters = blockLetters(view.code, fullWidth, height - 13);
   return [
-    ...title("Password of this media"),
-    ...(view.note === undefined ? [] : [...wrap(view.note, width).slice(0, 3).map((text) => line(span(text, "bad"))), []]),
+    ...title(texts.passwordTitle),
+    ...(view.note === undefined ? [] : [...wrap(textIn(texts, view.note), width).slice(0, 3).map((text) => line(span(text, "bad"))), []]),
     line(span(` ${typed}${"_".repeat(field - typed.length)} `, "choice")),
-    [],
-    ...wrap(`Or an administrator of site ${view.siteName} approves this computer by this code:`, width).map((text) => line(text)),
+    ...(view.keyboard === undefined ? [[]] : [line(span(texts.passwordKeyboard(view.keyboard), "dim")), []]),
+    ...wrap(texts.passwordCode(view.siteName), width).map((text) => line(text)),
     [],
     ...letters.map((text) => centred(text, "bold", letters.length === 1 ? width : text.length)),
   ];
 }
 
+/** The choices around the one chosen; a long list scrolls with it. */
+function drawChoice(view: Extract<View, { kind: "choose" }>, width: number, height: number, texts: Texts): Line[] {
+  const room = Math.max(1, Math.floor((height - 3) / 2));
+  const from = Math.max(0, Math.min(view.selected - Math.floor(room / 2), view.items.length - room));
+  const shown = view.items.slice(from, from + room);
+  const more = (there: boolean) => (there ? "..." : "");
+  return [
+    ...title(textIn(texts, view.title)),
+    ...shown.flatMap((item, i): Line[] => {
+      const place = from + i;
+      const label = fitText(` ${place < 9 ? `${place + 1}` : " "}  ${item.label}`, width);
+      return [line(span(label, place === view.selected ? "choice" : "bold")), ...(item.detail === "" ? [] : [line(span(fitText(`    ${item.detail}`, width), "dim"))])];
+    }),
+    ...(shown.length < view.items.length ? [line(span(`${more(from > 0)} ${from + 1}-${from + shown.length} / ${view.items.length} ${more(from + room < view.items.length)}`, "dim"))] : []),
+  ];
+}
+
+/** The end of the log, or what lies `back` lines before it; long lines go on below. */
+function drawLog(view: Extract<View, { kind: "log" }>, width: number, height: number, texts: Texts): Line[] {
+  const room = Math.max(1, height - 2);
+  const kept = view.lines.slice(0, Math.max(1, view.lines.length - view.back));
+  const drawn = kept.slice(-room).flatMap((text) => wrap(text, width)).slice(-room);
+  while (drawn.length < room) drawn.push("");
+  return [...title(texts.logTitle), ...(view.lines.length === 0 ? [texts.logEmpty, ...drawn.slice(1)] : drawn).map((text) => line(fitText(text, width)))];
+}
+
+function drawForm(view: Extract<View, { kind: "form" }>, width: number, texts: Texts): Line[] {
+  const labels = view.fields.map((field) => textIn(texts, field.label));
+  const labelWidth = Math.min(24, Math.max(0, ...labels.map((label) => label.length)) + 2);
+  const fieldWidth = Math.min(width - labelWidth - 2, 48);
+  return [
+    ...title(textIn(texts, view.title)),
+    ...view.fields.flatMap((field, i): Line[] => {
+      const value = printable(field.value).slice(1 - fieldWidth);
+      const chosen = i === view.selected;
+      return [
+        line(span(fitText(labels[i] ?? "", labelWidth), chosen ? "bold" : "plain"), span(` ${value}${"_".repeat(fieldWidth - value.length)} `, chosen ? "choice" : "plain")),
+        ...(chosen && field.hint !== undefined ? [line(span(`${" ".repeat(labelWidth + 1)}${textIn(texts, field.hint)}`, "dim"))] : []),
+      ];
+    }),
+    [],
+    ...view.notes.flatMap((note) => wrap(textIn(texts, note), width)).slice(0, 4).map((text) => line(span(text, view.bad ? "bad" : "good"))),
+  ];
+}
+
 const marks: Record<StepState, { mark: string; style: Style }> = {
-  waiting: { mark: "·", style: "dim" }, running: { mark: "►", style: "active" }, succeeded: { mark: "√", style: "good" }, failed: { mark: "X", style: "bad" }, skipped: { mark: "-", style: "dim" },
+  waiting: { mark: "·", style: "dim" }, running: { mark: "▶", style: "active" }, succeeded: { mark: "■", style: "good" }, failed: { mark: "X", style: "bad" }, skipped: { mark: "-", style: "dim" },
 };
 
-function drawSteps(model: StepsModel, width: number, height: number): Line[] {
+function drawSteps(model: StepsModel, width: number, height: number, texts: Texts): Line[] {
   const ended = model.steps.filter((step) => step.state !== "waiting" && step.state !== "running").length;
-  const top = [line(span(fitText(model.sequence, width - 16), "bold"), span(fitText(`${ended} of ${model.steps.length} steps`.padStart(16), 16), "dim")), []];
-  const bottom = model.progress === undefined ? [] : drawProgress(model.progress, width);
+  const top = [line(span(fitText(model.sequence, width - 20), "bold"), span(fitText(texts.stepsDone(ended, model.steps.length).padStart(20), 20), "dim")), []];
+  const bottom = model.progress === undefined ? [] : drawProgress(model.progress, width, texts);
   const room = Math.max(1, height - top.length - bottom.length);
   const running = model.steps.findIndex((step) => step.state === "running");
   const focus = running < 0 ? ended : running;
@@ -129,9 +173,10 @@ function drawSteps(model: StepsModel, width: number, height: number): Line[] {
   return [...top, ...steps, ...bottom];
 }
 
-function drawProgress(progress: NonNullable<StepsModel["progress"]>, width: number): Line[] {
-  const { label, done, total, unit } = progress;
-  const amount = unit === "bytes" ? `${bytesText(done)} of ${bytesText(total)}` : unit === "files" ? `${done} of ${total} files` : "";
+function drawProgress(progress: NonNullable<StepsModel["progress"]>, width: number, texts: Texts): Line[] {
+  const { done, total, unit } = progress;
+  const label = textIn(texts, progress.label);
+  const amount = unit === "bytes" ? texts.amount(bytesText(done), bytesText(total)) : unit === "files" ? texts.files(done, total) : "";
   return [[], line(span(fitText(label, Math.max(0, width - amount.length - 1))), " ", span(amount, "dim")), progressBar(done, total, width)];
 }
 
@@ -161,13 +206,8 @@ function centred(text: string, style: Style, width: number): Line {
   return line(" ".repeat(Math.max(0, Math.floor((width - text.length) / 2))), span(text, style));
 }
 
-const hints: Partial<Record<View["kind"], string>> = {
-  choose: "Choose with a number, or with the arrow keys and Enter.",
-  password: "Type the password and press Enter.",
-  wait: "Press a key.",
-  steps: "Do not switch this computer off. If the power fails, it goes on by itself.",
-};
+const hints = { choose: "hintChoose", password: "hintPassword", wait: "hintKey", steps: "hintSteps", log: "hintLog", form: "hintForm" } as const satisfies Partial<Record<View["kind"], keyof Texts>>;
 
-function hintOf(view: View): string {
-  return hints[view.kind] ?? "";
+function hintOf(view: View, texts: Texts): string {
+  return view.kind in hints ? texts[hints[view.kind as keyof typeof hints]] : "";
 }

@@ -1,12 +1,16 @@
+import type { Tool } from "./overlay.ts";
+import type { Text } from "./texts/en.ts";
+import type { Language } from "./texts/index.ts";
+
 export type StepState = "waiting" | "running" | "succeeded" | "failed" | "skipped";
 export interface StepsModel {
   sequence: string;
   steps: { name: string; state: StepState; detail?: string }[];
-  progress?: { label: string; done: number; total: number; unit: "bytes" | "percent" | "files" };
+  progress?: { label: Text; done: number; total: number; unit: "bytes" | "percent" | "files" };
 }
 
 /** The screen that asks for the media password, and shows the approval code beside it. */
-export interface PasswordModel { siteName: string; code: string; /** Why it is asked again. */ note?: string }
+export interface PasswordModel { siteName: string; code: string; /** Why it is asked again. */ note?: Text }
 export interface PasswordPrompt {
   /** Resolves to what was typed, when it is sent with Enter on any terminal. */
   readonly typed: Promise<string>;
@@ -18,19 +22,22 @@ export interface PasswordPrompt {
 export interface Screen {
   verification(event: { phase: "first" | "all"; done: number; total: number; name: string }): void;
   damaged(event: { files: { name: string; detail: string }[] }): void;
-  message(event: { screen: string; title: string; lines: string[] }): void;
+  message(event: { screen: string; title: Text; lines: Text[] }): void;
   /** The code must be readable across a room. */
   approval(event: { code: string; siteName: string }): void;
   /** Resolves to the index chosen by keys 1 to 9, arrows and Enter, on any terminal. */
-  choose(event: { title: string; items: { label: string; detail: string }[] }, signal: AbortSignal): Promise<number>;
+  choose(event: { title: Text; items: { label: string; detail: string }[] }, signal: AbortSignal): Promise<number>;
   /** Nothing of what is typed is shown, logged or written but one mark a character. */
   password(model: PasswordModel, signal: AbortSignal): PasswordPrompt;
-  waitForKey(event: { title: string; lines: string[] }, signal: AbortSignal): Promise<void>;
+  waitForKey(event: { title: Text; lines: Text[] }, signal: AbortSignal): Promise<void>;
   /** Waits for any key and leaves what is shown. */
   anyKey(signal: AbortSignal): Promise<void>;
   steps(model: StepsModel): void;
-  error(event: { code: string; step?: string; cause: string; next: string }): void;
-  done(event: { title: string; lines: string[] }): void;
+  error(event: { code: string; step?: string; cause: string; next: Text }): void;
+  done(event: { title: Text; lines: Text[] }): void;
+  setLanguage(language: Language): void;
+  /** Puts what a function key does on every screen; a second one of the same number takes its place. */
+  addTool(tool: Tool): void;
   /** One line `@@prestage NAME JSON` on the serial port: what the lab and the tests wait for. */
   event(name: string, data: object): void;
 }

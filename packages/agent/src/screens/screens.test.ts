@@ -34,8 +34,8 @@ test("the steps, at 80x25", () => {
   Debian 12 for offices                                          2 of 4 steps
 
    - Partition disk                             _SMSTSMediaType is "OEMMedia"
-   √ Apply operating system                                              27 s
-   ► Install Firefox
+   ■ Apply operating system                                              27 s
+   ▶ Install Firefox
    · Restart
 
   Fetching from a distribution point                       12.3 MB of 52.0 MB
@@ -177,6 +177,6 @@ test("on a console somebody else owns there are only lines", () => {
 });
 
 test("keys and sizes", () => {
-  assert.deepEqual(parseKeys("\u001b[A1\u001b[24~x").map((key) => key.kind), ["up", "digit", "other", "other"]);
+  assert.deepEqual(parseKeys("\u001b[A1\u001b[24~x").map((key) => key.kind), ["up", "digit", "function", "other"]);
   assert.deepEqual([0, 999, 1000, 99_940_000, 123_456_789, 5e12].map(bytesText), ["0 B", "999 B", "1.0 kB", "99.9 MB", "123 MB", "5.0 TB"]);
 });

@@ -1,11 +1,14 @@
-import { writeFileSync } from "node:fs";
 import { drawView } from "./draw.ts";
-import { parseKeys } from "./keys.ts";
+import { keyOf, splitKeys } from "./keys.ts";
 import type { Key } from "./keys.ts";
 import { printable } from "./line.ts";
 import { editPassword } from "./password-entry.ts";
 import type { PasswordModel, PasswordPrompt, Screen, StepsModel } from "./screen.ts";
-import { Terminal } from "./terminal.ts";
+import type { Overlay, Tool } from "./overlay.ts";
+import { en, textIn } from "./texts/en.ts";
+import type { Text } from "./texts/en.ts";
+import { languages } from "./texts/index.ts";
+import type { Language } from "./texts/index.ts";
 import type { Header, View } from "./view.ts";
 
 /** Progress is drawn at most this often; slow serial lines are the measure. */
@@ -31,6 +34,13 @@ export class TerminalScreen implements Screen {
   #timer: NodeJS.Timeout | undefined;
   #onKey: ((key: Key) => void) | undefined;
   #onText: ((text: string) => void) | undefined;
+  #language: Language = "en";
+  #overlay: Overlay | undefined;
+  readonly #tools = new Map<number, Tool>();
+  /** What F4 does where there is something to show. */
+  #onShow: (() => void) | undefined;
+  /** The keyboard's layout, where it is known. */
+  #keyboard: string | undefined;
   #fetchReportedAt = Number.NEGATIVE_INFINITY;
   #printed = new Map<string, string>();
 
@@ -44,10 +54,44 @@ export class TerminalScreen implements Screen {
     this.#draw(true);
   }
 
-  /** What was typed on any of the terminals. */
+  setLanguage(language: Language): void {
+    this.#language = language;
+    this.#draw(true);
+  }
+  /** Shown beside the password entry. */
+  setKeyboard(layout: string): void {
+    this.#keyboard = layout;
+    this.#draw(true);
+  }
+  addTool(tool: Tool): void {
+    this.#tools.set(tool.number, tool);
+    this.#draw(true);
+  }
+
+  /** What was typed on any of the terminals: function keys first, then the screen on top, then what waits below it. */
   typed(text: string): void {
-    if (this.#onText !== undefined) return this.#onText(text);
-    for (const key of parseKeys(text)) this.#onKey?.(key);
+    let rest = "";
+    for (const token of splitKeys(text)) {
+      const key = keyOf(token);
+      if (key.kind === "function" || token === "\u0014") this.#function(key.kind === "function" ? key.number : 4);
+      else if (this.#overlay !== undefined) this.#overlay.typed(token);
+      else if (this.#onText !== undefined) rest += token;
+      else this.#onKey?.(key);
+    }
+    if (rest !== "") this.#onText?.(rest);
+  }
+
+  #function(number: number): void {
+    if (number === 2) return this.setLanguage(this.#language === "en" ? "fr" : "en");
+    if (number === 4) return this.#onShow?.();
+    this.#tools.get(number)?.press({
+      open: (overlay) => {
+        if (overlay !== undefined && overlay.name !== this.#overlay?.name) this.event("overlay", { overlay: overlay.name });
+        this.#overlay = overlay;
+        this.#draw(true);
+      },
+      redraw: () => this.#draw(true),
+    });
   }
 
   verification(event: { phase: "first" | "all"; done: number; total: number; name: string }): void {
@@ -57,8 +101,8 @@ export class TerminalScreen implements Screen {
   damaged(event: { files: { name: string; detail: string }[] }): void {
     this.#show({ kind: "damaged", ...event }, { screen: "damaged", files: event.files.slice(0, 20) });
   }
-  message(event: { screen: string; title: string; lines: string[] }): void {
-    this.#show({ kind: "message", ...event }, { screen: event.screen, title: event.title });
+  message(event: { screen: string; title: Text; lines: Text[] }): void {
+    this.#show({ kind: "message", ...event }, { screen: event.screen, title: textIn(en, event.title) });
   }
   approval(event: { code: string; siteName: string }): void {
     this.#header = { ...this.#header, site: event.siteName };
@@ -69,26 +113,32 @@ export class TerminalScreen implements Screen {
     this.#printSteps(model);
     this.#show({ kind: "steps", model }, known ? undefined : { screen: "steps", sequence: model.sequence });
   }
-  error(event: { code: string; step?: string; cause: string; next: string }): void {
-    this.#print(`${event.code}: ${event.cause} ${event.next}`);
-    this.event("error", event);
+  error(event: { code: string; step?: string; cause: string; next: Text }): void {
+    const next = textIn(en, event.next);
+    this.#print(`${event.code}: ${event.cause} ${next}`);
+    this.event("error", { ...event, next });
     this.#show({ kind: "error", ...event }, { screen: "error", code: event.code });
   }
-  done(event: { title: string; lines: string[] }): void {
-    this.#print(event.title);
+  done(event: { title: Text; lines: Text[] }): void {
+    const title = textIn(en, event.title);
+    this.#print(title);
     this.#show({ kind: "done", ...event }, { screen: "done" });
-    this.event("done", event);
+    this.event("done", { title, lines: event.lines.map((text) => textIn(en, text)) });
   }
 
-  async choose(event: { title: string; items: { label: string; detail: string }[] }, signal: AbortSignal): Promise<number> {
+  async choose(event: { title: Text; items: { label: string; detail: string }[] }, signal: AbortSignal): Promise<number> {
     let selected = 0;
-    const show = (first: boolean) => this.#show({ kind: "choose", ...event, selected }, first ? { screen: "choose", title: event.title, items: event.items.map((item) => item.label) } : undefined);
+    const show = (first: boolean) => this.#show({ kind: "choose", ...event, selected }, first ? { screen: "choose", title: textIn(en, event.title), items: event.items.map((item) => item.label) } : undefined);
     show(true);
     return this.#untilKey(signal, (key) => {
       if (key.kind === "enter") return selected;
       if (key.kind === "digit" && key.value <= event.items.length) return key.value - 1;
       if (key.kind === "up") selected = Math.max(0, selected - 1);
       if (key.kind === "down") selected = Math.min(event.items.length - 1, selected + 1);
+      if (key.kind === "page-up") selected = Math.max(0, selected - 10);
+      if (key.kind === "page-down") selected = Math.min(event.items.length - 1, selected + 10);
+      if (key.kind === "home") selected = 0;
+      if (key.kind === "end") selected = event.items.length - 1;
       show(false);
       return undefined;
     });
@@ -97,9 +147,10 @@ export class TerminalScreen implements Screen {
   password(model: PasswordModel, signal: AbortSignal): PasswordPrompt {
     let current = model;
     let entry = { typed: "", sent: false };
+    let shown = false;
     const show = (announced: boolean) => {
       const { note, ...rest } = current;
-      this.#show({ kind: "password", ...rest, ...(note !== undefined && { note }), length: Array.from(entry.typed).length }, announced ? { screen: "password", code: current.code, ...(note !== undefined && { note }) } : undefined);
+      this.#show({ kind: "password", ...rest, ...(note !== undefined && { note }), length: Array.from(entry.typed).length, ...(shown && { shown: entry.typed }) }, announced ? { screen: "password", code: current.code, ...(note !== undefined && { note: textIn(en, note) }) } : undefined);
     };
     const { promise, resolve } = Promise.withResolvers<string>();
     this.#onText = (text) => {
@@ -107,8 +158,12 @@ export class TerminalScreen implements Screen {
       if (entry.sent) resolve(entry.typed);
       show(false);
     };
+    this.#onShow = () => {
+      shown = !shown;
+      show(false);
+    };
     show(true);
-    const typed = this.#untilDone(promise, signal, () => (this.#onText = undefined));
+    const typed = this.#untilDone(promise, signal, () => (this.#onText = this.#onShow = undefined));
     typed.catch(() => undefined); // who no longer waits for it has ended it by the signal
     return {
       typed,
@@ -121,8 +176,8 @@ export class TerminalScreen implements Screen {
     };
   }
 
-  async waitForKey(event: { title: string; lines: string[] }, signal: AbortSignal): Promise<void> {
-    this.#show({ kind: "wait", ...event }, { screen: "wait-for-key", title: event.title });
+  async waitForKey(event: { title: Text; lines: Text[] }, signal: AbortSignal): Promise<void> {
+    this.#show({ kind: "wait", ...event }, { screen: "wait-for-key", title: textIn(en, event.title) });
     await this.#untilKey(signal, () => 0);
   }
 
@@ -140,7 +195,7 @@ export class TerminalScreen implements Screen {
   /** Bytes being fetched belong to the running step; true when it is time for a line about them. */
   #showFetch(data: object): boolean {
     if ("done" in data && "total" in data && typeof data.done === "number" && typeof data.total === "number" && this.#view?.kind === "steps") {
-      this.#view = { kind: "steps", model: { ...this.#view.model, progress: { label: "Fetching from a distribution point", done: data.done, total: data.total, unit: "bytes" } } };
+      this.#view = { kind: "steps", model: { ...this.#view.model, progress: { label: (texts) => texts.fetching, done: data.done, total: data.total, unit: "bytes" } } };
       this.#draw(false);
       if (data.done < data.total && performance.now() - this.#fetchReportedAt < fetchEventIntervalMs) return false;
     }
@@ -196,12 +251,23 @@ export class TerminalScreen implements Screen {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#drawnAt = performance.now();
-    if (this.#view === undefined) return;
+    const below = this.#view?.kind === "password" && this.#keyboard !== undefined ? { ...this.#view, keyboard: this.#keyboard } : this.#view;
+    const view = this.#overlay?.view() ?? below;
+    if (view === undefined) return;
     for (const terminal of this.#terminals) {
       if (terminal.style === "lines") continue;
       const { width, height } = terminal.size;
-      terminal.draw(drawView(this.#view, this.#header, width, height));
+      terminal.draw(drawView(view, this.#header, width, height, languages[this.#language], this.#keys(terminal.style)));
     }
+  }
+
+  /** The function keys and what they do; none where nobody registered any: a program's own terminal. */
+  #keys(style: ScreenTerminal["style"]): string {
+    if (this.#tools.size === 0 || style === "lines") return "";
+    const texts = languages[this.#language];
+    const show = this.#view?.kind === "password" && this.#overlay === undefined ? [[4, this.#view.shown === undefined ? texts.keyShow : texts.keyHide] as const] : [];
+    const all = [[2, languages[this.#language === "en" ? "fr" : "en"].ownName] as const, ...show, ...[...this.#tools.values()].map((tool) => [tool.number, textIn(texts, tool.label)] as const)];
+    return all.sort(([a], [b]) => a - b).map(([number, label]) => `F${number} ${label}`).join("   ");
   }
 
   /** On a console somebody else owns: one line for each change. */
@@ -220,38 +286,10 @@ export class TerminalScreen implements Screen {
 }
 
 function titleOf(view: View): string {
-  return view.kind === "message" || view.kind === "wait" ? view.title : "";
+  return view.kind === "message" || view.kind === "wait" ? textIn(en, view.title) : "";
 }
 
 /** One line of ASCII, whatever the names: programs read it from serial ports of every encoding. */
 function asciiJson(data: object): string {
   return JSON.stringify(data).replace(/[^\x20-\x7e]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
-}
-
-/** Opens the terminals there are; on those that are drawn on, the kernel's messages are kept away. */
-export function openTerminals(paths: readonly string[]): TerminalScreen {
-  const screen = new TerminalScreen();
-  const opened: Terminal[] = [];
-  for (const path of paths) {
-    const terminal = Terminal.open(path, (text) => screen.typed(text));
-    if (terminal === undefined) continue;
-    opened.push(terminal);
-    screen.addTerminal(terminal);
-  }
-  if (opened.some((terminal) => terminal.style !== "lines")) {
-    if (process.env["PRESTAGE_ENVIRONMENT"] === "boot") quietKernel();
-    process.on("exit", () => {
-      for (const terminal of opened) terminal.restore();
-    });
-  }
-  return screen;
-}
-
-/** Emergencies only on the console: a panic is still seen. */
-function quietKernel(): void {
-  try {
-    writeFileSync("/proc/sys/kernel/printk", "1 4 1 7");
-  } catch {
-    // Only the looks of the screen.
-  }
 }

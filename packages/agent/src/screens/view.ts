@@ -1,16 +1,19 @@
 import type { StepsModel } from "./screen.ts";
+import type { Text } from "./texts/en.ts";
 
-/** What is on the screen; drawn anew for each terminal at its own size. */
+/** What is on the screen; drawn anew for each terminal at its own size, in the language of the moment. */
 export type View =
   | { kind: "verification"; phase: "first" | "all"; done: number; total: number; name: string }
   | { kind: "damaged"; files: { name: string; detail: string }[] }
-  | { kind: "message"; screen: string; title: string; lines: string[] }
+  | { kind: "message"; screen: string; title: Text; lines: Text[] }
   | { kind: "approval"; code: string; siteName: string }
-  | { kind: "choose"; title: string; items: { label: string; detail: string }[]; selected: number }
-  | { kind: "password"; siteName: string; code: string; note?: string; /** Characters typed so far. */ length: number }
-  | { kind: "wait"; title: string; lines: string[] }
+  | { kind: "choose"; title: Text; items: { label: string; detail: string }[]; selected: number }
+  | { kind: "password"; siteName: string; code: string; note?: Text; /** Characters typed so far. */ length: number; /** Only while somebody wants to see it. */ shown?: string; keyboard?: string }
+  | { kind: "wait"; title: Text; lines: Text[] }
   | { kind: "steps"; model: StepsModel }
-  | { kind: "error"; code: string; step?: string; cause: string; next: string }
-  | { kind: "done"; title: string; lines: string[] };
+  | { kind: "error"; code: string; step?: string; cause: string; next: Text }
+  | { kind: "done"; title: Text; lines: Text[] }
+  | { kind: "log"; lines: readonly string[]; /** Lines after the last one shown. */ back: number }
+  | { kind: "form"; title: Text; fields: { label: Text; value: string; hint?: Text }[]; selected: number; notes: Text[]; bad: boolean };
 
 export interface Header { machine: string; site: string }
