@@ -1,8 +1,9 @@
-import { createHash } from "node:crypto";
-import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ContentError } from "./error.ts";
 import { openIndex } from "./index-document.ts";
+import { processMark } from "./process-mark.ts";
 import { sha256Schema } from "./schema.ts";
 import type { ContentIndex } from "./schema.ts";
 
@@ -49,11 +50,25 @@ export class ContentLibrary {
     }
   }
 
-  /** A folder on the library's file system to prepare a version in; `keep` moves it into place. */
+  /** A folder on the library's file system to prepare a version in; `keep` moves it into place. Its name tells whose it is. */
   async prepare(): Promise<string> {
-    const folder = join(this.root, "incoming", `${process.pid}-${Date.now()}-${Math.random().toString(36).slice(2)}`);
+    const folder = join(this.root, "incoming", `${await processMark(process.pid)}-${randomUUID()}`);
     await mkdir(folder, { recursive: true });
     return folder;
+  }
+
+  /** Removes what an import left whose process ended in the middle of it; a running one's is not touched. Returns the folders removed. */
+  async sweep(): Promise<string[]> {
+    const incoming = join(this.root, "incoming");
+    const removed: string[] = [];
+    for (const name of await readdir(incoming).catch(() => [])) {
+      const [pid = ""] = name.split("-");
+      if (!/^\d+$/.test(pid) || name.startsWith(`${await processMark(Number(pid))}-`)) continue;
+      // A program the dead process had started may write for a moment more.
+      await rm(join(incoming, name), { recursive: true, force: true, maxRetries: 5 });
+      removed.push(name);
+    }
+    return removed;
   }
 
   /** Moves a prepared version into place, durably. A version that is there already stays as it is. */

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { appendFile, chmod, copyFile, mkdir, open, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
 import { openWimFile } from "@prestage/wim";
@@ -151,4 +152,24 @@ test("what is no WIM, has no such image, is cut short or damaged is refused", as
     await assert.rejects(importImage(library, damaged, [1]), { code: /^PRESTAGE_(WIM_(INTEGRITY|DECOMPRESS|RESOURCE)|CONTENT_IMAGE_DAMAGED|CONTENT_WIMLIB)$/ }, `table ${table}`);
   }
   await nothingIncoming();
+});
+
+test("what an import left whose process is gone is swept; that of a running one, and what is nobody's, stays", async () => {
+  const mine = await library.prepare();
+  const [root, name] = [dirname(mine), basename(mine)];
+  const ended = spawn("true");
+  await once(ended, "close");
+  const left = [
+    `${ended.pid}-1795382000000-abc`, // as named by an earlier release
+    name.replace(/^\d+-\d+-/, `${process.pid}-1-`), // this process's number, of an earlier process
+    name.replace(/-[0-9a-f]{32}-/, `-${"0".repeat(32)}-`), // before the computer restarted
+    name.replace(/^\d+-\d+-/, `${ended.pid}-gone-`).replace(/-[0-9a-f]{32}-/, `-${"0".repeat(32)}-`),
+  ];
+  for (const one of left) await writeTree(join(root, one), { "content.wim": "half", "deep/er/file": "x" });
+  await mkdir(join(root, "lost+found"));
+  assert.deepEqual((await library.sweep()).toSorted(), left.toSorted());
+  assert.deepEqual((await readdir(root)).toSorted(), [name, "lost+found"].toSorted());
+  assert.deepEqual(await new ContentLibrary(join(folder, "no library")).sweep(), []);
+  await rm(mine, { recursive: true });
+  await rm(join(root, "lost+found"), { recursive: true });
 });

@@ -45,9 +45,12 @@ export async function serve(configuration: SiteConfiguration, options: ServeOpti
     const database = await openDatabase(join(dataDirectory, "postgres"), configuration.databaseUrl);
     closing.push(() => database.close());
     const jobs = new JobRunner(database.db, database.connection, log);
+    const library = new ContentLibrary(dataDirectory);
+    const swept = await library.sweep();
+    if (swept.length > 0) log.warn({ folders: swept }, "removed what an interrupted import left");
     let port = configuration.port;
     const publicUrls = () => (configuration.publicUrls.length > 0 ? configuration.publicUrls : [`https://${hostname()}:${port}`]);
-    const context: SiteContext = { configuration, db: database.db, connection: database.connection, keys, library: new ContentLibrary(dataDirectory), jobs, log, publicUrls, now, pages: options.pages ?? [], feed: new DeviceFeed(database.connection, log) };
+    const context: SiteContext = { configuration, db: database.db, connection: database.connection, keys, library, jobs, log, publicUrls, now, pages: options.pages ?? [], feed: new DeviceFeed(database.connection, log) };
     await ensureBuiltInCollections(context);
     await context.feed.start();
     closing.push(() => context.feed.stop());
