@@ -41,7 +41,7 @@ export class AgentInProcess {
     const log = (line: string) => void this.logged.push(line);
     const { manifest, known, clock } = parts;
     const client = new ManagementPointClient({ urls: manifest.managementPoints.urls, keyring: known.at(-1) as Keyring, deviceKey: parts.deviceKey, clock, floor: new Date(manifest.floor), log, onRevoked: (cause) => (this.revoked = cause) });
-    this.contact = { manifest, keyrings: known, client, clock, state: parts.state, status: parts.status, screen: this.screen, signal: this.stop.signal, log };
+    this.contact = { manifest, mediaId, keyrings: known, client, clock, state: parts.state, status: parts.status, screen: this.screen, signal: this.stop.signal, log };
     after(async () => {
       this.stop.abort(new Error("the test has ended"));
       await client.close();

@@ -1,3 +1,4 @@
+import { describeError } from "./first-boot/after-error.ts";
 import { LogFile } from "./log-file.ts";
 import { logTool } from "./screens/log-view.ts";
 import { openTerminals } from "./screens/open-terminals.ts";
@@ -16,13 +17,9 @@ if (inBoot) screen.addTool(logTool(() => logFile.recent));
 try {
   process.exit(await (inBoot ? startBoot : startInstalled)(screen, logFile, stopped.signal));
 } catch (cause) {
-  const error = cause instanceof Error ? cause : new Error(String(cause));
-  logFile.write(`stopped: ${error.stack ?? error.message}`);
   if (stopped.signal.aborted) process.exit(0);
-  const code = "code" in error && typeof error.code === "string" ? error.code : "PRESTAGE_AGENT_UNEXPECTED";
-  const next = "next" in error && typeof error.next === "string" ? error.next : "Give this screen to the administrator of the site.";
-  screen.error({ code, cause: error.message, next: inBoot ? `${next} Press a key to power off.` : next });
-  if (!inBoot) process.exit(1); // the service starts again by itself
-  await screen.anyKey(stopped.signal);
-  process.exit(7);
+  const { code, message, next } = describeError(cause);
+  logFile.write(`stopped: ${cause instanceof Error ? (cause.stack ?? message) : message}`);
+  screen.error({ code, cause: message, next });
+  process.exit(1); // in the installed system the service starts again by itself; in the boot environment init shows its own screen
 }

@@ -44,8 +44,8 @@ export async function runChosen(run: ChosenRun): Promise<number> {
     ...builtIn(manifest, policy.deviceName).map((variable) => ({ ...variable, source: "media" as const })),
   ];
   try {
-    const { result } = await runSequence({ environment, dataRoot, espRoot, makeEspWritable, disk, policy: policy.selected, sequence, variables, content, secrets, status, screen, journal, signal, log });
-    if (result === "failed") await afterFailure(run);
+    const { result } = await runSequence({ environment, dataRoot, espRoot, makeEspWritable, disk, policy: policy.selected, sequence, variables, content, secrets, status, screen, journal, signal, log, unattended: manifest.unattended });
+    if (result === "failed") return await afterFailure(run);
   } finally {
     await content.close();
   }
@@ -62,10 +62,12 @@ function builtIn(manifest: Manifest, deviceName: string): { name: string; value:
 }
 
 /** The screen says what failed; in the boot environment the next start begins anew. */
-async function afterFailure(run: ChosenRun): Promise<void> {
+async function afterFailure(run: ChosenRun): Promise<number> {
   await run.status.flush(30_000);
-  if (run.environment !== "boot") return;
-  if (run.manifest.unattended) await delay(60_000, undefined, { signal: run.signal });
+  if (run.environment !== "boot") return 0;
+  const { unattended, unattendedError } = run.manifest;
+  if (unattended) await delay(60_000, undefined, { signal: run.signal });
   else await run.screen.waitForKey({ title: (texts) => texts.sequenceFailed, lines: [(texts) => texts.sequenceFailedKey] }, run.signal);
   await run.state.endRun();
+  return unattended && unattendedError === "power-off" ? 7 : 0;
 }

@@ -2,6 +2,8 @@ import { readFile } from "node:fs/promises";
 import type { OpenedManifest } from "@prestage/media";
 import { openTrustedKeyring } from "@prestage/trust";
 import { AgentError } from "./error.ts";
+import { afterError } from "./first-boot/after-error.ts";
+import type { AfterError } from "./first-boot/after-error.ts";
 import { chooseDeployment, connect } from "./first-boot/contact.ts";
 import { readDeviceAttributes } from "./first-boot/device-attributes.ts";
 import { enrolDevice } from "./first-boot/enrol-device.ts";
@@ -12,7 +14,10 @@ import type { LogFile } from "./log-file.ts";
 import { SignedClock } from "./management-point/clock.ts";
 import { ManagementPointClient } from "./management-point/management-point-client.ts";
 import { runChosen } from "./run-chosen.ts";
+import { Keyboard, layoutOf, setConsoleFont } from "./screens/keyboard.ts";
 import type { Screen } from "./screens/screen.ts";
+import type { TerminalScreen } from "./screens/terminals.ts";
+import { languageOf } from "./screens/texts/index.ts";
 import { DeviceState, readClaimKey } from "./state/device-state.ts";
 import { StatusSpool } from "./status/status-spool.ts";
 
@@ -23,18 +28,40 @@ const builtInKeyring = "/etc/prestage/keyring.dsse.json";
  * First boot, in the order of design.md section 6. After a restart in the middle of a run the start files are verified again;
  * all other content is verified when it is used. Resolves to the exit code init understands: 0 restart, 7 power off.
  */
-export async function startBoot(screen: Screen, logFile: LogFile, stopped: AbortSignal): Promise<number> {
+export async function startBoot(screen: TerminalScreen, logFile: LogFile, stopped: AbortSignal): Promise<number> {
+  // Before a manifest was verified nothing says that this computer is unattended: a key is waited for.
+  const known: KnownSoFar = { manifest: { unattended: false } };
+  try {
+    return await firstBoot(screen, logFile, stopped, known);
+  } catch (cause) {
+    if (stopped.aborted) throw cause;
+    logFile.write(`stopped: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}`);
+    return afterError(cause, { ...known, screen, signal: stopped });
+  }
+}
+
+type KnownSoFar = Pick<AfterError, "manifest" | "status">;
+
+async function firstBoot(screen: TerminalScreen, logFile: LogFile, stopped: AbortSignal, soFar: KnownSoFar): Promise<number> {
   const log = logFile.write;
+  const keyboard = new Keyboard((layout) => screen.setKeyboard(layout));
+  screen.addTool(keyboard.tool());
+  await setConsoleFont();
   screen.message({ screen: "starting", title: (texts) => texts.starting, lines: [(texts) => texts.startingWhat] });
   const volume = await findStartVolume(process.env["PRESTAGE_ESP"], log);
   await mountVolumes(volume);
   const keyring = openTrustedKeyring(await readFile(builtInKeyring));
   const opened = await verifyStart({ esp: espRoot, data: dataRoot }, keyring, screen);
+  soFar.manifest = opened.manifest;
+  screen.setLanguage(languageOf(opened.manifest.language));
+  const layout = layoutOf(opened.manifest.keyboardLayout);
+  if (!(await keyboard.use(layout))) log(`the keyboard layout ${layout} cannot be loaded; it stays ${keyboard.layout}`);
   await makeOwnFolders();
   logFile.open(dataRoot);
   const state = new DeviceState(dataRoot);
   const clock = new SignedClock();
   const status = await StatusSpool.open(`${state.folder}/status`, "boot", () => clock.now());
+  soFar.status = status;
   const resumed = await state.readRun();
   if (resumed === undefined) await verifyRest(opened, screen, status, log);
   const deviceKey = await state.deviceKey();
@@ -43,7 +70,7 @@ export async function startBoot(screen: Screen, logFile: LogFile, stopped: Abort
   const signal = AbortSignal.any([stopped, revoked.signal]);
   const known = await state.keyrings(keyring);
   const client = new ManagementPointClient({ urls: opened.manifest.managementPoints.urls, keyring: known.at(-1) ?? keyring, deviceKey, clock, floor: new Date(opened.manifest.floor), log, onRevoked: (cause) => revoked.abort(cause) });
-  const before = { manifest: opened.manifest, keyrings: known, client, clock, state, status, screen, signal, log };
+  const before = { manifest: opened.manifest, mediaId: opened.mediaId, keyrings: known, client, clock, state, status, screen, signal, log };
   const contact = { ...before, keyrings: await connect(before) };
   const attributes = await readDeviceAttributes(volume.disk);
   if ((await state.readDevice()) === undefined || resumed === undefined) {
@@ -75,4 +102,3 @@ async function verifyRest(opened: OpenedManifest, screen: Screen, status: Status
     throw new AgentError("PRESTAGE_AGENT_MEDIA_DAMAGED", `Expected every file of the media as signed; found ${damage.length} damaged, first ${damage[0]?.name ?? ""}: ${damage[0]?.detail ?? ""}.`, "This media stops then. Stage the disk again.");
   }
 }
-

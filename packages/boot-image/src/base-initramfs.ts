@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { compressTo } from "./compress.ts";
 import { sourcesFor } from "./debian-sources.ts";
 import { debianTree, type DebianPackage, type DebianTree } from "./debian-tree.ts";
@@ -17,7 +18,7 @@ import { pruneCache, touch } from "./prune-cache.ts";
 import { runProgram } from "./run-program.ts";
 import { sharedLibraries } from "./shared-libraries.ts";
 import { sourceHash } from "./source-hash.ts";
-import { busyboxApplets, configuration, programLinks, programs } from "./userland.ts";
+import { busyboxApplets, configuration, consoleData, programLinks, programs } from "./userland.ts";
 
 /** Initramfs archives kept in the cache: 40 to 70 MB each. */
 const keptArchives = 6;
@@ -139,6 +140,7 @@ async function addPrograms(files: InitramfsFiles, userland: DebianTree, namedDeb
     files.file(path, await readFile(source), 0o755);
   }
   for (const [path, target] of Object.entries(programLinks)) files.link(path, target);
+  for (const path of consoleData) files.file(path, gunzipSync(await readFile(join(userland.root, `${path}.gz`))));
   for (const path of configuration) files.file(path, await readFile(join(userland.root, path)));
   for (const name of namedDebs) binaries.push(...(await addPackageFiles(files, userland.root, userland.contents.get(name) ?? [])));
   for (const applet of busyboxApplets) {

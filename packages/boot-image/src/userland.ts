@@ -9,6 +9,8 @@ export const programs: readonly string[] = [
   "usr/bin/ntfs-3g",
   "usr/bin/ntfsinfo",
   "usr/bin/efibootmgr",
+  "usr/bin/loadkeys",
+  "usr/bin/setfont",
   "usr/bin/partx",
   "usr/sbin/blkid",
   "usr/sbin/blockdev",
@@ -41,6 +43,14 @@ ifconfig insmod ip kill killall less ln loadfont loadkmap losetup ls lsmod md5su
 nslookup od openvt pidof ping ping6 pivot_root poweroff printf ps pwd readlink realpath reboot reset rm rmdir rmmod route sed seq setsid sh sha1sum sha256sum
 sha512sum sleep sort stat strings stty sync sysctl tail tar tee test time timeout top touch tr traceroute true truncate tty udhcpc umount uname uniq
 unlink unshare uptime usleep vi wc wget which xargs xxd xzcat yes zcat`.split(/\s+/);
+
+/** Compressed data, unpacked in the boot environment: keymaps with what they include, and fonts of the console. */
+export const consoleData: readonly string[] = [
+  ...["qwerty/us", "qwerty/uk", "azerty/fr-latin9", "qwertz/de-latin1", "qwertz/de-latin1-nodeadkeys"].map((name) => `usr/share/keymaps/i386/${name}.kmap`),
+  ...["azerty-layout", "qwerty-layout", "qwertz-layout", "linux-with-alt-and-altgr", "linux-keys-bare", "linux-keys-extd", "euro", "keypad", "backspace", "ctrl", "windowkeys"].map((name) => `usr/share/keymaps/i386/include/${name}.inc`),
+  ...["compose.latin1", "compose.latin"].map((name) => `usr/share/keymaps/include/${name}.inc`),
+  ...["Lat15-Terminus16", "Lat15-Terminus32x16"].map((name) => `usr/share/consolefonts/${name}.psf`),
+];
 
 /** Configuration a program does not work well without. */
 export const configuration: readonly string[] = ["etc/mke2fs.conf"];

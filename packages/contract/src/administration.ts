@@ -1,5 +1,5 @@
 import { sha256Schema } from "@prestage/content/schema";
-import { contentKinds, manifestSchema, objectIdSchema, variableNameSchema } from "@prestage/media/schema";
+import { contentKinds, keyboardLayoutNames, manifestSchema, objectIdSchema, screenLanguages, unattendedErrors, variableNameSchema } from "@prestage/media/schema";
 import { z } from "zod";
 import { applicationDefinitionSchema, contentObjectSchema, driverPackageDefinitionSchema, packageDefinitionSchema } from "./objects.ts";
 import { statusMessageSchema } from "./management-point.ts";
@@ -121,8 +121,9 @@ export const createMediaRequestSchema = z.strictObject({
   createdBy: manifestSchema.shape.createdBy.default(""),
   version: manifestSchema.shape.version.default(""),
   comment: manifestSchema.shape.comment.default(""),
-  language: z.string().max(16).default("en"),
-  keyboardLayout: z.string().max(16).default("us"),
+  language: z.enum(screenLanguages).default("en"),
+  keyboardLayout: z.enum(keyboardLayoutNames).default("us"),
+  unattendedError: z.enum(unattendedErrors).default("retry"),
   damaged: z.enum(["repair", "stop"]).default("repair"),
   /** Written by the site where it runs on the same machine; absent: kept at the site for download. */
   output: sourcePath.optional(),

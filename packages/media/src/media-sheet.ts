@@ -14,6 +14,11 @@ export function mediaSheet(manifest: Manifest, file: { name: string; mediaId: st
     ["Comment", manifest.comment || "-"],
     ["Valid", `${manifest.validFrom ?? "from now on"} to ${manifest.validTo ?? "no end"}`],
     ["Password", manifest.passwordRequired ? "asked for at first start; it is not on this media" : "none"],
+    ["Unattended", unattendedText(manifest)],
+    ["Screens", screensText(manifest)],
+    ["Unknown computers", manifest.unknownComputers ? "may be deployed" : "are refused"],
+    ["A damaged file", manifest.damaged === "stop" ? "stops the computer" : "is fetched again"],
+    ["Variables", manifest.variables.map((variable) => variable.name).join(", ") || "-"],
     ["Management points", manifest.managementPoints.urls.join("\n")],
     ["Distribution points", manifest.distributionPoints.join("\n") || "as the management point says"],
     ["Boot image", `${manifest.bootImage.name} (${manifest.bootImage.objectId} revision ${manifest.bootImage.revision})`],
@@ -21,6 +26,15 @@ export function mediaSheet(manifest: Manifest, file: { name: string; mediaId: st
   const lines = rows.map(([name, value]) => `${name.padEnd(20)}${value.split("\n").join(`\n${" ".repeat(20)}`)}`);
   const content = manifest.content.map((one) => `  ${one.objectId}  ${one.kind.padEnd(15)}${one.name}, revision ${one.revision}`);
   return `${["PRESTAGED MEDIA", "", ...lines, "", "Content", ...content, "", ...instructions(file.name)].join("\n")}\n`;
+}
+
+export function unattendedText(manifest: Pick<Manifest, "unattended" | "unattendedError">): string {
+  if (!manifest.unattended) return "no";
+  return manifest.unattendedError === "power-off" ? "yes; after an error the computer switches off" : "yes; after an error it restarts and tries again";
+}
+
+export function screensText(manifest: Pick<Manifest, "language" | "keyboardLayout">): string {
+  return `language ${manifest.language}, keyboard ${manifest.keyboardLayout}`;
 }
 
 function instructions(name: string): string[] {

@@ -10,6 +10,11 @@ export type ContentKind = (typeof contentKinds)[number];
 /** A variable's name as the reference limits it: letters, digits, `_`, not read-only. */
 export const variableNameSchema = z.string().max(256).regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/);
 
+export const unattendedErrors = ["retry", "power-off"] as const;
+/** Languages of the boot screens, and layouts of its keyboard. */
+export const screenLanguages = ["en", "fr"] as const;
+export const keyboardLayoutNames = ["us", "fr", "de", "uk"] as const;
+
 /** One content version a media carries; its files are covered by its index, whose SHA-256 is `contentId`. */
 export const mediaContentSchema = z.strictObject({
   objectId: objectIdSchema,
@@ -52,6 +57,8 @@ export const manifestSchema = z.strictObject({
   unknownComputers: z.boolean(),
   passwordRequired: z.boolean(),
   unattended: z.boolean(),
+  /** What an unattended computer does after an error it has reported; absent: retry. */
+  unattendedError: z.enum(unattendedErrors).optional(),
   userDeviceAffinity: z.enum(["none", "approval", "automatic"]),
   /** A hint for people and sheets; what is offered is decided by the management point. */
   taskSequence: z.strictObject({ id: objectIdSchema, name: z.string().max(256) }),

@@ -10,10 +10,12 @@ import type { Screen } from "../screens/screen.ts";
 import type { DeviceState } from "../state/device-state.ts";
 import type { StatusSpool } from "../status/status-spool.ts";
 import { bringUpNetwork } from "./bring-up-network.ts";
+import { renewedTo } from "./renewed-to.ts";
 import { askAgain, untilDone } from "./try-again.ts";
 
 export interface ContactOptions {
   manifest: Manifest;
+  mediaId: string;
   /** The one the boot image came with, and those that followed; the last is trusted. */
   keyrings: readonly Keyring[];
   client: ManagementPointClient;
@@ -42,7 +44,8 @@ export async function meetSite(options: ContactOptions): Promise<Keyring[]> {
   await untilDone(options, "management-point", () => client.fetchTime());
   const keyrings = await renewKeyrings(options, before, true);
   if (keyrings.length > before.length) await untilDone(options, "management-point", () => client.fetchTime());
-  checkValidity(manifest, clock.now());
+  const validTo = await renewedTo(options, newestOf(keyrings));
+  checkValidity(validTo === undefined ? manifest : { ...manifest, validTo }, clock.now());
   checkKeyringExpiry(newestOf(keyrings), clock.now());
   return keyrings;
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { challengeAnswerSchema, contentUrlsAnswerSchema, enrolmentAnswerSchema, errorAnswerSchema, keyringsAnswerSchema, managementPointPaths, policyAnswerSchema, secretsAnswerSchema, statusAnswerSchema } from "@prestage/contract";
+import { challengeAnswerSchema, contentUrlsAnswerSchema, enrolmentAnswerSchema, errorAnswerSchema, keyringsAnswerSchema, managementPointPaths, policyAnswerSchema, renewalAnswerSchema, secretsAnswerSchema, statusAnswerSchema } from "@prestage/contract";
 import type { ChallengeAnswer, ContentUrlsAnswer, EnrolmentAnswer, PolicyAnswer, PolicyRequest, SecretsAnswer, SecretsRequest, StatusMessage } from "@prestage/contract";
 import { keysOfRole, openSignedTime, openSuccessorKeyring, signEnrolment, signRequest } from "@prestage/trust";
 import type { ChallengeRequest, EnrolmentProof, HttpRequest, Keyring, SigningKey } from "@prestage/trust";
@@ -84,6 +84,18 @@ export class ManagementPointClient {
       const now = openSignedTime(bytes, nonce, floor, keysOfRole(this.#keyring, "time"));
       await this.#options.clock.set(now, this.#options.log);
       return now;
+    });
+  }
+
+  /** The envelope of the media's renewal as received, not yet verified; undefined where there is none. */
+  fetchRenewal(mediaId: string): Promise<Buffer | undefined> {
+    return this.#each(async (base) => {
+      const { body, statusCode } = await request(`${base}${managementPointPaths.renewal}?mediaId=${mediaId}`, { dispatcher: this.#pinned });
+      const bytes = await readBody(body);
+      if (statusCode === 404) return undefined; // a site of an earlier version
+      if (statusCode !== 200) throw refusal(statusCode, bytes);
+      const { renewal } = renewalAnswerSchema.parse(JSON.parse(bytes.toString("utf8")));
+      return renewal === null ? undefined : Buffer.from(renewal, "base64");
     });
   }
 

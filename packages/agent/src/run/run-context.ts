@@ -32,6 +32,8 @@ export interface RunContext {
   secrets: SecretAccess;
   status: StatusSpool;
   screen: Screen;
+  /** Never wait for a key. */
+  unattended?: boolean;
   journal: Journal;
   signal: AbortSignal;
   log: (line: string) => void;

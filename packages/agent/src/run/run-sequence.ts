@@ -5,7 +5,7 @@ import type { Action, RunEnvironment, RunEvent, RunState, Step, StepOutcome } fr
 import type { StatusMessage } from "@prestage/contract";
 import { AgentError } from "../error.ts";
 import { en, textIn } from "../screens/texts/en.ts";
-import type { StepsModel } from "../screens/screen.ts";
+import type { StepsModel } from "../screens/view.ts";
 import { runCommand } from "../run-command.ts";
 import { stepExecutors } from "../steps/index.ts";
 import type { StepExecutor, StepResult } from "../steps/step-executor.ts";
@@ -168,7 +168,7 @@ class SequenceRun {
     }
     await status.flush(30_000);
     screen.done({ title: (texts) => texts.ended, lines: [] });
-    await screen.waitForKey({ title: (texts) => texts.ended, lines: [(texts) => texts.endedNothing, "", (texts) => texts.endedKey] }, signal);
+    if (this.#context.unattended !== true) await screen.waitForKey({ title: (texts) => texts.ended, lines: [(texts) => texts.endedNothing, "", (texts) => texts.endedKey] }, signal);
     return { result: "succeeded" };
   }
 

@@ -1,7 +1,7 @@
 import { checkSettable, expandSettings, SequenceError } from "@prestage/sequence";
 import type { Step, Variables } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
-import type { StepsModel } from "../screens/screen.ts";
+import type { StepsModel } from "../screens/view.ts";
 import type { StepExecutor, StepResult } from "../steps/step-executor.ts";
 import { makeRedactor, nothingToRedact } from "./redact.ts";
 import type { Redact } from "./redact.ts";

@@ -1,6 +1,6 @@
 import { allSteps } from "@prestage/sequence";
 import type { RunState, Step, TaskSequence } from "@prestage/sequence";
-import type { StepsModel, StepState } from "../screens/screen.ts";
+import type { StepsModel, StepState } from "../screens/view.ts";
 
 /** What the screen shows of a run: its steps without the groups; what can no longer run counts as skipped. */
 export function stepsModel(sequence: TaskSequence, state: RunState, details: ReadonlyMap<string, string>, progress: StepsModel["progress"]): StepsModel {

@@ -1,7 +1,7 @@
 import { blockLetters } from "./block-letters.ts";
 import { fitLine, fitText, line, printable, span, widthOf, wrap } from "./line.ts";
 import type { Line, Style } from "./line.ts";
-import type { StepsModel, StepState } from "./screen.ts";
+import type { StepsModel, StepState } from "./view.ts";
 import { en, textIn } from "./texts/en.ts";
 import type { Texts } from "./texts/en.ts";
 import type { Header, View } from "./view.ts";

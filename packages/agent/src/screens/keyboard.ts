@@ -1,11 +1,13 @@
+import { readFile } from "node:fs/promises";
+import type { keyboardLayoutNames } from "@prestage/media/schema";
 import { runCommand } from "../run-command.ts";
 import type { Tool } from "./overlay.ts";
 
 /** Layouts the boot environment has, in the order F3 goes through them: their names, and the kernel's keymaps. */
-export const keyboardLayouts = { us: "us", fr: "fr-latin9", de: "de-latin1-nodeadkeys", uk: "uk" } as const;
+export const keyboardLayouts = { us: "qwerty/us", fr: "azerty/fr-latin9", de: "qwertz/de-latin1-nodeadkeys", uk: "qwerty/uk" } as const satisfies Record<(typeof keyboardLayoutNames)[number], string>;
 export type KeyboardLayout = keyof typeof keyboardLayouts;
 
-const keymapFolder = "/usr/share/keymaps";
+const keymapFolder = "/usr/share/keymaps/i386";
 
 /** The layout a media names; `us` where it is none of ours. */
 export function layoutOf(name: string): KeyboardLayout {
@@ -54,7 +56,8 @@ async function loadKeymap(path: string): Promise<boolean> {
   return code === 0;
 }
 
-/** Terminus, where a screen has at least 1,000 lines of dots twice as large as what the kernel starts with. */
-export async function setConsoleFont(screenHeight: number): Promise<void> {
-  await runCommand("setfont", ["-C", "/dev/tty0", `/usr/share/consolefonts/${screenHeight >= 1000 ? "Lat15-Terminus32x16" : "Lat15-Terminus16"}.psf`]);
+/** Terminus on the machine's own screen: where it has at least 1,000 rows of dots, twice as large as what the kernel starts with. */
+export async function setConsoleFont(): Promise<void> {
+  const [, rows] = (await readFile("/sys/class/graphics/fb0/virtual_size", "utf8").catch(() => "")).trim().split(",").map(Number);
+  await runCommand("setfont", ["-C", "/dev/tty0", `/usr/share/consolefonts/${(rows ?? 0) >= 1000 ? "Lat15-Terminus32x16" : "Lat15-Terminus16"}.psf`]);
 }

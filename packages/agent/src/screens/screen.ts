@@ -1,13 +1,7 @@
 import type { Tool } from "./overlay.ts";
 import type { Text } from "./texts/en.ts";
 import type { Language } from "./texts/index.ts";
-
-export type StepState = "waiting" | "running" | "succeeded" | "failed" | "skipped";
-export interface StepsModel {
-  sequence: string;
-  steps: { name: string; state: StepState; detail?: string }[];
-  progress?: { label: Text; done: number; total: number; unit: "bytes" | "percent" | "files" };
-}
+import type { StepsModel } from "./view.ts";
 
 /** The screen that asks for the media password, and shows the approval code beside it. */
 export interface PasswordModel { siteName: string; code: string; /** Why it is asked again. */ note?: Text }

@@ -1,5 +1,11 @@
-import type { StepsModel } from "./screen.ts";
 import type { Text } from "./texts/en.ts";
+
+export type StepState = "waiting" | "running" | "succeeded" | "failed" | "skipped";
+export interface StepsModel {
+  sequence: string;
+  steps: { name: string; state: StepState; detail?: string }[];
+  progress?: { label: Text; done: number; total: number; unit: "bytes" | "percent" | "files" };
+}
 
 /** What is on the screen; drawn anew for each terminal at its own size, in the language of the moment. */
 export type View =

@@ -55,6 +55,15 @@ export class DeviceState {
     await this.#write("keyrings.json", [...kept, ...envelopes.map((envelope) => envelope.toString("base64"))]);
   }
 
+  /** The renewal of this media as it was received: verified again when it is read. */
+  async renewal(): Promise<Buffer | undefined> {
+    const kept = await this.#read("renewal.json", z.base64());
+    return kept === undefined ? undefined : Buffer.from(kept, "base64");
+  }
+  keepRenewal(envelope: Buffer): Promise<void> {
+    return this.#write("renewal.json", envelope.toString("base64"));
+  }
+
   /** The highest policy number seen under this keyring; a new keyring starts the count again. */
   async highestPolicyNumber(keyringVersion: number): Promise<number> {
     const kept = await this.#read("policy-number.json", highestSchema);

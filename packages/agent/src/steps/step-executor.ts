@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { AgentError } from "../error.ts";
 import type { Redact } from "../run/redact.ts";
 import type { RunContext } from "../run/run-context.ts";
-import type { StepsModel } from "../screens/screen.ts";
+import type { StepsModel } from "../screens/view.ts";
 
 /** What a running step may use besides the context. */
 export interface StepRun {

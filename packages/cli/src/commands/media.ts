@@ -2,7 +2,8 @@ import { access, writeFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { buildRouteMap } from "@stricli/core";
 import { createMediaRequestSchema, mediaPasswordSchema, mediaRecordSchema } from "@prestage/contract";
-import { inspectMedia, mediaSheet, verifyMedia } from "@prestage/media";
+import { inspectMedia, mediaSheet, screensText, unattendedText, verifyMedia } from "@prestage/media";
+import { keyboardLayoutNames, screenLanguages, unattendedErrors } from "@prestage/media/schema";
 import { z } from "zod";
 import { byPrefix } from "../by-prefix.ts";
 import { command, flag, jsonFlag, one, optionalText, siteFlags, text, texts, wholeNumber } from "../command.ts";
@@ -20,7 +21,7 @@ import { variables } from "./variables.ts";
 
 type CreateFlags = SiteFlags & PasswordFlags & {
   taskSequence: string; application?: readonly string[]; package?: readonly string[]; driverPackage?: readonly string[]; bootImage?: string; osImage?: string; index?: number;
-  managementPoint?: readonly string[]; distributionPoint?: readonly string[]; variable?: readonly string[]; unattended?: boolean; noUnknownComputers?: boolean; validFrom?: string; validTo?: string;
+  managementPoint?: readonly string[]; distributionPoint?: readonly string[]; variable?: readonly string[]; unattended?: boolean; unattendedError?: (typeof unattendedErrors)[number]; language?: (typeof screenLanguages)[number]; keyboard?: (typeof keyboardLayoutNames)[number]; noUnknownComputers?: boolean; validFrom?: string; validTo?: string;
   createdBy?: string; version?: string; comment?: string; stopIfDamaged?: boolean; output: string;
 }
 
@@ -49,6 +50,9 @@ const create = command<CreateFlags>({
       distributionPoint: texts("Distribution point, in the order of preference", "URL"),
       variable: texts("A task sequence variable; never a secret", "NAME=VALUE"),
       unattended: flag("Ask nothing and never wait for a key"),
+      unattendedError: { kind: "enum", values: unattendedErrors, optional: true, brief: "What an unattended computer does after an error it has reported; retry where it is left out" },
+      language: { kind: "enum", values: screenLanguages, optional: true, brief: "Language of the boot screens at first, F2 changes it; en where it is left out" },
+      keyboard: { kind: "enum", values: keyboardLayoutNames, optional: true, brief: "Keyboard layout at first, F3 changes it; us where it is left out" },
       noUnknownComputers: flag("Only computers the site has a record of"),
       password: flag("Computers ask for a password; it is typed here without being shown, kept at the site only, and never on the media"),
       ...passwordSources,
@@ -73,6 +77,7 @@ const create = command<CreateFlags>({
       ...(flags.bootImage && { bootImageId: objectId(flags.bootImage) }),
       ...(flags.osImage && { osImage: { id: objectId(flags.osImage), ...(flags.index !== undefined && { index: flags.index }) } }),
       managementPoints: flags.managementPoint ?? [], distributionPoints: flags.distributionPoint ?? [], variables: variables(flags.variable), unattended: flags.unattended ?? false,
+      ...(flags.unattendedError && { unattendedError: flags.unattendedError }), ...(flags.language && { language: flags.language }), ...(flags.keyboard && { keyboardLayout: flags.keyboard }),
       unknownComputers: flags.noUnknownComputers !== true, ...(flags.validFrom && { validFrom: flags.validFrom }), ...(flags.validTo && { validTo: flags.validTo }),
       createdBy: flags.createdBy ?? "", version: flags.version ?? "", comment: flags.comment ?? "", damaged: flags.stopIfDamaged === true ? "stop" : "repair",
       ...(client.local && { output }),
@@ -127,7 +132,7 @@ export const inspect = command<{ keyring?: string; data?: string; json?: boolean
     const rows = [
       ["Media", media.mediaId], ["Size", bytes(media.size)], ["Signed under", `keyring ${m.site.code} version ${m.keyring.version}${media.trustedBySite ? " (trusted here)" : " (the media's own; give --keyring to prove who made it)"}`],
       ["Task sequence", `${m.taskSequence.name} (${m.taskSequence.id})`], ["Version", m.version || "-"], ["Created by", m.createdBy || "-"], ["Comment", m.comment || "-"],
-      ["Valid", `${m.validFrom ?? "always"} to ${m.validTo ?? "no end"}`], ["Management points", m.managementPoints.urls.join(", ")], ["Distribution points", m.distributionPoints.join(", ") || "-"], ["Unattended", m.unattended ? "yes" : "no"], ["Asks for a password", m.passwordRequired ? "yes" : "no"],
+      ["Valid", `${m.validFrom ?? "always"} to ${m.validTo ?? "no end"}`], ["Management points", m.managementPoints.urls.join(", ")], ["Distribution points", m.distributionPoints.join(", ") || "-"], ["Unattended", unattendedText(m)], ["Screens", screensText(m)], ["Asks for a password", m.passwordRequired ? "yes" : "no"],
     ];
     const content = table(["ID", "KIND", "NAME", "REVISION", "CONTENT"], m.content.map((c) => [c.objectId, c.kind, c.name, String(c.revision), c.contentId.slice(0, 16)]));
     print(context, flags.json, { mediaId: media.mediaId, size: media.size, trusted: media.trustedBySite, manifest: m }, `${rows.map(([name = "", value = ""]) => `${name.padEnd(20)}${value}`).join("\n")}\n\n${content}`);
