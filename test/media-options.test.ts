@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { connect } from "node:net";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { generateSigningKey, signRenewal } from "@prestage/trust";
 import { registerMedia } from "../packages/site/src/fixtures/test-device.ts";
@@ -29,5 +32,33 @@ test("a renewal signed by another key, or of another media, counts for nothing a
     await assert.rejects(meetSite(agent.contact), { code: "PRESTAGE_MEDIA_EXPIRED" });
     assert.ok(agent.logged.some((line) => /renewal from the management point counts for nothing/.test(line)));
     assert.equal(await agent.state.renewal(), undefined);
+  }
+});
+
+test("through a proxy, typed at the computer, the site is reached in a tunnel; a proxy that is not there is no way round it", async () => {
+  const media = await registerMedia(site, "d".repeat(64));
+  const agent = await AgentInProcess.start(site, media);
+  const asked: string[] = [];
+  const proxy = createServer().on("connect", (request, client) => {
+    asked.push(String(request.url));
+    const { hostname, port } = new URL(`http://${String(request.url)}`);
+    const server = connect(Number(port), hostname, () => {
+      client.write("HTTP/1.1 200 Connection established\r\n\r\n");
+      server.pipe(client).pipe(server);
+    });
+    for (const socket of [client, server]) socket.on("error", () => undefined);
+  });
+  await new Promise<void>((resolve) => void proxy.listen(0, "127.0.0.1", resolve));
+  try {
+    agent.contact.client.useProxy(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}`);
+    await meetSite(agent.contact);
+    assert.ok(asked.length > 0 && asked.every((host) => host === new URL(agent.contact.client.url).host));
+    agent.contact.client.useProxy("http://127.0.0.1:1");
+    await assert.rejects(agent.contact.client.fetchTime(), { code: "PRESTAGE_AGENT_NO_MANAGEMENT_POINT" });
+    agent.contact.client.useProxy("");
+    await agent.contact.client.fetchTime();
+  } finally {
+    proxy.closeAllConnections();
+    proxy.close();
   }
 });

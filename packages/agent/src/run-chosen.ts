@@ -8,10 +8,17 @@ import { Journal } from "./journal/journal.ts";
 import type { SignedClock } from "./management-point/clock.ts";
 import type { ManagementPointClient } from "./management-point/management-point-client.ts";
 import { openKeptPolicy } from "./management-point/open-policy.ts";
+import { settingsOfVariables } from "./network/network-settings.ts";
+import type { NetworkSettings } from "./network/network-settings.ts";
 import type { RunContext, VariableSource } from "./run/run-context.ts";
 import { runSequence } from "./run/run-sequence.ts";
 import { SiteSecrets } from "./run/secret-access.ts";
 import type { DeviceState } from "./state/device-state.ts";
+
+/** What was typed at this computer, else what the media's variables say. */
+export async function networkOf(state: Pick<DeviceState, "networkSettings">, manifest: Pick<Manifest, "variables">): Promise<NetworkSettings> {
+  return (await state.networkSettings()) ?? settingsOfVariables(manifest.variables);
+}
 
 export interface ChosenRun extends Pick<RunContext, "environment" | "dataRoot" | "espRoot" | "makeEspWritable" | "disk" | "status" | "screen" | "signal" | "log"> {
   answer: PolicyAnswer;
@@ -31,7 +38,9 @@ export async function runChosen(run: ChosenRun): Promise<number> {
   const { policy, sequence } = openKeptPolicy(answer, { keyrings, deviceKeyId: deviceKey.keyId, floor: new Date(manifest.floor) });
   if (policy.selected === undefined || sequence === undefined) throw new AgentError("PRESTAGE_AGENT_STATE_DAMAGED", "Expected the policy of a chosen deployment; found none.", "Stage the disk again.");
   status.setDeployment(policy.selected.deploymentId);
+  const { proxy } = await networkOf(state, manifest);
   const content = new PolicyContentAccess({
+    proxy,
     dataRoot: run.dataRoot, policy: policy.selected, mediaDistributionPoints: manifest.distributionPoints, tlsCa: keyrings.at(-1)?.tlsCa ?? "",
     fetchUrls: (ids) => client.contentUrls(ids), status, screen, signal, log,
   });

@@ -13,7 +13,9 @@ import { verifyContent, verifyStart } from "./first-boot/verify-volume.ts";
 import type { LogFile } from "./log-file.ts";
 import { SignedClock } from "./management-point/clock.ts";
 import { ManagementPointClient } from "./management-point/management-point-client.ts";
-import { runChosen } from "./run-chosen.ts";
+import { networkTool } from "./network/network-form.ts";
+import { Network } from "./network/network.ts";
+import { networkOf, runChosen } from "./run-chosen.ts";
 import { Keyboard, layoutOf, setConsoleFont } from "./screens/keyboard.ts";
 import type { Screen } from "./screens/screen.ts";
 import type { TerminalScreen } from "./screens/terminals.ts";
@@ -69,8 +71,18 @@ async function firstBoot(screen: TerminalScreen, logFile: LogFile, stopped: Abor
   const revoked = new AbortController();
   const signal = AbortSignal.any([stopped, revoked.signal]);
   const known = await state.keyrings(keyring);
-  const client = new ManagementPointClient({ urls: opened.manifest.managementPoints.urls, keyring: known.at(-1) ?? keyring, deviceKey, clock, floor: new Date(opened.manifest.floor), log, onRevoked: (cause) => revoked.abort(cause) });
-  const before = { manifest: opened.manifest, mediaId: opened.mediaId, keyrings: known, client, clock, state, status, screen, signal, log };
+  const network = new Network(await networkOf(state, opened.manifest), log);
+  const client = new ManagementPointClient({ urls: opened.manifest.managementPoints.urls, keyring: known.at(-1) ?? keyring, deviceKey, clock, proxy: network.settings.proxy, floor: new Date(opened.manifest.floor), log, onRevoked: (cause) => revoked.abort(cause) });
+  screen.addTool(networkTool({
+    settings: () => network.settings,
+    interfaces: () => network.interfaces(),
+    apply: async (settings) => {
+      client.useProxy(settings.proxy);
+      await network.use(settings);
+      await state.keepNetworkSettings(settings);
+    },
+  }));
+  const before = { network, manifest: opened.manifest, mediaId: opened.mediaId, keyrings: known, client, clock, state, status, screen, signal, log };
   const contact = { ...before, keyrings: await connect(before) };
   const attributes = await readDeviceAttributes(volume.disk);
   if ((await state.readDevice()) === undefined || resumed === undefined) {

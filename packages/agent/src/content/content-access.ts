@@ -16,6 +16,8 @@ export interface ContentAccessOptions {
   /** The media's own list, used when the policy's distribution points fail. */
   mediaDistributionPoints: readonly string[];
   tlsCa: string;
+  /** http://HOST:PORT; empty: none. */
+  proxy?: string;
   fetchUrls: (contentIds: readonly string[]) => Promise<ContentUrlsAnswer>;
   status: StatusSpool;
   screen: Screen;
@@ -42,7 +44,7 @@ export class PolicyContentAccess implements ContentAccess {
     this.#options = options;
     this.#cache = new LocalCache(join(options.dataRoot, "prestage/content"));
     const urls = [...new Set([...options.policy.distributionPoints, ...options.mediaDistributionPoints].map((url) => url.replace(/\/+$/, "")))];
-    this.#sources = urls.map((url) => new HttpContentSource(url, options.tlsCa, (contentId, file, renew) => this.#query(contentId, file, renew)));
+    this.#sources = urls.map((url) => new HttpContentSource(url, options.tlsCa, (contentId, file, renew) => this.#query(contentId, file, renew), options.proxy));
   }
 
   async ensure(objectId: string): Promise<{ content: PolicyContent; folder: string }> {

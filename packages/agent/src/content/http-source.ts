@@ -1,5 +1,7 @@
 import type { ContentSource } from "@prestage/content";
-import { Agent, request } from "undici";
+import { request } from "undici";
+import type { Dispatcher } from "undici";
+import { newDispatcher } from "../network/dispatcher.ts";
 
 /** Gives the signed query for a content's file, or undefined where the distribution point checks none. `renew`: the last one was refused. */
 export type UrlSigner = (contentId: string, file: string, renew: boolean) => Promise<string | undefined>;
@@ -8,12 +10,12 @@ export type UrlSigner = (contentId: string, file: string, renew: boolean) => Pro
 export class HttpContentSource implements ContentSource {
   readonly name: string;
   readonly #sign: UrlSigner;
-  readonly #agent: Agent;
+  readonly #agent: Dispatcher;
 
-  constructor(url: string, tlsCa: string, sign: UrlSigner) {
+  constructor(url: string, tlsCa: string, sign: UrlSigner, proxy?: string) {
     this.name = url.replace(/\/+$/, "");
     this.#sign = sign;
-    this.#agent = new Agent({ connectTimeout: 10_000, headersTimeout: 30_000, bodyTimeout: 30_000, connect: { ca: tlsCa, timeout: 10_000 } });
+    this.#agent = newDispatcher({ headersTimeout: 30_000, bodyTimeout: 30_000, tls: { ca: tlsCa }, proxy });
   }
 
   async open(contentId: string, file: string, range: { start: number; end?: number }, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {

@@ -6,10 +6,10 @@ import type { Keyring } from "@prestage/trust";
 import type { SignedClock } from "../management-point/clock.ts";
 import type { ManagementPointClient } from "../management-point/management-point-client.ts";
 import { openPolicy } from "../management-point/open-policy.ts";
+import type { Network } from "../network/network.ts";
 import type { Screen } from "../screens/screen.ts";
 import type { DeviceState } from "../state/device-state.ts";
 import type { StatusSpool } from "../status/status-spool.ts";
-import { bringUpNetwork } from "./bring-up-network.ts";
 import { renewedTo } from "./renewed-to.ts";
 import { askAgain, untilDone } from "./try-again.ts";
 
@@ -28,10 +28,11 @@ export interface ContactOptions {
 }
 
 /** A network, then the site. */
-export async function connect(options: ContactOptions): Promise<Keyring[]> {
+export async function connect(options: ContactOptions & { network: Network }): Promise<Keyring[]> {
   const { screen } = options;
-  screen.message({ screen: "network", title: (texts) => texts.connecting, lines: [(texts) => texts.askingAddress] });
-  await untilDone(options, "network", () => bringUpNetwork(options.log));
+  const { address } = options.network.settings;
+  screen.message({ screen: "network", title: (texts) => texts.connecting, lines: [(texts) => (address === "" ? texts.askingAddress : texts.settingAddress(address))] });
+  await untilDone(options, "network", () => options.network.bringUp());
   return meetSite(options);
 }
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { totalmem } from "node:os";
 import type { DeviceAttributes } from "@prestage/trust";
-import { wiredInterfaces } from "./bring-up-network.ts";
+import { wiredInterfaces } from "../network/wired-interfaces.ts";
 
 /** What this machine says of itself: SMBIOS, wired MAC addresses, the disk's serial. They choose among records; they grant nothing. */
 export async function readDeviceAttributes(disk: string): Promise<DeviceAttributes> {

@@ -3,32 +3,35 @@ import { challengeAnswerSchema, contentUrlsAnswerSchema, enrolmentAnswerSchema, 
 import type { ChallengeAnswer, ContentUrlsAnswer, EnrolmentAnswer, PolicyAnswer, PolicyRequest, SecretsAnswer, SecretsRequest, StatusMessage } from "@prestage/contract";
 import { keysOfRole, openSignedTime, openSuccessorKeyring, signEnrolment, signRequest } from "@prestage/trust";
 import type { ChallengeRequest, EnrolmentProof, HttpRequest, Keyring, SigningKey } from "@prestage/trust";
-import { Agent, request } from "undici";
+import { request } from "undici";
 import type { Dispatcher } from "undici";
 import type { z } from "zod";
 import { AgentError } from "../error.ts";
+import { newDispatcher } from "../network/dispatcher.ts";
 import type { SignedClock } from "./clock.ts";
 
 const answerLimitBytes = 64 * 1024 * 1024;
 /** More keyrings than this no site has made since a disk was staged. */
 const longestChain = 256;
-const timeouts = { connectTimeout: 10_000, headersTimeout: 60_000, bodyTimeout: 60_000 };
+const timeouts = { headersTimeout: 60_000, bodyTimeout: 60_000 };
 
-export interface ManagementPointOptions { urls: readonly string[]; keyring: Keyring; deviceKey: SigningKey; clock: SignedClock; floor: Date; log: (line: string) => void; /** The site ended this enrolment: whatever runs must stop. */ onRevoked?: (cause: AgentError) => void }
+export interface ManagementPointOptions { urls: readonly string[]; keyring: Keyring; deviceKey: SigningKey; clock: SignedClock; floor: Date; /** http://HOST:PORT; absent or empty: none. */ proxy?: string; log: (line: string) => void; /** The site ended this enrolment: whatever runs must stop. */ onRevoked?: (cause: AgentError) => void }
 
 /** The device's side of the management point's interface: the list in order, the first that answers stays in use until it fails. */
 export class ManagementPointClient {
   readonly #options: ManagementPointOptions;
   #keyring: Keyring;
-  #pinned: Agent;
-  readonly #unverified: Agent;
+  #pinned: Dispatcher;
+  #unverified: Dispatcher;
   #current = 0;
+  #proxy: string | undefined;
 
   constructor(options: ManagementPointOptions) {
     this.#options = options;
     this.#keyring = options.keyring;
-    this.#pinned = pinnedTo(options.keyring);
-    this.#unverified = new Agent({ ...timeouts, connect: { rejectUnauthorized: false, timeout: 10_000 } });
+    this.#pinned = pinnedTo(options.keyring, options.proxy);
+    this.#unverified = unverified(options.proxy);
+    this.#proxy = options.proxy;
   }
 
   /** The keyring to trust from now on: TLS is pinned to its CA, signed time is of its time role and not before it was issued. */
@@ -37,8 +40,19 @@ export class ManagementPointClient {
     const sameAuthority = keyring.tlsCa === this.#keyring.tlsCa;
     this.#keyring = keyring;
     if (sameAuthority) return;
-    this.#pinned = pinnedTo(keyring);
+    this.#pinned = pinnedTo(keyring, this.#proxy);
     await before.close();
+  }
+
+  /** The proxy to go through from now on; empty: none. */
+  useProxy(proxy: string): void {
+    if (proxy === (this.#proxy ?? "")) return;
+    const before = [this.#pinned, this.#unverified];
+    this.#proxy = proxy;
+    this.#pinned = pinnedTo(this.#keyring, proxy);
+    this.#unverified = unverified(proxy);
+    // Not waited for: what is under way on the old way may hang until its time is over.
+    for (const one of before) void one.close().catch(() => undefined);
   }
 
   /**
@@ -179,8 +193,11 @@ export class ManagementPointClient {
   }
 }
 
-function pinnedTo(keyring: Keyring): Agent {
-  return new Agent({ ...timeouts, connect: { ca: keyring.tlsCa, timeout: 10_000 } });
+function pinnedTo(keyring: Keyring, proxy: string | undefined): Dispatcher {
+  return newDispatcher({ ...timeouts, tls: { ca: keyring.tlsCa }, proxy });
+}
+function unverified(proxy: string | undefined): Dispatcher {
+  return newDispatcher({ ...timeouts, tls: { rejectUnauthorized: false }, proxy });
 }
 
 async function readBody(body: Dispatcher.ResponseData["body"]): Promise<Buffer> {

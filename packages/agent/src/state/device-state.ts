@@ -7,6 +7,8 @@ import { exportPrivateKey, exportSealingKey, generateSealingKey, generateSigning
 import type { Keyring, SealingKey, SigningKey } from "@prestage/trust";
 import { z } from "zod";
 import { AgentError } from "../error.ts";
+import { networkSettingsSchema } from "../network/network-settings.ts";
+import type { NetworkSettings } from "../network/network-settings.ts";
 
 const highestSchema = z.strictObject({ keyringVersion: z.int(), number: z.int() });
 const deviceSchema = z.strictObject({ deviceId: z.string(), deviceName: z.string() });
@@ -62,6 +64,14 @@ export class DeviceState {
   }
   keepRenewal(envelope: Buffer): Promise<void> {
     return this.#write("renewal.json", envelope.toString("base64"));
+  }
+
+  /** The network's settings as somebody typed them at this computer. */
+  networkSettings(): Promise<NetworkSettings | undefined> {
+    return this.#read("network.json", networkSettingsSchema);
+  }
+  keepNetworkSettings(settings: NetworkSettings): Promise<void> {
+    return this.#write("network.json", settings);
   }
 
   /** The highest policy number seen under this keyring; a new keyring starts the count again. */
