@@ -6,6 +6,7 @@ export const agentErrors = {
   PRESTAGE_AGENT_START_FILES_DAMAGED: "A file the computer starts from, or of the agent, is not as the manifest says.",
   PRESTAGE_AGENT_MEDIA_DAMAGED: "A file of the media is damaged, and the media says to stop then.",
   PRESTAGE_AGENT_KEYRING_MISMATCH: "The keyring on the disk is not the one the boot environment trusts.",
+  PRESTAGE_AGENT_PRESTART_FAILED: "The media's prestart command ended with another code than 0, or its package is not whole.",
   PRESTAGE_AGENT_NO_NETWORK: "No wired network interface got an address.",
   PRESTAGE_AGENT_NO_MANAGEMENT_POINT: "No management point of the list answered.",
   PRESTAGE_AGENT_REFUSED: "The management point refused a request.",

@@ -4,6 +4,7 @@ import type { Manifest } from "@prestage/media";
 import type { Keyring, SealingKey, SigningKey } from "@prestage/trust";
 import { PolicyContentAccess } from "./content/content-access.ts";
 import { AgentError } from "./error.ts";
+import { withPrestart } from "./first-boot/prestart.ts";
 import { Journal } from "./journal/journal.ts";
 import type { SignedClock } from "./management-point/clock.ts";
 import type { ManagementPointClient } from "./management-point/management-point-client.ts";
@@ -15,9 +16,9 @@ import { runSequence } from "./run/run-sequence.ts";
 import { SiteSecrets } from "./run/secret-access.ts";
 import type { DeviceState } from "./state/device-state.ts";
 
-/** What was typed at this computer, else what the media's variables say. */
-export async function networkOf(state: Pick<DeviceState, "networkSettings">, manifest: Pick<Manifest, "variables">): Promise<NetworkSettings> {
-  return (await state.networkSettings()) ?? settingsOfVariables(manifest.variables);
+/** What was typed at this computer, else what the variables of the media and its prestart command say. */
+export async function networkOf(state: Pick<DeviceState, "networkSettings" | "prestartVariables">, manifest: Pick<Manifest, "variables">): Promise<NetworkSettings> {
+  return (await state.networkSettings()) ?? settingsOfVariables(withPrestart(manifest.variables, await state.prestartVariables()));
 }
 
 export interface ChosenRun extends Pick<RunContext, "environment" | "dataRoot" | "espRoot" | "makeEspWritable" | "disk" | "status" | "screen" | "signal" | "log"> {
@@ -50,6 +51,7 @@ export async function runChosen(run: ChosenRun): Promise<number> {
   const variables: VariableSource[] = [
     ...policy.selected.variables,
     ...manifest.variables.map((variable) => ({ ...variable, source: "media" as const })),
+    ...(await state.prestartVariables()).map((variable) => ({ ...variable, source: "prestart" as const })),
     ...builtIn(manifest, policy.deviceName).map((variable) => ({ ...variable, source: "media" as const })),
   ];
   try {

@@ -9,6 +9,7 @@ import { readDeviceAttributes } from "./first-boot/device-attributes.ts";
 import { enrolDevice } from "./first-boot/enrol-device.ts";
 import { findStartVolume } from "./first-boot/find-volume.ts";
 import { dataRoot, espRoot, makeEspWritable, makeOwnFolders, mountVolumes } from "./first-boot/mount-volumes.ts";
+import { runPrestart, withPrestart } from "./first-boot/prestart.ts";
 import { verifyContent, verifyStart } from "./first-boot/verify-volume.ts";
 import type { LogFile } from "./log-file.ts";
 import { SignedClock } from "./management-point/clock.ts";
@@ -23,6 +24,8 @@ import { languageOf } from "./screens/texts/index.ts";
 import { DeviceState, readClaimKey } from "./state/device-state.ts";
 import { StatusSpool } from "./status/status-spool.ts";
 
+/** In memory: nothing on the disk changes before a task sequence was chosen. */
+const prestartFolder = "/run/prestage/prestart";
 /** The keyring this boot image was built with. */
 const builtInKeyring = "/etc/prestage/keyring.dsse.json";
 
@@ -65,7 +68,10 @@ async function firstBoot(screen: TerminalScreen, logFile: LogFile, stopped: Abor
   const status = await StatusSpool.open(`${state.folder}/status`, "boot", () => clock.now());
   soFar.status = status;
   const resumed = await state.readRun();
-  if (resumed === undefined) await verifyRest(opened, screen, status, log);
+  if (resumed === undefined) {
+    await verifyRest(opened, screen, status, log);
+    await state.keepPrestartVariables(await runPrestart({ manifest: opened.manifest, dataRoot, folder: prestartFolder, screen, signal: stopped, log }));
+  }
   const deviceKey = await state.deviceKey();
   const sealingKey = await state.sealingKey();
   const revoked = new AbortController();
@@ -82,7 +88,7 @@ async function firstBoot(screen: TerminalScreen, logFile: LogFile, stopped: Abor
       await state.keepNetworkSettings(settings);
     },
   }));
-  const before = { network, manifest: opened.manifest, mediaId: opened.mediaId, keyrings: known, client, clock, state, status, screen, signal, log };
+  const before = { network, manifest: { ...opened.manifest, variables: withPrestart(opened.manifest.variables, await state.prestartVariables()) }, mediaId: opened.mediaId, keyrings: known, client, clock, state, status, screen, signal, log };
   const contact = { ...before, keyrings: await connect(before) };
   const attributes = await readDeviceAttributes(volume.disk);
   if ((await state.readDevice()) === undefined || resumed === undefined) {

@@ -123,6 +123,7 @@ export const createMediaRequestSchema = z.strictObject({
   comment: manifestSchema.shape.comment.default(""),
   language: z.enum(screenLanguages).default("en"),
   keyboardLayout: z.enum(keyboardLayoutNames).default("us"),
+  prestart: manifestSchema.shape.prestart,
   unattendedError: z.enum(unattendedErrors).default("retry"),
   damaged: z.enum(["repair", "stop"]).default("repair"),
   /** Written by the site where it runs on the same machine; absent: kept at the site for download. */

@@ -15,6 +15,7 @@ export function mediaSheet(manifest: Manifest, file: { name: string; mediaId: st
     ["Valid", `${manifest.validFrom ?? "from now on"} to ${manifest.validTo ?? "no end"}`],
     ["Password", manifest.passwordRequired ? "asked for at first start; it is not on this media" : "none"],
     ["Unattended", unattendedText(manifest)],
+    ["Prestart command", manifest.prestart === undefined ? "-" : `${manifest.prestart.command}${manifest.prestart.package === undefined ? "" : ` (in package ${manifest.prestart.package})`}`],
     ["Screens", screensText(manifest)],
     ["Unknown computers", manifest.unknownComputers ? "may be deployed" : "are refused"],
     ["A damaged file", manifest.damaged === "stop" ? "stops the computer" : "is fetched again"],

@@ -59,6 +59,8 @@ export const manifestSchema = z.strictObject({
   unattended: z.boolean(),
   /** What an unattended computer does after an error it has reported; absent: retry. */
   unattendedError: z.enum(unattendedErrors).optional(),
+  /** A command that runs after verification and before any contact, in a verified copy of the package's files where it has one. */
+  prestart: z.strictObject({ command: z.string().min(1).max(1024), package: objectIdSchema.optional() }).optional(),
   userDeviceAffinity: z.enum(["none", "approval", "automatic"]),
   /** A hint for people and sheets; what is offered is decided by the management point. */
   taskSequence: z.strictObject({ id: objectIdSchema, name: z.string().max(256) }),

@@ -12,6 +12,7 @@ import type { NetworkSettings } from "../network/network-settings.ts";
 
 const highestSchema = z.strictObject({ keyringVersion: z.int(), number: z.int() });
 const deviceSchema = z.strictObject({ deviceId: z.string(), deviceName: z.string() });
+const prestartSchema = z.array(z.strictObject({ name: z.string(), value: z.string() }));
 const keyringsSchema = z.array(z.base64());
 export type EnrolledAs = z.infer<typeof deviceSchema>;
 
@@ -72,6 +73,14 @@ export class DeviceState {
   }
   keepNetworkSettings(settings: NetworkSettings): Promise<void> {
     return this.#write("network.json", settings);
+  }
+
+  /** What the prestart command set, for the run and what follows a restart in it. */
+  async prestartVariables(): Promise<{ name: string; value: string }[]> {
+    return (await this.#read("prestart.json", prestartSchema)) ?? [];
+  }
+  keepPrestartVariables(variables: readonly { name: string; value: string }[]): Promise<void> {
+    return this.#write("prestart.json", variables);
   }
 
   /** The highest policy number seen under this keyring; a new keyring starts the count again. */

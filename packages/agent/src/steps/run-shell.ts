@@ -10,6 +10,9 @@ export interface ShellOptions {
   /** Secrets for this process alone, and what takes them out of its output. */
   secrets?: StepRun["secrets"];
   onLine: (line: string) => void;
+  environment?: Readonly<Record<string, string>>;
+  /** A folder of programs looked through before the system's. */
+  programs?: string;
 }
 export interface ShellResult { exitCode: number; outputTail: string; timedOut: boolean }
 
@@ -29,7 +32,7 @@ export async function runShell(command: string, options: ShellOptions): Promise<
   signal.throwIfAborted();
   const child = spawn("sh", ["-c", command], {
     cwd, detached: true, stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: commandPath, LC_ALL: "C", HOME: "/root", DEBIAN_FRONTEND: "noninteractive", ...options.secrets?.environment },
+    env: { PATH: options.programs === undefined ? commandPath : `${options.programs}:${commandPath}`, LC_ALL: "C", HOME: "/root", DEBIAN_FRONTEND: "noninteractive", ...options.environment, ...options.secrets?.environment },
   });
   let tail = "";
   const partials = ["", ""];

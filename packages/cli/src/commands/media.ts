@@ -21,7 +21,7 @@ import { variables } from "./variables.ts";
 
 type CreateFlags = SiteFlags & PasswordFlags & {
   taskSequence: string; application?: readonly string[]; package?: readonly string[]; driverPackage?: readonly string[]; bootImage?: string; osImage?: string; index?: number;
-  managementPoint?: readonly string[]; distributionPoint?: readonly string[]; variable?: readonly string[]; unattended?: boolean; unattendedError?: (typeof unattendedErrors)[number]; language?: (typeof screenLanguages)[number]; keyboard?: (typeof keyboardLayoutNames)[number]; noUnknownComputers?: boolean; validFrom?: string; validTo?: string;
+  managementPoint?: readonly string[]; distributionPoint?: readonly string[]; variable?: readonly string[]; unattended?: boolean; prestartCommand?: string; prestartPackage?: string; unattendedError?: (typeof unattendedErrors)[number]; language?: (typeof screenLanguages)[number]; keyboard?: (typeof keyboardLayoutNames)[number]; noUnknownComputers?: boolean; validFrom?: string; validTo?: string;
   createdBy?: string; version?: string; comment?: string; stopIfDamaged?: boolean; output: string;
 }
 
@@ -50,6 +50,8 @@ const create = command<CreateFlags>({
       distributionPoint: texts("Distribution point, in the order of preference", "URL"),
       variable: texts("A task sequence variable; never a secret", "NAME=VALUE"),
       unattended: flag("Ask nothing and never wait for a key"),
+      prestartCommand: optionalText("Command line that runs after verification and before any contact; it may set variables, and another exit code than 0 stops the computer", "COMMAND"),
+      prestartPackage: optionalText("Package whose files it finds in its working directory", "ID"),
       unattendedError: { kind: "enum", values: unattendedErrors, optional: true, brief: "What an unattended computer does after an error it has reported; retry where it is left out" },
       language: { kind: "enum", values: screenLanguages, optional: true, brief: "Language of the boot screens at first, F2 changes it; en where it is left out" },
       keyboard: { kind: "enum", values: keyboardLayoutNames, optional: true, brief: "Keyboard layout at first, F3 changes it; us where it is left out" },
@@ -77,6 +79,7 @@ const create = command<CreateFlags>({
       ...(flags.bootImage && { bootImageId: objectId(flags.bootImage) }),
       ...(flags.osImage && { osImage: { id: objectId(flags.osImage), ...(flags.index !== undefined && { index: flags.index }) } }),
       managementPoints: flags.managementPoint ?? [], distributionPoints: flags.distributionPoint ?? [], variables: variables(flags.variable), unattended: flags.unattended ?? false,
+      ...prestartOf(flags),
       ...(flags.unattendedError && { unattendedError: flags.unattendedError }), ...(flags.language && { language: flags.language }), ...(flags.keyboard && { keyboardLayout: flags.keyboard }),
       unknownComputers: flags.noUnknownComputers !== true, ...(flags.validFrom && { validFrom: flags.validFrom }), ...(flags.validTo && { validTo: flags.validTo }),
       createdBy: flags.createdBy ?? "", version: flags.version ?? "", comment: flags.comment ?? "", damaged: flags.stopIfDamaged === true ? "stop" : "repair",
@@ -89,6 +92,11 @@ const create = command<CreateFlags>({
     print(context, flags.json, { ...result, path: output }, `${output}: ${bytes(result.size)}, ${result.contents} pieces of content\nmedia ${result.mediaId}\nSHA-256 ${result.sha256}`);
   },
 });
+
+function prestartOf({ prestartCommand: line, prestartPackage: id }: Pick<CreateFlags, "prestartCommand" | "prestartPackage">): object {
+  if (line === undefined && id !== undefined) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected --prestart-command with --prestart-package; found the package alone.");
+  return line === undefined ? {} : { prestart: { command: line, ...(id !== undefined && { package: objectId(id) }) } };
+}
 
 /** A password the site would take, before anything is built. */
 async function newPassword(context: Context, flags: PasswordFlags): Promise<string> {

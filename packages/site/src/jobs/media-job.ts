@@ -21,8 +21,10 @@ const leastAgentVersion = "0.1.0";
 export async function runMediaCreate(context: SiteContext, data: unknown, tools: JobTools): Promise<Record<string, unknown>> {
   const request = createMediaRequestSchema.parse(data);
   const { record, sequence } = await openSequence(context.db, request.taskSequenceId);
-  const chosen = [...request.applications, ...request.packages, ...request.driverPackages, ...(request.osImage ? [request.osImage.id] : [])];
+  const chosen = [...(request.prestart?.package === undefined ? [] : [request.prestart.package]), ...request.applications, ...request.packages, ...request.driverPackages, ...(request.osImage ? [request.osImage.id] : [])];
   const content = await resolveContent(context, [...contentReferences(sequence).map((reference) => reference.objectId), ...chosen]);
+  const prestartKind = content.find((one) => one.objectId === request.prestart?.package)?.kind;
+  if (prestartKind !== undefined && prestartKind !== "package") throw new SiteError("PRESTAGE_SITE_REFERENCE_MISSING", `Expected a package for the prestart command; ${request.prestart?.package ?? ""} is of kind ${prestartKind}. Import its files as a package.`);
   const bootImageId = request.bootImageId ?? (await onlyBootImage(context));
   await requireKeyringOf(context, bootImageId);
   const bootImage = await sourceOf(context, bootImageId);
@@ -38,6 +40,7 @@ export async function runMediaCreate(context: SiteContext, data: unknown, tools:
         floor: await floorOf(context, [bootImage, ...sources]),
         architecture: "x64", site: { code: context.configuration.siteCode }, managementPoints: { mode: "site-based", urls: managementPoints },
         distributionPoints: request.distributionPoints, unknownComputers: request.unknownComputers, passwordRequired: request.passwordRequired, unattended: request.unattended, ...(request.unattended && { unattendedError: request.unattendedError }), userDeviceAffinity: "none",
+        ...(request.prestart && { prestart: request.prestart }),
         taskSequence: { id: record.id, name: record.name }, variables: await plainVariables(context, request), keyboardLayout: request.keyboardLayout, language: request.language, damaged: request.damaged,
       },
       keyring: { version: context.keys.keyring.version, envelope: context.keys.keyringEnvelope },
