@@ -34,7 +34,10 @@ export async function serve(configuration: SiteConfiguration, options: ServeOpti
   const unlock = await lockDataDirectory(dataDirectory);
   const closing: (() => Promise<unknown>)[] = [unlock];
   const stop = async () => {
-    for (const close of closing.splice(0).reverse()) await close();
+    // One that fails (the database may be away) must not keep the others open.
+    const failed: unknown[] = [];
+    for (const close of closing.splice(0).reverse()) await close().catch((cause: unknown) => failed.push(cause));
+    if (failed.length > 0) throw failed[0];
   };
   try {
     await mkdir(join(dataDirectory, "logs"), { recursive: true });
@@ -42,7 +45,7 @@ export async function serve(configuration: SiteConfiguration, options: ServeOpti
     options.onProgress?.("Loading keys");
     const keys = await loadSiteKeys(dataDirectory, configuration.siteCode, now());
     options.onProgress?.(configuration.databaseUrl === undefined ? "Starting PostgreSQL" : "Connecting to PostgreSQL");
-    const database = await openDatabase(join(dataDirectory, "postgres"), configuration.databaseUrl);
+    const database = await openDatabase(join(dataDirectory, "postgres"), configuration.databaseUrl, log);
     closing.push(() => database.close());
     const jobs = new JobRunner(database.db, database.connection, log);
     const library = new ContentLibrary(dataDirectory);

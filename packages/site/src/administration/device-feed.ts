@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import type { Logger } from "pino";
 
@@ -7,7 +8,8 @@ export class DeviceFeed {
   readonly #connection: pg.ClientConfig;
   readonly #log: Logger;
   #client: pg.Client | undefined;
-  #stopped = false;
+  readonly #stopped = new AbortController();
+  #again: Promise<void> | undefined;
 
   constructor(connection: pg.ClientConfig, log: Logger) {
     this.#connection = connection;
@@ -19,14 +21,38 @@ export class DeviceFeed {
     client.on("notification", (notification) => {
       for (const listener of this.#listeners) listener(notification.payload ?? "");
     });
+    let live = false;
     client.on("error", (cause) => {
-      if (this.#stopped) return;
+      if (!live || this.#stopped.signal.aborted) return;
+      live = false;
       this.#log.warn({ err: cause }, "device feed lost its connection");
-      setTimeout(() => void this.start().catch((again: unknown) => this.#log.error({ err: again }, "device feed")), 1000);
+      this.#again = this.#startAgain();
     });
-    await client.connect();
-    await client.query("LISTEN device_changed");
+    try {
+      await client.connect();
+      await client.query("LISTEN device_changed");
+    } catch (cause) {
+      await client.end().catch(() => undefined);
+      throw cause;
+    }
+    live = true;
     this.#client = client;
+  }
+
+  /** Until it succeeds: the database may be away for as long as it takes somebody to mend it. */
+  async #startAgain(): Promise<void> {
+    const { signal } = this.#stopped;
+    for (let waitMs = 250; !signal.aborted; waitMs = Math.min(waitMs * 2, 10_000)) {
+      await delay(waitMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      try {
+        await this.start();
+        this.#log.info("device feed has a connection again");
+        return;
+      } catch {
+        // Said once, when it was lost.
+      }
+    }
   }
 
   subscribe(listener: (deviceId: string) => void): () => void {
@@ -35,7 +61,8 @@ export class DeviceFeed {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#client?.end();
+    this.#stopped.abort();
+    await this.#again;
+    await this.#client?.end().catch(() => undefined);
   }
 }

@@ -6,17 +6,20 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
 import { SiteError } from "../error.ts";
+import { hasEnded, SupervisedServer } from "./supervised-server.ts";
+import type { ServerEvent } from "./supervised-server.ts";
 
 const run = promisify(execFile);
 
-export interface PrivatePostgres { connection: { host: string; database: string; user: string }; stop(): Promise<void>; exited: Promise<number | null> }
+export interface PrivatePostgres { connection: { host: string; database: string; user: string }; stop(): Promise<void> }
 
 /**
  * A PostgreSQL of our own on a Unix socket, no TCP, no password: peer authentication maps this process's user to the one role.
- * Started by root it runs as user postgres. When this process dies PostgreSQL shuts down by itself (pdeathsig).
+ * Started by root it runs as user postgres. When this process dies PostgreSQL shuts down by itself (pdeathsig); when it dies
+ * under this process it is started again.
  * @throws SiteError PRESTAGE_SITE_DATABASE
  */
-export async function startPrivatePostgres(folder: string): Promise<PrivatePostgres> {
+export async function startPrivatePostgres(folder: string, onEvent: (event: ServerEvent) => void): Promise<PrivatePostgres> {
   const binaries = await findBinaries();
   const owner = await databaseUser();
   const data = join(folder, "data");
@@ -32,23 +35,26 @@ export async function startPrivatePostgres(folder: string): Promise<PrivatePostg
   await writeAccessRules(data, owner);
   // What it says while it starts is no news; a failure names the file.
   const logFile = join(folder, "postgres.log");
-  const log = await open(logFile, "a");
-  const child = spawnAs(owner, log.fd, join(binaries, "postgres"), ["-D", data, "-c", "listen_addresses=", "-c", `unix_socket_directories=${socketFolder}`, "-c", "log_min_messages=fatal"]);
-  await log.close();
-  const exited = new Promise<number | null>((resolve) => child.on("exit", resolve));
-  const connection = { host: socketFolder, database: "prestage", user: "prestage" };
-  const stop = async () => {
-    child.kill("SIGINT");
-    await exited;
+  const launch = async () => {
+    const log = await open(logFile, "a");
+    try {
+      return spawnAs(owner, log.fd, join(binaries, "postgres"), ["-D", data, "-c", "listen_addresses=", "-c", `unix_socket_directories=${socketFolder}`, "-c", "log_min_messages=fatal"]);
+    } finally {
+      await log.close();
+    }
   };
+  const connection = { host: socketFolder, database: "prestage", user: "prestage" };
+  const first = await launch();
+  const server = new SupervisedServer(first, launch, (child) => waitUntilReady(child, connection, logFile), onEvent);
   try {
-    await waitUntilReady(child, { ...connection, database: "postgres" }, logFile);
+    await waitUntilReady(first, { ...connection, database: "postgres" }, logFile);
     await createDatabase({ ...connection, database: "postgres" });
   } catch (cause) {
-    if (child.exitCode === null) await stop();
+    await server.stop();
     throw cause;
   }
-  return { connection, exited, stop };
+  server.supervise();
+  return { connection, stop: () => server.stop() };
 }
 
 interface Owner { name: string; uid: number; gid: number }
@@ -84,8 +90,8 @@ async function writeAccessRules(data: string, owner: Owner | undefined): Promise
 }
 
 function commandAs(owner: Owner | undefined, program: string, args: string[]): [string, string[]] {
-  if (owner === undefined) return [program, args];
-  return ["setpriv", [`--reuid=${owner.uid}`, `--regid=${owner.gid}`, "--clear-groups", "--no-new-privs", "--pdeathsig", "INT", program, ...args]];
+  const as = owner === undefined ? [] : [`--reuid=${owner.uid}`, `--regid=${owner.gid}`, "--clear-groups"];
+  return ["setpriv", [...as, "--no-new-privs", "--pdeathsig", "INT", program, ...args]];
 }
 
 function spawnAs(owner: Owner | undefined, errors: number, program: string, args: string[]): ChildProcess {
@@ -97,7 +103,7 @@ function spawnAs(owner: Owner | undefined, errors: number, program: string, args
 async function waitUntilReady(child: ChildProcess, connection: pg.ClientConfig, logFile: string): Promise<void> {
   const deadline = Date.now() + 60_000;
   for (;;) {
-    if (child.exitCode !== null) throw new SiteError("PRESTAGE_SITE_DATABASE", `Expected PostgreSQL to start; it ended with ${child.exitCode}. Its own words are in ${logFile}; is another server using this data directory?`);
+    if (hasEnded(child)) throw new SiteError("PRESTAGE_SITE_DATABASE", `Expected PostgreSQL to start; it ended with ${child.exitCode ?? child.signalCode ?? "no program"}. Its own words are in ${logFile}; is another server using this data directory?`);
     const client = new pg.Client(connection);
     try {
       await client.connect();

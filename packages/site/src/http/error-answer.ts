@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { isDatabaseGone } from "../database/database-gone.ts";
 import { SiteError } from "../error.ts";
 
 /** Statuses of other packages' errors where they reach the API. */
@@ -19,6 +20,8 @@ export function answerError(error: FastifyError | Error, request: FastifyRequest
   if (error instanceof SiteError) return reply.status(error.statusCode).send({ code: error.code, message: error.message });
   const known = statusByPrefix.find(([prefix]) => code.startsWith(prefix));
   if (known !== undefined) return reply.status(known[1]).send({ code, message: error.message });
+  // The server's own start of it is in the log; a line for each request would bury that.
+  if (isDatabaseGone(error)) return reply.status(503).header("retry-after", "5").send({ code: "PRESTAGE_SITE_DATABASE", message: "Expected the site's database to answer; it does not at the moment. Try again in some seconds; the site's log has the cause." });
   const conflict = conflicts[code];
   if (conflict !== undefined) return reply.status(409).send({ code: "PRESTAGE_SITE_CONFLICT", message: conflict });
   if ("statusCode" in error && typeof error.statusCode === "number" && error.statusCode < 500) {

@@ -1,7 +1,9 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Job } from "@prestage/contract";
 import { PgBoss } from "pg-boss";
 import type pg from "pg";
 import type { Logger } from "pino";
+import { isDatabaseGone } from "../database/database-gone.ts";
 import type { Database } from "../database/open-database.ts";
 import { notFound } from "../error.ts";
 
@@ -20,6 +22,7 @@ export class JobRunner {
   readonly #db: Database;
   readonly #log: Logger;
   readonly #running = new Map<string, AbortController>();
+  readonly #stopping = new AbortController();
 
   constructor(db: Database, connection: pg.ClientConfig, log: Logger) {
     this.#db = db;
@@ -43,6 +46,7 @@ export class JobRunner {
   }
 
   async stop(): Promise<void> {
+    this.#stopping.abort();
     for (const controller of this.#running.values()) controller.abort(new Error("the server is stopping"));
     await this.#boss.stop({ graceful: true, timeout: 10_000 });
   }
@@ -78,13 +82,26 @@ export class JobRunner {
     };
     try {
       const result = await handler(data, { signal: controller.signal, onProgress });
-      await this.#db.updateTable("job").set({ state: "succeeded", result: JSON.stringify(result) }).where("id", "=", id).execute();
+      await this.#conclude(id, { state: "succeeded", result: JSON.stringify(result) });
     } catch (cause) {
       const error = { code: cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "PRESTAGE_SITE_INTERNAL", message: cause instanceof Error ? cause.message : String(cause) };
       this.#log.warn({ err: cause, job: id }, "job failed");
-      await this.#db.updateTable("job").set({ state: controller.signal.aborted ? "cancelled" : "failed", error: JSON.stringify(error) }).where("id", "=", id).execute();
+      await this.#conclude(id, { state: controller.signal.aborted ? "cancelled" : "failed", error: JSON.stringify(error) });
     } finally {
       this.#running.delete(id);
+    }
+  }
+
+  /** Writes how a job ended, also where the database is away just then: whoever waits for the job must learn it. */
+  async #conclude(id: string, end: { state: "succeeded"; result: string } | { state: "failed" | "cancelled"; error: string }): Promise<void> {
+    for (;;) {
+      try {
+        await this.#db.updateTable("job").set(end).where("id", "=", id).execute();
+        return;
+      } catch (cause) {
+        if (!isDatabaseGone(cause) || this.#stopping.signal.aborted) throw cause;
+        await delay(500, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      }
     }
   }
 }
