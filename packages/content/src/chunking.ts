@@ -7,7 +7,8 @@ import { createHash, hash } from "node:crypto";
  */
 const minimum = 8 * 1024;
 const normal = 32 * 1024;
-const maximum = 128 * 1024;
+export const longestChunk = 128 * 1024;
+const maximum = longestChunk;
 /** Stricter before the average size and looser after it (normalised chunking): 2^17 and 2^13 on average. */
 const maskBefore = 0xffff8000 | 0;
 const maskAfter = 0xfff80000 | 0;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import { chunkRecordSize, parseChunkList } from "./chunking.ts";
+import { chunkRecordSize, longestChunk, parseChunkList } from "./chunking.ts";
 import { spanSize } from "./schema.ts";
 import type { ContentIndex, IndexFile } from "./schema.ts";
 
@@ -24,7 +24,9 @@ export function chunkListsOf(index: ContentIndex, chunks: Buffer): Map<string, B
 export function piecesOf(file: IndexFile, chunkList: Buffer | undefined): FilePiece[] | undefined {
   const pieces = chunkList !== undefined ? parseChunkList(chunkList) : file.spans?.map((sha256, i) => ({ offset: i * spanSize, length: Math.min(spanSize, file.size - i * spanSize), digest: Buffer.from(sha256, "hex") }));
   const last = pieces?.at(-1);
-  return last !== undefined && last.offset + last.length === file.size ? pieces : undefined;
+  if (pieces === undefined || last === undefined || last.offset + last.length !== file.size) return undefined;
+  // A piece is read into memory whole, and one without bytes proves nothing.
+  return pieces.every(({ length }) => length > 0 && length <= (chunkList === undefined ? spanSize : longestChunk)) ? pieces : undefined;
 }
 
 /** Those of the pieces whose bytes in the file are not right; what lies behind its end is not. */

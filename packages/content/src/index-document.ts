@@ -78,6 +78,8 @@ function checkStoredFile(file: StorageMap["files"][number], wimSize: number): vo
   }
   const stored = file.chunkSizes.reduce((sum, size) => sum + size, file.tableSize);
   if (file.chunkSizes.length !== Math.ceil(file.size / file.chunkSize) || stored !== file.storedSize) throw wrong(`${file.chunkSizes.length} chunks of ${stored} bytes in all`);
+  const long = file.chunkSizes.find((size) => size > file.chunkSize);
+  if (long !== undefined) throw wrong(`a chunk of ${long} bytes for ${file.chunkSize}`);
 }
 
 function parse<T>(schema: z.ZodType<T>, bytes: Uint8Array, code: "PRESTAGE_CONTENT_INDEX_MALFORMED" | "PRESTAGE_CONTENT_STORAGE_MALFORMED", what: string): T {

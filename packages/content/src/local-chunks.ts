@@ -7,6 +7,8 @@ import type { FilePiece } from "./file-pieces.ts";
 
 /** A chunk of zeros may be in a file ten thousand times. */
 const mostPlaces = 4;
+/** A version may have a hundred thousand files; a process may not have so many open. */
+const mostOpen = 64;
 
 /** Chunks of files on this disk, by the first 16 bytes of their SHA-256: what the lists promise; each is hashed when it is read. */
 export class LocalChunks {
@@ -30,12 +32,23 @@ export class LocalChunks {
   /** The piece's bytes, or undefined where no file holds them after all. */
   async read(piece: FilePiece): Promise<Buffer | undefined> {
     for (const { path, offset } of this.#places.get(piece.digest.toString("base64")) ?? []) {
-      if (!this.#handles.has(path)) this.#handles.set(path, await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined));
-      const handle = this.#handles.get(path);
+      const handle = await this.#open(path);
       const bytes = handle && (await readPiece(handle, piece, offset));
       if (bytes !== undefined) return bytes;
     }
     return undefined;
+  }
+
+  async #open(path: string): Promise<FileHandle | undefined> {
+    if (this.#handles.has(path)) return this.#handles.get(path);
+    const [oldest] = this.#handles.keys();
+    if (oldest !== undefined && this.#handles.size >= mostOpen) {
+      await this.#handles.get(oldest)?.close();
+      this.#handles.delete(oldest);
+    }
+    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined);
+    this.#handles.set(path, handle);
+    return handle;
   }
 
   async close(): Promise<void> {

@@ -47,8 +47,8 @@ export const storedFileSchema = z.strictObject({
   storedSize: z.int().min(0),
   size: z.int().min(0),
   compression: z.enum(["none", "xpress", "lzx"]),
-  /** Uncompressed bytes per chunk. */
-  chunkSize: z.int().min(1),
+  /** Uncompressed bytes per chunk; no WIM of LZX or XPRESS has more than 2 MiB. */
+  chunkSize: z.int().min(1).max(2 * 1024 * 1024),
   /** Bytes of the chunk table at `offset`, before chunk 0. */
   tableSize: z.int().min(0),
   /** Stored size of each chunk in turn; empty when not compressed. */
