@@ -1,5 +1,6 @@
 import { describeError } from "./first-boot/after-error.ts";
 import { LogFile } from "./log-file.ts";
+import { setConsoleFont } from "./screens/keyboard.ts";
 import { logTool } from "./screens/log-view.ts";
 import { openTerminals } from "./screens/open-terminals.ts";
 import { startBoot } from "./start-boot.ts";
@@ -11,6 +12,8 @@ process.on("SIGTERM", () => stopped.abort(new Error("the agent was asked to stop
 const inBoot = process.env["PRESTAGE_ENVIRONMENT"] === "boot";
 const logFile = new LogFile();
 const terminals = (process.env["PRESTAGE_TERMINALS"] ?? (inBoot ? "/dev/tty0,/dev/ttyS0" : "/dev/console")).split(",");
+// Before a terminal is opened: Node asks for its size only then.
+if (inBoot) await setConsoleFont();
 const screen = openTerminals(terminals);
 if (inBoot) screen.addTool(logTool(() => logFile.recent));
 

@@ -17,7 +17,7 @@ import { ManagementPointClient } from "./management-point/management-point-clien
 import { networkTool } from "./network/network-form.ts";
 import { Network } from "./network/network.ts";
 import { networkOf, runChosen } from "./run-chosen.ts";
-import { Keyboard, layoutOf, setConsoleFont } from "./screens/keyboard.ts";
+import { Keyboard, layoutOf } from "./screens/keyboard.ts";
 import type { Screen } from "./screens/screen.ts";
 import type { TerminalScreen } from "./screens/terminals.ts";
 import { languageOf } from "./screens/texts/index.ts";
@@ -51,7 +51,6 @@ async function firstBoot(screen: TerminalScreen, logFile: LogFile, stopped: Abor
   const log = logFile.write;
   const keyboard = new Keyboard((layout) => screen.setKeyboard(layout));
   screen.addTool(keyboard.tool());
-  await setConsoleFont();
   screen.message({ screen: "starting", title: (texts) => texts.starting, lines: [(texts) => texts.startingWhat] });
   const volume = await findStartVolume(process.env["PRESTAGE_ESP"], log);
   await mountVolumes(volume);

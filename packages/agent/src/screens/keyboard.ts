@@ -56,7 +56,7 @@ async function loadKeymap(path: string): Promise<boolean> {
   return code === 0;
 }
 
-/** Terminus on the machine's own screen: where it has at least 1,000 rows of dots, twice as large as what the kernel starts with. */
+/** Terminus on the machine's own screen: where it has at least 1,000 rows of dots, twice as large as what the kernel starts with. To be called before a terminal is opened, which changes its size no more. */
 export async function setConsoleFont(): Promise<void> {
   const [, rows] = (await readFile("/sys/class/graphics/fb0/virtual_size", "utf8").catch(() => "")).trim().split(",").map(Number);
   await runCommand("setfont", ["-C", "/dev/tty0", `/usr/share/consolefonts/${(rows ?? 0) >= 1000 ? "Lat15-Terminus32x16" : "Lat15-Terminus16"}.psf`]);
