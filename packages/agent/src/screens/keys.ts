@@ -3,7 +3,7 @@ export type Key = { kind: "digit"; value: number } | { kind: "up" } | { kind: "d
 /** What a terminal sent, a key at a time: an escape sequence is one key, with the doubled bracket of the Linux console's F1 to F5. */
 export function splitKeys(text: string): string[] {
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  return text.match(/\u001b(?:\[\[[A-E]|\[[0-9;]*[A-Za-z~]|O[A-Za-z]|.)?|\r\n|[^]/gu) ?? [];
+  return text.match(/\u001b(?:\[\[[A-E]|\[[0-9;]*[A-Za-z~]|O[A-Za-z]|[^\u001b])?|\r\n|[^]/gu) ?? [];
 }
 
 const letters: Readonly<Record<string, Key>> = {

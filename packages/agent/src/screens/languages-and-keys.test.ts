@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { drawView } from "./draw.ts";
 import { Keyboard, layoutOf } from "./keyboard.ts";
-import { keyOf } from "./keys.ts";
+import { keyOf, splitKeys } from "./keys.ts";
 import { plainText } from "./line.ts";
 import type { Line } from "./line.ts";
 import { logTool } from "./log-view.ts";
@@ -27,6 +27,10 @@ test("a function key is the same key on the Linux console and on a serial termin
     assert.deepEqual([terminal.f2, terminal.f3, terminal.f4, terminal.f9].map(keyOf), [2, 3, 4, 9].map((number) => ({ kind: "function", number })));
   }
   assert.deepEqual(["\u001b[5~", "\u001b[6~", "\u001b[1~", "\u001bOF", "\u001b"].map((key) => keyOf(key).kind), ["page-up", "page-down", "home", "end", "escape"]);
+});
+
+test("Esc followed at once by another key is two keys", () => {
+  assert.deepEqual(splitKeys("\u001b\u001b[20~\u001b"), ["\u001b", "\u001b[20~", "\u001b"]);
 });
 
 test("F2 changes the language of what stands on the screen; events stay English", () => {
