@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { open, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { link, open, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import fc from "fast-check";
@@ -155,6 +155,19 @@ async function planned(cache: LocalCache): Promise<{ bytes: number }> {
   const description = await completeDescription([source], image.contentId, image.storageSha256, { index, chunks: await cache.readChunks(image.contentId, index) });
   return planFetch(cache, image.contentId, await cache.ask(image.contentId, index, []), description);
 }
+
+test("a file with another name elsewhere is not mended in place: the other stays as it is", async () => {
+  const cache = await filled(version);
+  const path = cache.filePath(version.contentId, "raw.bin");
+  await damage(path, 5000, Buffer.from("damage"));
+  const outside = join(folder, "hard-link");
+  await link(path, outside);
+  const before = await readFile(outside);
+  const { bytes } = await fill(cache, version);
+  assert.ok(bytes > 900_000, "fetched whole");
+  assert.ok((await readFile(outside)).equals(before));
+  assert.ok((await readFile(path)).equals(noise(1_000_000, 9)));
+});
 
 test("a link in a file's place is neither followed nor written through", async () => {
   const cache = await filled(version);

@@ -77,7 +77,7 @@ async function planAssembly(cache: LocalCache, contentId: string, file: PlannedF
   const described = byPath.get(first);
   const pieces = described && piecesOf(described, lists.get(first));
   if (pieces === undefined) return undefined;
-  const inPlace = await firstFile(file.paths.map((path) => cache.filePath(contentId, path)));
+  const inPlace = await ownFile(file.paths.map((path) => cache.filePath(contentId, path)));
   const from = inPlace ?? cache.assemblyPath(contentId, file.sha256);
   const wrong = (await isFile(from)) ? await wrongIn(from, pieces, signal) : pieces;
   const local = wrong.filter((piece) => localChunks.has(piece));
@@ -86,8 +86,12 @@ async function planAssembly(cache: LocalCache, contentId: string, file: PlannedF
   return { file, pieces, local, inPlace, runs: planStoredRanges(file.stored, needed) };
 }
 
-async function firstFile(paths: readonly string[]): Promise<string | undefined> {
-  for (const path of paths) if (await isFile(path)) return path;
+/** The first of the names that is a file with no other names than these: mending one in place must not reach a file that lies elsewhere. */
+async function ownFile(paths: readonly string[]): Promise<string | undefined> {
+  const found = await Promise.all(paths.map((path) => lstat(path).catch(() => undefined)));
+  for (const [i, status] of found.entries()) {
+    if (status?.isFile() === true && status.nlink <= found.filter((other) => other?.ino === status.ino && other.dev === status.dev).length) return paths[i];
+  }
   return undefined;
 }
 

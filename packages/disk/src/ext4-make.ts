@@ -1,4 +1,4 @@
-import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, open, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DiskError } from "./error.ts";
@@ -80,12 +80,14 @@ function checkPath(path: string): void {
   if (!/^[A-Za-z0-9._/+#-]+$/.test(path)) throw new TypeError(`A path for debugfs may not hold special characters: ${path}`);
 }
 
-/** Adds one file, owned by root and readable by nobody else, to a folder that is there, without mounting. */
-export async function addExt4File(disk: string, extent: Extent, path: string, content: Uint8Array, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+/** Adds one file, owned by root and readable by nobody else, to a folder that is there, without mounting; from bytes, or from a file of any size. */
+export async function addExt4File(disk: string, extent: Extent, path: string, content: Uint8Array | { path: string }, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
   checkPath(path);
   const folder = await mkdtemp(join(tmpdir(), "prestage-ext4-"));
   try {
-    await writeFile(join(folder, "content"), content);
+    // debugfs takes its commands line by line: a link has a name without surprises.
+    if (content instanceof Uint8Array) await writeFile(join(folder, "content"), content);
+    else await symlink(content.path, join(folder, "content"));
     const fields = ["mode 0100600", "uid 0", "gid 0"].map((field) => `set_inode_field ${path} ${field}`);
     await writeFile(join(folder, "commands"), [`write ${join(folder, "content")} ${path}`, ...fields, ""].join("\n"));
     const { output } = await runProgram("debugfs", ["-w", "-f", join(folder, "commands"), `${disk}?offset=${extent.start}`], { signal: options.signal });

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, mkdtemp, open, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, open, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { checkChunkLists, completeDescription, fetchPlanned, LocalCache, openIndex, planFetch, runWimlib, type ContentSource, type FetchOptions } from "@prestage/content";
@@ -118,7 +118,7 @@ async function writeToVolume(disk: DiskFiles, damage: DiskDamage, from: string, 
   if (found?.size !== expected.size) {
     if (!/^[A-Za-z0-9._/+#-]+$/.test(path)) throw notRepairable(damage, "its name has characters that can't be written without mounting. Stage the disk again");
     if (found !== undefined) await removeExt4Files(disk.disk.path, disk.volumePartition, [path], { signal });
-    await addExt4File(disk.disk.path, disk.volumePartition, path, await readFile(from), { signal });
+    await addExt4File(disk.disk.path, disk.volumePartition, path, { path: from }, { signal });
     return expected.size;
   }
   const reader = await Ext4Reader.open(disk.disk.path, disk.volumePartition);
@@ -152,7 +152,7 @@ async function writeToVolume(disk: DiskFiles, damage: DiskDamage, from: string, 
 async function writeToEsp(disk: DiskFiles, { path, expected }: DiskDamage, from: string, work: string, signal: AbortSignal | undefined): Promise<number> {
   const tree = join(work, "esp");
   await mkdir(dirname(join(tree, path)), { recursive: true });
-  await writeFile(join(tree, path), await readFile(from));
+  await copyFile(from, join(tree, path));
   await layFatTree(disk.disk.path, disk.espPartition, tree, { signal, overwrite: true });
   await rm(tree, { recursive: true });
   return (await stat(from)).size === expected.size ? expected.size : 0;
