@@ -18,6 +18,7 @@ const tasks = {
   test: { packages: debianPackages.all, commands: [["setup/lint.mjs"], ["setup/test.mjs", ...args]] },
   "test-long": { packages: debianPackages.all, commands: [["setup/test.mjs", "--long", ...args]] },
   torture: { packages: debianPackages.all, commands: [["setup/torture.mjs", ...args]] },
+  screenshots: { packages: debianPackages.all, commands: [["test/support/screenshots.ts"]] },
   bench: { packages: debianPackages.all, commands: [["bench/main.ts", ...args]] },
 };
 

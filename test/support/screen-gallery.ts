@@ -1,0 +1,65 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { networkTool } from "../../packages/agent/src/network/network-form.ts";
+import { byDhcp } from "../../packages/agent/src/network/network-settings.ts";
+import { Keyboard, setConsoleFont } from "../../packages/agent/src/screens/keyboard.ts";
+import { logTool } from "../../packages/agent/src/screens/log-view.ts";
+import { openTerminals } from "../../packages/agent/src/screens/open-terminals.ts";
+
+// Stands in the agent's place in a boot image: shows every screen for some seconds, and tells its name on the serial port.
+const secondsEach = 5;
+await setConsoleFont();
+const screen = openTerminals(["/dev/tty0", "/dev/ttyS0"]);
+const keyboard = new Keyboard((layout) => screen.setKeyboard(layout));
+const log = Array.from({ length: 80 }, (_, i) => `2026-11-22T20:00:${String(i % 60).padStart(2, "0")}.000Z ${["udhcpc on eth0 ended with 0: udhcpc: lease of 10.0.2.15 obtained, lease time 86400", "keyring 2 follows keyring 1", "content-resolved: Firefox (ABC0000A) is a hit: 96 hit, 0 revised, 0 missing; 0 of 63203411 bytes", "management point https://deploy.example.com:8443 failed: ECONNREFUSED connect ECONNREFUSED 10.0.2.2:8443"][i % 4]}`);
+/** Ended when the next screen comes: what waited for a person no longer does. */
+let stop = new AbortController();
+
+const steps = ["Partition disk", "Apply operating system", "Apply settings", "Install Java runtime", "Install Firefox", "Restart", "Install office suite"];
+const gallery: Record<string, () => void> = {
+  verification: () => screen.verification({ phase: "all", done: 812_000_000, total: 1_940_000_000, name: "/prestage/content/5b0c…/files/image.wim" }),
+  damaged: () => screen.damaged({ files: [{ name: "/prestage/content/5b0c/files/firefox.deb", detail: "chunk 17 (bytes 557056 to 589824): expected 9f86d081884c7d65, found 60303ae22b998861" }] }),
+  approval: () => screen.approval({ code: "Q7ABCD", siteName: "ABC" }),
+  password: () => {
+    const prompt = screen.password({ siteName: "ABC", code: "Q7ABCD", note: (texts) => texts.passwordWrong }, stop.signal);
+    prompt.typed.catch(() => undefined);
+    screen.typed("motdepasse");
+  },
+  "password-shown": () => screen.typed("\u001b[[D"),
+  choose: () => {
+    void screen.choose({ title: (texts) => texts.chooseTitle, items: ["Debian 12 for offices", "Debian 12 for kiosks", "Hardware test"].map((label, i) => ({ label, detail: ["Office suite, printers, VPN", "Browser only, locked down", ""][i] ?? "" })) }, stop.signal).catch(() => undefined);
+    screen.typed("\u001b[B");
+  },
+  steps: () => screen.steps({ sequence: "Debian 12 for offices", steps: steps.map((name, i) => ({ name, state: i === 0 ? "skipped" : i < 4 ? "succeeded" : i === 4 ? "running" : "waiting", ...(i < 4 && { detail: i === 0 ? '_SMSTSMediaType is "OEMMedia"' : `${i * 13} s` }) })), progress: { label: (texts) => texts.fetching, done: 12_300_000, total: 52_000_000, unit: "bytes" } }),
+  error: () => screen.error({ code: "PRESTAGE_MEDIA_EXPIRED", cause: "This media was valid to 2026-01-01T00:00:00Z; the site's time is 2026-11-22T20:00:00Z. Have the media renewed.", next: (texts) => `Give this screen to the administrator of the site. ${texts.keyPowerOff}` }),
+  done: () => screen.done({ title: (texts) => texts.ready, lines: [(texts) => texts.sequenceEnded("Debian 12 for offices")] }),
+  waiting: () => screen.message({ screen: "waiting", title: (texts) => texts.waiting, lines: ["Expected an address by DHCP on a wired interface; found none on eth0.", "", "Connect the network cable. It is tried again by itself.", (texts) => texts.networkKeyHint] }),
+  network: () => {
+    screen.typed("\u001b[17~");
+    setTimeout(() => screen.typed("\t192.168.1.50\r"), 500);
+  },
+  log: () => screen.typed("\u001b\u001b[20~"),
+};
+
+screen.setHeader({ machine: "PC-0042", site: "ABC" });
+screen.addTool(keyboard.tool());
+screen.addTool(networkTool({ settings: () => byDhcp, interfaces: async () => ["eth0", "eth1"], apply: async () => undefined }));
+screen.addTool(logTool(() => log));
+for (const [language, layout] of [["en", "us"], ["fr", "fr"]] as const) {
+  screen.setLanguage(language);
+  const loaded = await keyboard.use(layout);
+  for (const [name, show] of Object.entries(gallery)) {
+    if (name !== "password-shown") {
+      stop.abort(new Error("the next screen"));
+      stop = new AbortController();
+      await delay(100);
+    }
+    show();
+    await delay(1500); // drawn whole, on a slow machine too
+    screen.event("gallery", { picture: `${name}-${language}`, loaded });
+    await delay((secondsEach - 1.5) * 1000);
+  }
+  screen.typed("\u001b");
+}
+screen.event("gallery", { picture: "end" });
+await delay(60_000);
+process.exit(7);
