@@ -10,9 +10,10 @@ export const debianPackages = {
     "ca-certificates", "openssl", "debian-archive-keyring", // package downloads
     "wimtools", "7zip", // WIM as a program, and a second reader as test oracle
     "mmdebstrap", "zstd", "xz-utils", "kmod", "binutils", "sbsigntool", // boot environment and demo image
-    "fdisk", "gdisk", "dosfstools", "mtools", "e2fsprogs", "ntfs-3g", "util-linux", "attr", // disks
+    "fdisk", "gdisk", "dosfstools", "mtools", "e2fsprogs", "ntfs-3g", "util-linux", "mount", "attr", // disks
     "qemu-system-x86", "ovmf", // the lab
     "postgresql-15", // the site's database
+    "busybox", // the root without our tools that a depot's bundle is tried in
   ],
 };
 
