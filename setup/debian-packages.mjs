@@ -9,7 +9,7 @@ export const debianPackages = {
   all: [
     "ca-certificates", "openssl", "debian-archive-keyring", // package downloads
     "wimtools", "7zip", // WIM as a program, and a second reader as test oracle
-    "mmdebstrap", "zstd", "xz-utils", "kmod", "binutils", "sbsigntool", // boot environment and demo image
+    "mmdebstrap", "zstd", "xz-utils", "cpio", "kmod", "binutils", "sbsigntool", // boot environment and demo image
     "fdisk", "gdisk", "dosfstools", "mtools", "e2fsprogs", "ntfs-3g", "util-linux", "mount", "attr", // disks
     "qemu-system-x86", "ovmf", // the lab
     "postgresql-15", // the site's database
