@@ -72,11 +72,16 @@ async function bare(...command: string[]): Promise<{ code: number; stdout: strin
   );
 }
 
+/** Why the bare root cannot be entered on this machine; undefined where it can. */
+let closed: string | undefined;
+
 before(async () => {
   const media = await makeMedia();
   await makeBareRoot();
   const made = await cli(["stage", "--bundle", join(root, "bundle"), "--media", media, "--keyring", keyringFile, "--json"]);
   assert.equal(made.exitCode, 0, made.stdout + made.stderr);
+  const { stderr } = await bare("/bin/sh", "-c", ":");
+  if (/unshare|mount:/.test(stderr)) closed = `this machine gives no namespaces: ${stderr}`;
 });
 
 test("a bundle is complete: checksums of every file, instructions in two languages, and it is not made over another", async () => {
@@ -92,8 +97,8 @@ test("a bundle is complete: checksums of every file, instructions in two languag
 });
 
 test("in a root with busybox alone, without Node and network, it stages an image file that reads back", async (context) => {
+  if (closed !== undefined) return context.skip(closed);
   const empty = await bare("/bin/sh", "-c", "node --version; wimlib-imagex --version; /bundle/runner/programs/sync /; ls /lib64");
-  if (/unshare|mount:/.test(empty.stderr)) return context.skip(`this machine gives no namespaces: ${empty.stderr}`);
   assert.notEqual(empty.code, 0, "nothing of the host is there");
   assert.match(empty.stderr, /node: not found[^]*wimlib-imagex: not found[^]*sync: not found[^]*lib64/);
   const depot = await bare("/bin/sh", "/bundle/run.sh", "depot", "init", "--name", "Depot 3", "--json");
@@ -108,6 +113,7 @@ test("in a root with busybox alone, without Node and network, it stages an image
 });
 
 test("there too: a golden disk and its copy, a block device, and a refusal with its exit code", async (context) => {
+  if (closed !== undefined) return context.skip(closed);
   const loop = await runProgram("losetup", ["--find"]).then((result) => result.output.trim(), () => undefined);
   if (loop === undefined) return context.skip("this machine gives no loop devices");
   const golden = await bare("/bin/sh", "/bundle/run.sh", "--golden", "--disk", "/out/golden.img", "--size", "1400M", "--json");
@@ -134,7 +140,8 @@ test("there too: a golden disk and its copy, a block device, and a refusal with 
   await verifyDisk(file);
 });
 
-test("a program of the bundle that was altered on the way is not run", async () => {
+test("a program of the bundle that was altered on the way is not run", async (context) => {
+  if (closed !== undefined) return context.skip(closed);
   const program = join(root, "bundle/runner/programs/sfdisk");
   const bytes = await readFile(program);
   await writeFile(program, Buffer.concat([bytes, Buffer.from("x")]));
