@@ -12,6 +12,9 @@ import { dataRoot, espRoot, makeEspWritable, makeOwnFolders, mountVolumes } from
 import { runPrestart, withPrestart } from "./first-boot/prestart.ts";
 import { verifyContent, verifyStart } from "./first-boot/verify-volume.ts";
 import type { LogFile } from "./log-file.ts";
+import { copyLogToPartition } from "./log-stick/copy-log.ts";
+import { logStickTool } from "./log-stick/log-stick-tool.ts";
+import { removablePartitions } from "./log-stick/removable-partitions.ts";
 import { SignedClock } from "./management-point/clock.ts";
 import { ManagementPointClient } from "./management-point/management-point-client.ts";
 import { networkTool } from "./network/network-form.ts";
@@ -53,6 +56,13 @@ async function firstBoot(screen: TerminalScreen, logFile: LogFile, stopped: Abor
   screen.addTool(keyboard.tool());
   screen.message({ screen: "starting", title: (texts) => texts.starting, lines: [(texts) => texts.startingWhat] });
   const volume = await findStartVolume(process.env["PRESTAGE_ESP"], log);
+  screen.addTool(logStickTool({
+    partitions: () => removablePartitions(volume.disk),
+    copy: async (partition) => {
+      const device = await new DeviceState(dataRoot).readDevice().catch(() => undefined);
+      return copyLogToPartition(partition, { folder: `${dataRoot}/prestage/log`, recent: logFile.recent, computer: device?.deviceName ?? "", time: new Date() });
+    },
+  }));
   await mountVolumes(volume);
   const keyring = openTrustedKeyring(await readFile(builtInKeyring));
   const opened = await verifyStart({ esp: espRoot, data: dataRoot }, keyring, screen);

@@ -18,7 +18,7 @@ export interface ProfileDefinition {
 }
 
 /** Debian's defaults for FAT need these by name: no dependency leads to them. */
-const fileSystemModules = ["vfat", "nls_cp437", "nls_ascii", "nls_utf8", "fuse", "loop", "efivarfs", "overlay"] as const;
+const fileSystemModules = ["vfat", "exfat", "nls_cp437", "nls_ascii", "nls_utf8", "fuse", "loop", "efivarfs", "overlay"] as const;
 
 const virtual: ProfileDefinition = {
   suite: "bookworm",
@@ -43,7 +43,7 @@ const hardware: ProfileDefinition = {
     "firmware-netxen",
     "firmware-qlogic",
   ],
-  modules: ["8021q", "ext4", "crc32c_generic", "sd_mod", "usbhid", "hid_generic", "virtio_rng", ...fileSystemModules],
+  modules: ["8021q", "ext4", "crc32c_generic", "sd_mod", /* a stick may be plugged in later */ "usb_storage", "uas", "usbhid", "hid_generic", "virtio_rng", ...fileSystemModules],
   moduleFolders: [
     "drivers/ata",
     "drivers/nvme/host",
