@@ -34,7 +34,7 @@ export const fr: Texts = {
   keyKeyboard: (layout) => `Clavier ${layout}`,
   keyNetwork: "Réseau",
   keyLog: "Journal",
-  keyLogStick: "Journal sur USB",
+  keyLogStick: "Clé USB",
   logStickTitle: "Journal sur une clé USB",
   logStickLooking: "Recherche de clés USB...",
   logStickNone: "Il n'y a pas de clé USB avec un système de fichiers FAT, exFAT ou ext4. Branchez-en une et appuyez à nouveau sur F10.",
