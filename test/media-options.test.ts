@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
 import { createServer } from "node:http";
-import { connect } from "node:net";
-import type { AddressInfo } from "node:net";
-import { test } from "node:test";
+import { connect, createServer as createTcpServer } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+import { after, test } from "node:test";
 import { generateSigningKey, signRenewal } from "@prestage/trust";
 import { registerMedia } from "../packages/site/src/fixtures/test-device.ts";
 import { dataDirectory, startSite } from "../packages/site/src/fixtures/test-site.ts";
@@ -61,4 +62,66 @@ test("through a proxy, typed at the computer, the site is reached in a tunnel; a
     proxy.closeAllConnections();
     proxy.close();
   }
+});
+
+/** Another address of the same site, which can go away. */
+async function otherAddress(): Promise<{ url: string; close: () => Promise<void> }> {
+  const sockets = new Set<Socket>();
+  const server = createTcpServer((client) => {
+    const { hostname, port } = new URL(site.running.url);
+    const behind = connect(Number(port), hostname);
+    client.pipe(behind).pipe(client);
+    for (const socket of [client, behind]) sockets.add(socket.on("error", () => undefined));
+  });
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  const close = () => new Promise<void>((resolve) => {
+    server.close(() => resolve());
+    for (const socket of sockets) socket.destroy();
+  });
+  after(close);
+  return { url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, close };
+}
+
+for (const mode of ["dynamic", "site-based"] as const) {
+  test(`${mode} media: the policy names another management point, then the first one goes away`, async () => {
+    const first = await otherAddress();
+    const media = await registerMedia(site, (mode === "dynamic" ? "1" : "2").repeat(64), { managementPoints: { mode, urls: [first.url] }, unattended: true });
+    site.context.configuration.publicUrls = [site.running.url];
+    const agent = await AgentInProcess.start(site, media);
+    const enrolling = agent.enrol(`MODE-${mode}`);
+    const code = /"code":"([A-Z2-7]{6})"/.exec(await agent.event(/"code":"/))?.[1];
+    await site.must(`/approvals/${String(code)}`, "POST", { decision: "approve" });
+    const { keyrings } = await enrolling;
+    assert.equal(agent.contact.client.url, first.url);
+    const choosing = agent.choose(keyrings);
+    choosing.catch(() => undefined);
+    await agent.event(/nothing-offered/);
+    await first.close();
+    const restarted = await agent.restart(site);
+    if (mode === "dynamic") {
+      assert.equal(agent.contact.client.url, site.running.url);
+      await agent.contact.client.fetchTime();
+      assert.deepEqual(await agent.state.managementPoints(), [site.running.url]);
+      await meetSite(restarted.contact);
+      assert.equal(restarted.contact.client.url, site.running.url);
+    } else {
+      assert.deepEqual(await agent.state.managementPoints(), []);
+      await assert.rejects(agent.contact.client.fetchTime(), { code: "PRESTAGE_AGENT_NO_MANAGEMENT_POINT" });
+      assert.equal(restarted.contact.client.url, first.url);
+    }
+    agent.stop.abort(new Error("the test has ended"));
+    await assert.rejects(choosing);
+  });
+}
+
+test("dynamic media falls back on its own management point when none the policy named answers", async () => {
+  const media = await registerMedia(site, "3".repeat(64), { managementPoints: { mode: "dynamic", urls: [site.running.url] } });
+  const gone = await otherAddress();
+  await gone.close();
+  const agent = await AgentInProcess.start(site, media);
+  await mkdir(agent.state.folder, { recursive: true });
+  await agent.state.keepManagementPoints([gone.url]);
+  await meetSite(agent.contact);
+  assert.equal(agent.contact.client.url, site.running.url);
+  assert.ok(agent.logged.some((line) => line.startsWith(`management point ${gone.url} failed`)));
 });

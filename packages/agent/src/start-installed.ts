@@ -11,6 +11,7 @@ import { acceptKeyrings } from "./first-boot/contact.ts";
 import type { LogFile } from "./log-file.ts";
 import { SignedClock } from "./management-point/clock.ts";
 import { ManagementPointClient } from "./management-point/management-point-client.ts";
+import { managementPointsOf } from "./management-point/management-points.ts";
 import { runCommand } from "./run-command.ts";
 import type { RunContext } from "./run/run-context.ts";
 import { networkOf, runChosen } from "./run-chosen.ts";
@@ -38,7 +39,7 @@ export async function startInstalled(screen: Screen, logFile: LogFile, stopped: 
   const revoked = new AbortController();
   const signal = AbortSignal.any([stopped, revoked.signal]);
   const keyrings = await state.keyrings(keyring);
-  const client = new ManagementPointClient({ urls: manifest.managementPoints.urls, keyring: keyrings.at(-1) ?? keyring, deviceKey, clock, proxy: (await networkOf(state, manifest)).proxy, floor: new Date(manifest.floor), log, onRevoked: (cause) => revoked.abort(cause) });
+  const client = new ManagementPointClient({ urls: await managementPointsOf(state, manifest), keyring: keyrings.at(-1) ?? keyring, deviceKey, clock, proxy: (await networkOf(state, manifest)).proxy, floor: new Date(manifest.floor), log, onRevoked: (cause) => revoked.abort(cause) });
   // The clock is right since the boot environment set it; the site's time is taken again when it answers.
   void keepAskingTime({ client, state, screen, log }, keyrings, signal);
   status.start((messages) => client.sendStatus(messages));

@@ -110,6 +110,8 @@ export const createMediaRequestSchema = z.strictObject({
   bootImageId: objectIdSchema.optional(),
   osImage: z.strictObject({ id: objectIdSchema, index: z.int().min(1).optional() }).optional(),
   managementPoints: z.array(z.url()).max(64).default([]),
+  /** dynamic: computers follow the list their policy names; site-based: they keep to this one. */
+  managementPointMode: manifestSchema.shape.managementPoints.shape.mode.default("site-based"),
   distributionPoints: z.array(z.url()).max(64).default([]),
   variables,
   unattended: z.boolean().default(false),

@@ -81,6 +81,8 @@ export const policySchema = z.strictObject({
   issued: z.iso.datetime(),
   expires: z.iso.datetime(),
   offers: z.array(offerSchema).max(1000),
+  /** The site's management points as they are now, in the order to try; a device on dynamic media keeps them, on site-based media it ignores them. */
+  managementPoints: z.array(z.url()).max(64).optional(),
   /** Why nothing is offered, in words for the screen; names the preferred id if one was asked for. */
   nothingOffered: z.string().max(500).optional(),
   selected: z

@@ -20,7 +20,7 @@ export function mediaSheet(manifest: Manifest, file: { name: string; mediaId: st
     ["Unknown computers", manifest.unknownComputers ? "may be deployed" : "are refused"],
     ["A damaged file", manifest.damaged === "stop" ? "stops the computer" : "is fetched again"],
     ["Variables", manifest.variables.map((variable) => variable.name).join(", ") || "-"],
-    ["Management points", manifest.managementPoints.urls.join("\n")],
+    ["Management points", [...manifest.managementPoints.urls, manifest.managementPoints.mode === "dynamic" ? "(dynamic: after those its policy names)" : "(site-based: these alone)"].join("\n")],
     ["Distribution points", manifest.distributionPoints.join("\n") || "as the management point says"],
     ["Boot image", `${manifest.bootImage.name} (${manifest.bootImage.objectId} revision ${manifest.bootImage.revision})`],
   ];

@@ -5,6 +5,7 @@ import { checkKeyringExpiry } from "@prestage/trust";
 import type { Keyring } from "@prestage/trust";
 import type { SignedClock } from "../management-point/clock.ts";
 import type { ManagementPointClient } from "../management-point/management-point-client.ts";
+import { managementPointsOf } from "../management-point/management-points.ts";
 import { openPolicy } from "../management-point/open-policy.ts";
 import type { Network } from "../network/network.ts";
 import type { Screen } from "../screens/screen.ts";
@@ -39,6 +40,7 @@ export async function connect(options: ContactOptions & { network: Network }): P
 /** Keyrings and signed time; then validity and keyring expiry are decided by that time. Resolves to the keyrings known now. */
 export async function meetSite(options: ContactOptions): Promise<Keyring[]> {
   const { screen, client, manifest, clock } = options;
+  client.useUrls(await managementPointsOf(options.state, manifest));
   screen.message({ screen: "time", title: (texts) => texts.connecting, lines: [(texts) => texts.contacting] });
   // Once before TLS can be verified, and once after: whoever sits between cannot hide a newer one both times.
   const before = await renewKeyrings(options, options.keyrings, false);
@@ -87,6 +89,10 @@ export async function chooseDeployment(options: ContactOptions, mediaId: string,
     const answer = await untilDone(options, "management-point", () => client.policy({ ...request, ...(deploymentId !== undefined && { deploymentId }) }));
     const { policy } = openPolicy(answer, { keyring, deviceKeyId, floor: new Date(manifest.floor), now: clock.now(), highestNumber: await state.highestPolicyNumber(keyring.version) });
     await state.keepPolicyNumber(keyring.version, policy.number);
+    if (manifest.managementPoints.mode === "dynamic" && policy.managementPoints !== undefined) {
+      await state.keepManagementPoints(policy.managementPoints);
+      client.useUrls(await managementPointsOf(state, manifest));
+    }
     return { answer, policy };
   };
   for (;;) {

@@ -24,10 +24,12 @@ export class ManagementPointClient {
   #pinned: Dispatcher;
   #unverified: Dispatcher;
   #current = 0;
+  #urls: readonly string[];
   #proxy: string | undefined;
 
   constructor(options: ManagementPointOptions) {
     this.#options = options;
+    this.#urls = options.urls;
     this.#keyring = options.keyring;
     this.#pinned = pinnedTo(options.keyring, options.proxy);
     this.#unverified = unverified(options.proxy);
@@ -81,7 +83,14 @@ export class ManagementPointClient {
 
   /** The URL in use. */
   get url(): string {
-    return this.#options.urls[this.#current] ?? "";
+    return this.#urls[this.#current] ?? "";
+  }
+
+  /** The list to try from now on, from its first; the same list again changes nothing. */
+  useUrls(urls: readonly string[]): void {
+    if (urls.join(" ") === this.#urls.join(" ")) return;
+    this.#urls = urls;
+    this.#current = 0;
   }
 
   /**
@@ -173,14 +182,16 @@ export class ManagementPointClient {
 
   /** Tries the management points in turn, from the one in use. A refusal is an answer: it is not tried elsewhere. */
   async #each<T>(ask: (base: string) => Promise<T>): Promise<T> {
-    const { urls, log } = this.#options;
+    const { log } = this.#options;
+    const urls = this.#urls;
+    const first = this.#current;
     const failures: string[] = [];
     for (let i = 0; i < urls.length; i++) {
-      const index = (this.#current + i) % urls.length;
+      const index = (first + i) % urls.length;
       const base = (urls[index] ?? "").replace(/\/+$/, "");
       try {
         const result = await ask(base);
-        this.#current = index;
+        if (urls === this.#urls) this.#current = index;
         return result;
       } catch (cause) {
         if (cause instanceof AgentError) throw cause;

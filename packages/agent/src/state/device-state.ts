@@ -13,6 +13,7 @@ import type { NetworkSettings } from "../network/network-settings.ts";
 const highestSchema = z.strictObject({ keyringVersion: z.int(), number: z.int() });
 const deviceSchema = z.strictObject({ deviceId: z.string(), deviceName: z.string() });
 const prestartSchema = z.array(z.strictObject({ name: z.string(), value: z.string() }));
+const managementPointsSchema = z.array(z.url()).max(64);
 const keyringsSchema = z.array(z.base64());
 export type EnrolledAs = z.infer<typeof deviceSchema>;
 
@@ -65,6 +66,14 @@ export class DeviceState {
   }
   keepRenewal(envelope: Buffer): Promise<void> {
     return this.#write("renewal.json", envelope.toString("base64"));
+  }
+
+  /** The management points the last signed policy named; heeded on dynamic media alone. */
+  async managementPoints(): Promise<string[]> {
+    return (await this.#read("management-points.json", managementPointsSchema)) ?? [];
+  }
+  keepManagementPoints(urls: readonly string[]): Promise<void> {
+    return this.#write("management-points.json", urls);
   }
 
   /** The network's settings as somebody typed them at this computer. */

@@ -21,7 +21,7 @@ import { variables } from "./variables.ts";
 
 type CreateFlags = SiteFlags & PasswordFlags & {
   taskSequence: string; application?: readonly string[]; package?: readonly string[]; driverPackage?: readonly string[]; bootImage?: string; osImage?: string; index?: number;
-  managementPoint?: readonly string[]; distributionPoint?: readonly string[]; variable?: readonly string[]; unattended?: boolean; prestartCommand?: string; prestartPackage?: string; unattendedError?: (typeof unattendedErrors)[number]; language?: (typeof screenLanguages)[number]; keyboard?: (typeof keyboardLayoutNames)[number]; noUnknownComputers?: boolean; validFrom?: string; validTo?: string;
+  managementPoint?: readonly string[]; dynamic?: boolean; distributionPoint?: readonly string[]; variable?: readonly string[]; unattended?: boolean; prestartCommand?: string; prestartPackage?: string; unattendedError?: (typeof unattendedErrors)[number]; language?: (typeof screenLanguages)[number]; keyboard?: (typeof keyboardLayoutNames)[number]; noUnknownComputers?: boolean; validFrom?: string; validTo?: string;
   createdBy?: string; version?: string; comment?: string; stopIfDamaged?: boolean; output: string;
 }
 
@@ -47,6 +47,7 @@ const create = command<CreateFlags>({
       osImage: optionalText("OS image; else the one the sequence applies", "ID"),
       index: { kind: "parsed", parse: wholeNumber, optional: true, brief: "Image in it, from 1", placeholder: "N" },
       managementPoint: texts("Management point, in the order to try; else the site's own", "URL"),
+      dynamic: flag("Computers follow the management points their policy names, then those given here; else they keep to those given here"),
       distributionPoint: texts("Distribution point, in the order of preference", "URL"),
       variable: texts("A task sequence variable; never a secret", "NAME=VALUE"),
       unattended: flag("Ask nothing and never wait for a key"),
@@ -78,7 +79,7 @@ const create = command<CreateFlags>({
       applications: (flags.application ?? []).map(objectId), packages: (flags.package ?? []).map(objectId), driverPackages: (flags.driverPackage ?? []).map(objectId),
       ...(flags.bootImage && { bootImageId: objectId(flags.bootImage) }),
       ...(flags.osImage && { osImage: { id: objectId(flags.osImage), ...(flags.index !== undefined && { index: flags.index }) } }),
-      managementPoints: flags.managementPoint ?? [], distributionPoints: flags.distributionPoint ?? [], variables: variables(flags.variable), unattended: flags.unattended ?? false,
+      managementPoints: flags.managementPoint ?? [], managementPointMode: flags.dynamic === true ? "dynamic" : "site-based", distributionPoints: flags.distributionPoint ?? [], variables: variables(flags.variable), unattended: flags.unattended ?? false,
       ...prestartOf(flags),
       ...(flags.unattendedError && { unattendedError: flags.unattendedError }), ...(flags.language && { language: flags.language }), ...(flags.keyboard && { keyboardLayout: flags.keyboard }),
       unknownComputers: flags.noUnknownComputers !== true, ...(flags.validFrom && { validFrom: flags.validFrom }), ...(flags.validTo && { validTo: flags.validTo }),
@@ -140,7 +141,7 @@ export const inspect = command<{ keyring?: string; data?: string; json?: boolean
     const rows = [
       ["Media", media.mediaId], ["Size", bytes(media.size)], ["Signed under", `keyring ${m.site.code} version ${m.keyring.version}${media.trustedBySite ? " (trusted here)" : " (the media's own; give --keyring to prove who made it)"}`],
       ["Task sequence", `${m.taskSequence.name} (${m.taskSequence.id})`], ["Version", m.version || "-"], ["Created by", m.createdBy || "-"], ["Comment", m.comment || "-"],
-      ["Valid", `${m.validFrom ?? "always"} to ${m.validTo ?? "no end"}`], ["Management points", m.managementPoints.urls.join(", ")], ["Distribution points", m.distributionPoints.join(", ") || "-"], ["Unattended", unattendedText(m)], ["Screens", screensText(m)], ["Asks for a password", m.passwordRequired ? "yes" : "no"],
+      ["Valid", `${m.validFrom ?? "always"} to ${m.validTo ?? "no end"}`], ["Management points", `${m.managementPoints.urls.join(", ")} (${m.managementPoints.mode})`], ["Distribution points", m.distributionPoints.join(", ") || "-"], ["Unattended", unattendedText(m)], ["Screens", screensText(m)], ["Asks for a password", m.passwordRequired ? "yes" : "no"],
     ];
     const content = table(["ID", "KIND", "NAME", "REVISION", "CONTENT"], m.content.map((c) => [c.objectId, c.kind, c.name, String(c.revision), c.contentId.slice(0, 16)]));
     print(context, flags.json, { mediaId: media.mediaId, size: media.size, trusted: media.trustedBySite, manifest: m }, `${rows.map(([name = "", value = ""]) => `${name.padEnd(20)}${value}`).join("\n")}\n\n${content}`);

@@ -80,14 +80,14 @@ test("an import that fails says why by its code, and adds nothing", async () => 
 
 test("a media carries what the sequence names, its dependencies and what the options name, newest revisions, signed by the site", async () => {
   const output = join(folder, "media.wim");
-  const job = await create({ output, packages: [extra.id], driverPackages: [drivers.id], variables: [{ name: "OSDTimeZone", value: "UTC" }], createdBy: "me", comment: "first", version: "7", unattended: true, distributionPoints: ["https://dp.example.com"] });
+  const job = await create({ output, packages: [extra.id], driverPackages: [drivers.id], variables: [{ name: "OSDTimeZone", value: "UTC" }], createdBy: "me", comment: "first", version: "7", unattended: true, managementPointMode: "dynamic", distributionPoints: ["https://dp.example.com"] });
   assert.equal(job.state, "succeeded", JSON.stringify(job.error));
   const verified = await verifyMedia(output, { trustedKeyring: site.context.keys.keyringEnvelope });
   assert.deepEqual(verified.findings, []);
   const { manifest, mediaId } = verified.media;
   assert.deepEqual(manifest.content.map((one) => [one.objectId, one.revision]), [[osImage.id, 1], [base.id, 1], [tool.id, 1], [extra.id, 3], [drivers.id, 1]].toSorted(([a], [b]) => (String(a) < String(b) ? -1 : 1)));
   assert.deepEqual([manifest.osImage, manifest.bootImage.objectId], [{ objectId: osImage.id, contentId: osImage.contentId, index: 2 }, bootImage.id]);
-  assert.deepEqual([manifest.managementPoints.urls, manifest.distributionPoints, manifest.variables, manifest.version, manifest.unattended], [site.context.publicUrls(), ["https://dp.example.com"], [{ name: "OSDTimeZone", value: "UTC" }], "7", true]);
+  assert.deepEqual([manifest.managementPoints.mode, manifest.managementPoints.urls, manifest.distributionPoints, manifest.variables, manifest.version, manifest.unattended], ["dynamic", site.context.publicUrls(), ["https://dp.example.com"], [{ name: "OSDTimeZone", value: "UTC" }], "7", true]);
   const [record] = mediaRecordSchema.array().parse((await site.admin("/media")).json);
   assert.deepEqual([record?.mediaId, record?.sha256, record?.path, record?.manifest], [mediaId, sha256(await readFile(output)), output, manifest]);
 });

@@ -38,7 +38,7 @@ export async function runMediaCreate(context: SiteContext, data: unknown, tools:
         formatVersion: 1, leastAgentVersion, version: request.version, createdBy: request.createdBy, comment: request.comment,
         ...(request.validFrom && { validFrom: request.validFrom }), ...(request.validTo && { validTo: request.validTo }),
         floor: await floorOf(context, [bootImage, ...sources]),
-        architecture: "x64", site: { code: context.configuration.siteCode }, managementPoints: { mode: "site-based", urls: managementPoints },
+        architecture: "x64", site: { code: context.configuration.siteCode }, managementPoints: { mode: request.managementPointMode, urls: managementPoints },
         distributionPoints: request.distributionPoints, unknownComputers: request.unknownComputers, passwordRequired: request.passwordRequired, unattended: request.unattended, ...(request.unattended && { unattendedError: request.unattendedError }), userDeviceAffinity: "none",
         ...(request.prestart && { prestart: request.prestart }),
         taskSequence: { id: record.id, name: record.name }, variables: await plainVariables(context, request), keyboardLayout: request.keyboardLayout, language: request.language, damaged: request.damaged,

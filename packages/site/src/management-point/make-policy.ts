@@ -28,6 +28,7 @@ export async function makePolicy(context: SiteContext, device: EnrolledDevice, r
     format: "prestage-policy-v1", keyringVersion: context.keys.keyring.version, deviceKeyId: device.keyId, deviceId: device.id, deviceName: device.name,
     number: await nextPolicyNumber(context, device.id, selected?.policy),
     issued: now.toISOString(), expires: new Date(now.getTime() + policyLifetimeMs).toISOString(), offers,
+    managementPoints: context.configuration.publicUrls,
     ...(offers.length === 0 && { nothingOffered: nothingOffered(request.preferredDeploymentId) }),
     ...(selected && { selected: selected.policy }),
   };
