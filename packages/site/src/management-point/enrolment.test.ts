@@ -141,7 +141,7 @@ test("a request counts once, only with its own body, in its own time, under its 
     ["another body", { ...good, rawBody: Buffer.from(JSON.stringify({ messages: [status(3)] })) }, 401, "PRESTAGE_TRUST_REQUEST_SIGNATURE"],
     ["a key nobody enrolled", await device.signed(path, { messages: [status(2)] }, generateSigningKey()), 403, "PRESTAGE_SITE_DEVICE_UNKNOWN"],
     ["an old signature", await device.signed(path, { messages: [status(2)] }, device.key, new Date(Date.now() - 301_000)), 401, "PRESTAGE_TRUST_REQUEST_SIGNATURE"],
-    ["a signature of the future", await device.signed(path, { messages: [status(2)] }, device.key, new Date(Date.now() + 301_000)), 401, "PRESTAGE_TRUST_REQUEST_SIGNATURE"],
+    ["a signature of the future", await device.signed(path, { messages: [status(2)] }, device.key, new Date(Date.now() + 3600_000)), 401, "PRESTAGE_TRUST_REQUEST_SIGNATURE"],
     ["no signature", { ...good, headers: { "content-type": "application/json" } }, 403, "PRESTAGE_SITE_DEVICE_UNKNOWN"],
     ["another device's key id", { ...good, headers: { ...good.headers, "signature-input": (good.headers["signature-input"] ?? "").replace(device.key.keyId, other.key.keyId) } }, 401, "PRESTAGE_TRUST_REQUEST_SIGNATURE"],
     ["a signature that does not cover the body", { ...good, headers: { ...good.headers, "signature-input": (good.headers["signature-input"] ?? "").replace(' "content-digest"', "") } }, 401, "PRESTAGE_TRUST_REQUEST_SIGNATURE"],
