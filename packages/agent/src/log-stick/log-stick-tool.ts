@@ -78,7 +78,9 @@ class LogStick implements Overlay {
     this.copying = true;
     this.#lines = [(texts) => texts.logStickCopying];
     try {
-      this.#say(textOf(await this.#options.copy(partition)));
+      const outcome = await this.#options.copy(partition);
+      this.#host.event("log-stick", outcome);
+      this.#say(textOf(outcome));
     } catch (cause) {
       this.#say(textOf({ kind: "failed", detail: cause instanceof Error ? cause.message : String(cause) }));
     } finally {

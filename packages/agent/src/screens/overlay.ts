@@ -13,6 +13,8 @@ export interface OverlayHost {
   /** Shows an overlay instead of another, or none. */
   open(overlay: Overlay | undefined): void;
   redraw(): void;
+  /** One line on the serial port, for programs. */
+  event(name: string, data: object): void;
 }
 
 /** What a function key does on any screen; its name stands at the bottom. */

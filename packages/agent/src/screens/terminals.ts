@@ -92,6 +92,7 @@ export class TerminalScreen implements Screen {
         this.#draw(true);
       },
       redraw: () => this.#draw(true),
+      event: (name, data) => this.event(name, data),
     });
   }
 
