@@ -10,6 +10,7 @@ export class CuttingProxy {
   readonly #sockets = new Set<Socket>();
   /** Connections that were broken off. */
   cut = 0;
+  connections = 0;
 
   private constructor(server: Server, port: number) {
     this.#server = server;
@@ -28,6 +29,7 @@ export class CuttingProxy {
   }
 
   #pass(client: Socket, target: number, cutConnections: number, afterBytes: number): void {
+    this.connections += 1;
     const upstream = connect(target, "127.0.0.1");
     let passed = 0;
     for (const [from, to] of [[client, upstream], [upstream, client]] as const) {

@@ -7,6 +7,8 @@ export interface CapturedPacket {
   source: string;
   destination: string;
   etherType: number;
+  /** The VLAN's number, where the frame carries one (IEEE 802.1Q). */
+  vlan?: number;
 }
 
 /** Reads a packet capture (libpcap's file format, little endian, as QEMU writes it). A last packet cut off by the machine's end is left out. */
@@ -20,16 +22,23 @@ export function readCapture(bytes: Uint8Array): CapturedPacket[] {
     if (at + 16 + stored > bytes.length) break;
     const frame = bytes.subarray(at + 16, at + 16 + stored);
     if (stored >= 14) {
+      const etherType = frameWord(frame, 12);
       packets.push({
         time: view.getUint32(at, true) + view.getUint32(at + 4, true) / 1e6,
         destination: hardwareAddress(frame.subarray(0, 6)),
         source: hardwareAddress(frame.subarray(6, 12)),
-        etherType: ((frame[12] ?? 0) << 8) | (frame[13] ?? 0),
+        etherType,
+        ...(etherType === 0x8100 && { vlan: frameWord(frame, 14) & 0xfff }),
       });
     }
     at += 16 + stored;
   }
   return packets;
+}
+
+/** Two bytes, the higher one first. */
+function frameWord(frame: Uint8Array, at: number): number {
+  return ((frame[at] ?? 0) << 8) | (frame[at + 1] ?? 0);
 }
 
 function hardwareAddress(bytes: Uint8Array): string {
