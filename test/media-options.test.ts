@@ -125,3 +125,22 @@ test("dynamic media falls back on its own management point when none the policy 
   assert.equal(agent.contact.client.url, site.running.url);
   assert.ok(agent.logged.some((line) => line.startsWith(`management point ${gone.url} failed`)));
 });
+
+for (const makeAvailableTo of ["MediaAndPxe", "MediaAndPxeHidden"] as const) {
+  test(`SMSTSPreferredAdvertID runs its deployment without asking, only available though it is (${makeAvailableTo}), before a required one`, async () => {
+    const media = await registerMedia(site, (makeAvailableTo === "MediaAndPxe" ? "4" : "5").repeat(64));
+    const agent = await AgentInProcess.start(site, media);
+    const enrolling = agent.enrol(`PREFERRED-${makeAvailableTo}`);
+    const code = /"code":"([A-Z2-7]{6})"/.exec(await agent.event(/"code":"/))?.[1];
+    await site.must(`/approvals/${String(code)}`, "POST", { decision: "approve" });
+    const { keyrings, deviceId } = await enrolling;
+    const taskSequenceId = (await site.must("/task-sequences", "POST", { yaml: "name: One\nsteps:\n  - { name: Run, type: run-command-line, with: { command: 'true' } }\n" }))["id"];
+    const deploy = async (purpose: string, to: string) => String((await site.must("/deployments", "POST", { taskSequenceId, deviceId, purpose, makeAvailableTo: to }))["id"]);
+    const preferred = await deploy("available", makeAvailableTo);
+    await deploy("required", "MediaAndPxe");
+    agent.contact.manifest.variables.push({ name: "smstspreferredadvertid", value: `{${preferred}}` });
+    await agent.choose(keyrings);
+    assert.ok(agent.events.some((event) => event.startsWith(`@@prestage chosen {"deploymentId":"${preferred}"`)), agent.events.at(-1));
+    assert.ok(!agent.events.some((event) => event.includes('"screen":"choose"')));
+  });
+}

@@ -102,7 +102,7 @@ export async function chooseDeployment(options: ContactOptions, mediaId: string,
       await askAgain(options, { title: (texts) => texts.nothingOffered, lines: [policy.nothingOffered ?? "The management point offers nothing."] }, "nothing-offered");
       continue;
     }
-    const offer = await chooseOffer(options, policy.offers);
+    const offer = await chooseOffer(options, policy.offers, preferredDeploymentId);
     if (offer === undefined) continue;
     const { answer } = await ask(offer.deploymentId);
     await state.keepRun(answer);
@@ -111,11 +111,12 @@ export async function chooseDeployment(options: ContactOptions, mediaId: string,
   }
 }
 
-/** Required: runs. Several or available: asks, unless the media is unattended. */
-async function chooseOffer(options: ContactOptions, offers: readonly Offer[]): Promise<Offer | undefined> {
+/** Preferred (SMSTSPreferredAdvertID), or required: runs. Several or available: asks, unless the media is unattended. */
+async function chooseOffer(options: ContactOptions, offers: readonly Offer[], preferred: string | undefined): Promise<Offer | undefined> {
   const { screen, manifest, signal } = options;
   const required = offers.filter((offer) => offer.purpose === "required");
   const [only] = offers;
+  if (only !== undefined && only.deploymentId === preferred) return only;
   if (required.length === 1) return required[0];
   if (manifest.unattended) {
     if (offers.length === 1) return only;
