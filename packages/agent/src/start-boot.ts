@@ -26,6 +26,7 @@ import type { TerminalScreen } from "./screens/terminals.ts";
 import { languageOf } from "./screens/texts/index.ts";
 import { DeviceState, readClaimKey } from "./state/device-state.ts";
 import { StatusSpool } from "./status/status-spool.ts";
+import { SupportShell } from "./support-shell/support-shell.ts";
 
 /** In memory: nothing on the disk changes before a task sequence was chosen. */
 const prestartFolder = "/run/prestage/prestart";
@@ -39,18 +40,23 @@ const builtInKeyring = "/etc/prestage/keyring.dsse.json";
 export async function startBoot(screen: TerminalScreen, logFile: LogFile, stopped: AbortSignal): Promise<number> {
   // Before a manifest was verified nothing says that this computer is unattended: a key is waited for.
   const known: KnownSoFar = { manifest: { unattended: false } };
+  const shell = new SupportShell({ screen, log: logFile.write });
+  screen.addTool(shell.tool());
+  process.once("exit", () => shell.endNow());
   try {
-    return await firstBoot(screen, logFile, stopped, known);
+    return await firstBoot(screen, logFile, stopped, known, shell);
   } catch (cause) {
     if (stopped.aborted) throw cause;
     logFile.write(`stopped: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}`);
-    return afterError(cause, { ...known, screen, signal: stopped });
+    return await afterError(cause, { ...known, screen, signal: stopped });
+  } finally {
+    await shell.close();
   }
 }
 
 type KnownSoFar = Pick<AfterError, "manifest" | "status">;
 
-async function firstBoot(screen: TerminalScreen, logFile: LogFile, stopped: AbortSignal, soFar: KnownSoFar): Promise<number> {
+async function firstBoot(screen: TerminalScreen, logFile: LogFile, stopped: AbortSignal, soFar: KnownSoFar, shell: SupportShell): Promise<number> {
   const log = logFile.write;
   const keyboard = new Keyboard((layout) => screen.setKeyboard(layout));
   screen.addTool(keyboard.tool());
@@ -67,6 +73,7 @@ async function firstBoot(screen: TerminalScreen, logFile: LogFile, stopped: Abor
   const keyring = openTrustedKeyring(await readFile(builtInKeyring));
   const opened = await verifyStart({ esp: espRoot, data: dataRoot }, keyring, screen);
   soFar.manifest = opened.manifest;
+  shell.verified(opened.manifest);
   screen.setLanguage(languageOf(opened.manifest.language));
   const layout = layoutOf(opened.manifest.keyboardLayout);
   if (!(await keyboard.use(layout))) log(`the keyboard layout ${layout} cannot be loaded; it stays ${keyboard.layout}`);
@@ -85,6 +92,7 @@ async function firstBoot(screen: TerminalScreen, logFile: LogFile, stopped: Abor
   const sealingKey = await state.sealingKey();
   const revoked = new AbortController();
   const signal = AbortSignal.any([stopped, revoked.signal]);
+  revoked.signal.addEventListener("abort", () => void shell.close("not-enrolled"), { once: true });
   const known = await state.keyrings(keyring);
   const network = new Network(await networkOf(state, opened.manifest), log);
   const client = new ManagementPointClient({ urls: opened.manifest.managementPoints.urls, keyring: known.at(-1) ?? keyring, deviceKey, clock, proxy: network.settings.proxy, floor: new Date(opened.manifest.floor), log, onRevoked: (cause) => revoked.abort(cause) });
@@ -104,11 +112,16 @@ async function firstBoot(screen: TerminalScreen, logFile: LogFile, stopped: Abor
     const claimKey = await readClaimKey(dataRoot, log);
     await enrolDevice(contact, { mediaId: opened.mediaId, deviceKey: deviceKey.public, sealingKey: sealingKey.publicKey, ...(claimKey && { claimId: claimKey.keyId }), attributes }, claimKey);
     status.post({ kind: "enrolled" });
+    shell.enrolled(status);
   }
-  status.start((messages) => client.sendStatus(messages));
+  status.start(async (messages) => {
+    const answer = await client.sendStatus(messages);
+    shell.enrolled(status); // in the middle of a run, what the disk says is not enough: the site has answered
+    return answer;
+  });
   const { answer, keyrings } = resumed === undefined ? await chooseDeployment(contact, opened.mediaId, deviceKey.keyId) : { answer: resumed, keyrings: contact.keyrings };
   const disk = { device: volume.disk, espPartition: volume.espPartition, espGuid: volume.espGuid, dataPartition: volume.dataPartition, dataGuid: volume.dataGuid, dataFileSystemUuid: volume.dataFileSystemUuid };
-  return runChosen({ environment: "boot", dataRoot, espRoot, makeEspWritable: () => makeEspWritable(volume), disk, answer, manifest: opened.manifest, keyrings, deviceKey, sealingKey, clock, client, state, status, screen, signal, log });
+  return runChosen({ environment: "boot", dataRoot, espRoot, makeEspWritable: () => makeEspWritable(volume), beforeLeaving: () => shell.close(), disk, answer, manifest: opened.manifest, keyrings, deviceKey, sealingKey, clock, client, state, status, screen, signal, log });
 }
 
 /** The second part of verification: everything else, before any contact. */

@@ -128,6 +128,8 @@ export const createMediaRequestSchema = z.strictObject({
   prestart: manifestSchema.shape.prestart,
   unattendedError: z.enum(unattendedErrors).default("retry"),
   damaged: z.enum(["repair", "stop"]).default("repair"),
+  /** F8 opens a root shell at an enrolled computer. */
+  supportShell: z.boolean().default(false),
   /** Written by the site where it runs on the same machine; absent: kept at the site for download. */
   output: sourcePath.optional(),
 }).refine((request) => request.validFrom === undefined || request.validTo === undefined || Date.parse(request.validFrom) < Date.parse(request.validTo), "validFrom lies before validTo");

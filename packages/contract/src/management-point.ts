@@ -121,6 +121,7 @@ export type SecretsAnswer = z.infer<typeof secretsAnswerSchema>;
 export const statusKinds = [
   "verification-started", "verification-finished", "file-damaged", "enrolled", "policy-received", "sequence-started", "step-started", "step-finished", "step-skipped",
   "content-resolved", "content-fetch-started", "content-fetch-progress", "content-fetch-finished", "distribution-point-failed", "restart", "sequence-finished", "error",
+  "support-shell-opened", "support-shell-closed",
 ] as const;
 
 export const contentStateSchema = z.strictObject({

@@ -61,6 +61,8 @@ export const manifestSchema = z.strictObject({
   unattendedError: z.enum(unattendedErrors).optional(),
   /** A command that runs after verification and before any contact, in a verified copy of the package's files where it has one. */
   prestart: z.strictObject({ command: z.string().min(1).max(1024), package: objectIdSchema.optional() }).optional(),
+  /** F8 opens a root shell on the computer's terminals once it is enrolled; absent: it does not. */
+  supportShell: z.literal(true).optional(),
   userDeviceAffinity: z.enum(["none", "approval", "automatic"]),
   /** A hint for people and sheets; what is offered is decided by the management point. */
   taskSequence: z.strictObject({ id: objectIdSchema, name: z.string().max(256) }),

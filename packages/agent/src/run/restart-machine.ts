@@ -13,6 +13,7 @@ const flushMs = 10_000;
 export async function restartMachine(context: RunContext, to: RunEnvironment): Promise<void> {
   const { environment, dataRoot, espRoot, disk, status, screen, log, makeEspWritable } = context;
   screen.message({ screen: "restart", title: (texts) => texts.restarting, lines: [(texts) => (to === "installed" ? texts.restartToInstalled : texts.restartToBoot)] });
+  await context.beforeLeaving?.();
   await status.flush(flushMs);
   status.stop();
   log(`restarting to ${to}`);

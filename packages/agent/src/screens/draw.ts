@@ -3,16 +3,17 @@ import { fitLine, fitText, line, printable, span, widthOf, wrap } from "./line.t
 import type { Line, Style } from "./line.ts";
 import type { StepsModel, StepState } from "./view.ts";
 import { en, textIn } from "./texts/en.ts";
-import type { Texts } from "./texts/en.ts";
+import type { Text, Texts } from "./texts/en.ts";
 import type { Header, View } from "./view.ts";
 
 /** Beyond this, lines are hard to read: on a wide screen the text stands in the middle. */
 const widestText = 100;
 
 /** A view at a size: exactly `height` lines of exactly `width` characters. A pure function, so that it can be looked at in a test. */
-export function drawView(view: View, header: Header, width: number, height: number, texts: Texts = en, keys = ""): Line[] {
+export function drawView(view: View, header: Header, width: number, height: number, texts: Texts = en, keys = "", notice?: Text): Line[] {
   const textWidth = Math.min(width - 4, widestText);
-  const footer = [hintOf(view, texts), keys].filter((text, i) => i === 0 || text !== "").map((text) => [span(fitText(` ${text}`, width), "dim")]);
+  const hint = notice === undefined ? span(fitText(` ${hintOf(view, texts)}`, width), "dim") : span(fitText(` ${textIn(texts, notice)}`, width), "bold");
+  const footer = [[hint], ...(keys === "" ? [] : [[span(fitText(` ${keys}`, width), "dim")]])];
   const bodyHeight = height - 1 - footer.length;
   const body = drawBody(view, textWidth, width - 4, bodyHeight - 1, texts).slice(0, bodyHeight);
   const above = Math.min(Math.floor((bodyHeight - body.length) / 3), bodyHeight - body.length);
@@ -29,7 +30,7 @@ export function drawView(view: View, header: Header, width: number, height: numb
 }
 
 function drawHeader(header: Header, width: number, texts: Texts): Line {
-  const left = ` Prestage${header.machine === "" ? "" : `   ${header.machine}`}`;
+  const left = [" Prestage", header.machine, ...(header.shells === undefined ? [] : [texts.shellOpen(header.shells)])].filter((text) => text !== "").join("   ");
   const right = header.site === "" ? "" : `${texts.site(header.site)} `;
   return [span(fitText(left, Math.max(0, width - right.length)), "header"), span(right, "header")];
 }

@@ -7,7 +7,7 @@ export function openTerminals(paths: readonly string[]): TerminalScreen {
   const screen = new TerminalScreen();
   const opened: Terminal[] = [];
   for (const path of paths) {
-    const terminal = Terminal.open(path, (text) => screen.typed(text));
+    const terminal = Terminal.open(path, (text, from) => screen.typed(text, from));
     if (terminal === undefined) continue;
     opened.push(terminal);
     screen.addTerminal(terminal);

@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { isatty, ReadStream, WriteStream } from "node:tty";
+import { runCommand } from "../run-command.ts";
 import type { Line, Style } from "./line.ts";
 
 const escapes: Record<Style, string> = {
@@ -17,50 +18,77 @@ const longestQueue = 256 * 1024;
  * `lines`: only plain lines, for a console somebody else owns.
  */
 export class Terminal {
+  readonly path: string;
   readonly style: "screen" | "serial" | "lines";
-  readonly #fd: number;
-  readonly #out: WriteStream | undefined;
-  readonly #in: ReadStream | undefined;
+  readonly #onKeys: (text: string, terminal: Terminal) => void;
+  #opened: OpenedTerminal;
+  #lent = false;
   #shown: string[] = [];
   #size = { width: 0, height: 0 };
 
-  private constructor(style: "screen" | "serial" | "lines", fd: number, out: WriteStream | undefined, input: ReadStream | undefined) {
-    this.style = style;
-    this.#fd = fd;
-    this.#out = out;
-    this.#in = input;
+  private constructor(path: string, style: Terminal["style"], opened: OpenedTerminal, onKeys: (text: string, terminal: Terminal) => void) {
+    this.path = path;
+    this.#onKeys = onKeys;
+    this.#opened = opened;
+    this.style = opened.out === undefined ? "lines" : style;
+    this.#read();
   }
 
   /** Undefined where there is no such terminal. */
-  static open(path: string, onKeys: (text: string) => void): Terminal | undefined {
+  static open(path: string, onKeys: (text: string, terminal: Terminal) => void): Terminal | undefined {
     const style = path === "/dev/console" ? "lines" : path.startsWith("/dev/ttyS") ? "serial" : "screen";
-    const opened: number[] = [];
+    const opened = openTerminal(path, style !== "lines");
+    return opened && new Terminal(path, style, opened, onKeys);
+  }
+
+  /** Itself, but where it is a console somebody else owns. */
+  get lendable(): Terminal | undefined {
+    return this.style === "lines" ? undefined : this;
+  }
+  get lent(): boolean {
+    return this.#lent;
+  }
+
+  /**
+   * Leaves the terminal empty and as a program expects it, and lets go of it: when the leader of a session ends, the kernel hangs up
+   * whatever was open on its terminal. The greeting is the first line there.
+   */
+  lend(greeting: string): void {
+    const { out, input, fd } = this.#opened;
+    if (out === undefined || this.#lent) return;
+    this.#lent = true;
     try {
-      const fd = openSync(path, constants.O_WRONLY | constants.O_NOCTTY);
-      opened.push(fd);
-      if (style === "lines" || !isatty(fd)) return new Terminal("lines", fd, undefined, undefined);
-      const inputFd = openSync(path, constants.O_RDONLY | constants.O_NOCTTY);
-      opened.push(inputFd);
-      const out = new WriteStream(fd);
-      const input = new ReadStream(inputFd);
-      // A terminal that goes away is no reason to stop a deployment.
-      out.on("error", () => undefined);
-      input.on("error", () => undefined);
-      input.setRawMode(true);
-      input.setEncoding("utf8").on("data", (text: string) => onKeys(text));
-      input.unref();
-      return new Terminal(style, fd, out, input);
+      input?.setRawMode(false);
+      writeSync(fd, `\u001b[r${reset}\u001b[2J\u001b[H\u001b[?25h${greeting}\r\n`);
     } catch {
-      for (const fd of opened) closeSync(fd);
-      return undefined;
+      // Who opens it next finds out.
     }
+    input?.destroy();
+    out.destroy();
+    this.#opened = { fd: -1 };
+  }
+
+  /** Ours again, drawn anew next time; false where it is gone. */
+  async takeBack(): Promise<boolean> {
+    if (!this.#lent) return true;
+    await runCommand("stty", ["-F", this.path, "sane"]); // whatever state a program was ended in
+    this.#opened = openTerminal(this.path, true) ?? this.#opened;
+    this.#lent = false;
+    this.#shown = [];
+    this.#size = { width: 0, height: 0 };
+    this.#read();
+    return this.#opened.out !== undefined;
+  }
+
+  #read(): void {
+    this.#opened.input?.setEncoding("utf8").on("data", (text: string) => this.#onKeys(text, this));
   }
 
   /** Columns and rows to draw on. */
   get size(): { width: number; height: number } {
     let [width, height] = [0, 0];
     try {
-      [width, height] = this.#out?.getWindowSize() ?? [0, 0];
+      [width, height] = this.#opened.out?.getWindowSize() ?? [0, 0];
     } catch {
       // A serial port does not know.
     }
@@ -70,7 +98,8 @@ export class Terminal {
   }
 
   draw(lines: readonly Line[]): void {
-    if (this.#out === undefined || this.#out.writableLength > longestQueue) return;
+    const { out } = this.#opened;
+    if (out === undefined || out.writableLength > longestQueue) return;
     const size = this.size;
     let output = "";
     if (size.width !== this.#size.width || size.height !== this.#size.height) {
@@ -85,7 +114,7 @@ export class Terminal {
       this.#shown[i] = text;
       output += `\u001b[${i + 1};1H${text}`;
     }
-    if (output !== "") this.#out.write(output);
+    if (output !== "") out.write(output);
   }
 
   /** Draws everything anew next time: something else has written here. */
@@ -95,7 +124,8 @@ export class Terminal {
 
   /** A line that a program reads: on a line of its own. */
   event(text: string): void {
-    if (this.style === "serial") this.#out?.write(`\u001b[${this.#size.height === 0 ? 25 : this.#size.height + eventLines};1H\r\n${text}\r\n`);
+    if (this.style === "serial" && this.#lent) writeOnce(this.path, `\r\n${text}\r\n`);
+    else if (this.style === "serial") this.#opened.out?.write(`\u001b[${this.#size.height === 0 ? 25 : this.#size.height + eventLines};1H\r\n${text}\r\n`);
     else if (this.style === "lines") this.print(text);
   }
 
@@ -103,7 +133,7 @@ export class Terminal {
   print(text: string): void {
     if (this.style !== "lines") return;
     try {
-      writeSync(this.#fd, `${text}\r\n`);
+      writeSync(this.#opened.fd, `${text}\r\n`);
     } catch {
       // A console that takes nothing is no reason to stop a deployment.
     }
@@ -111,12 +141,52 @@ export class Terminal {
 
   /** Leaves the terminal usable for whoever writes on it next; works while the process ends. */
   restore(): void {
-    if (this.#out === undefined) return;
+    const { out, input, fd } = this.#opened;
+    if (out === undefined) return;
     try {
-      this.#in?.setRawMode(false);
-      writeSync(this.#fd, `\u001b[r${reset}\u001b[?25h\u001b[${this.#size.height + (this.style === "serial" ? eventLines : 0)};1H\r\n`);
+      input?.setRawMode(false);
+      writeSync(fd, `\u001b[r${reset}\u001b[?25h\u001b[${this.#size.height + (this.style === "serial" ? eventLines : 0)};1H\r\n`);
     } catch {
       // It is the last thing done with it.
     }
+  }
+}
+
+interface OpenedTerminal { fd: number; out?: WriteStream; input?: ReadStream }
+
+/** Undefined where there is no such terminal; without streams where it is none to draw on. */
+function openTerminal(path: string, drawn: boolean): OpenedTerminal | undefined {
+  const opened: number[] = [];
+  try {
+    const fd = openSync(path, constants.O_WRONLY | constants.O_NOCTTY);
+    opened.push(fd);
+    if (!drawn || !isatty(fd)) return { fd };
+    const inputFd = openSync(path, constants.O_RDONLY | constants.O_NOCTTY);
+    opened.push(inputFd);
+    const out = new WriteStream(fd);
+    const input = new ReadStream(inputFd);
+    // A terminal that goes away is no reason to stop a deployment.
+    out.on("error", () => undefined);
+    input.on("error", () => undefined);
+    input.setRawMode(true);
+    input.unref();
+    return { fd, out, input };
+  } catch {
+    for (const fd of opened) closeSync(fd);
+    return undefined;
+  }
+}
+
+/** Beside whatever a program writes there; lost where the terminal takes nothing now. */
+function writeOnce(path: string, text: string): void {
+  try {
+    const fd = openSync(path, constants.O_WRONLY | constants.O_NOCTTY | constants.O_NONBLOCK);
+    try {
+      writeSync(fd, text);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // The terminal may be gone, or held.
   }
 }

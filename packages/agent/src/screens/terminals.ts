@@ -4,8 +4,11 @@ import type { Key } from "./keys.ts";
 import { printable } from "./line.ts";
 import { editPassword } from "./password-entry.ts";
 import type { PasswordModel, PasswordPrompt, Screen } from "./screen.ts";
+import { untilAnswered } from "./until-answered.ts";
 import type { StepsModel } from "./view.ts";
-import type { Overlay, Tool } from "./overlay.ts";
+import { eventLine } from "./event-line.ts";
+import { functionKeys } from "./function-keys.ts";
+import type { LendableTerminal, Overlay, Tool } from "./overlay.ts";
 import { en, textIn } from "./texts/en.ts";
 import type { Text } from "./texts/en.ts";
 import { languages } from "./texts/index.ts";
@@ -24,6 +27,8 @@ export interface ScreenTerminal {
   forget(): void;
   event(text: string): void;
   print(text: string): void;
+  /** Itself, where it can be given away. */
+  readonly lendable?: LendableTerminal | undefined;
 }
 
 /** Screens on every terminal at once. */
@@ -37,6 +42,8 @@ export class TerminalScreen implements Screen {
   #onText: ((text: string) => void) | undefined;
   #language: Language = "en";
   #overlay: Overlay | undefined;
+  /** Stands at the bottom up to the next key. */
+  #notice: Text | undefined;
   readonly #tools = new Map<number, Tool>();
   /** What F4 does where there is something to show. */
   #onShow: (() => void) | undefined;
@@ -59,6 +66,10 @@ export class TerminalScreen implements Screen {
     this.#language = language;
     this.#draw(true);
   }
+  /** For what is written where nothing is drawn. */
+  inLanguage(text: Text): string {
+    return textIn(languages[this.#language], text);
+  }
   /** Shown beside the password entry. */
   setKeyboard(layout: string): void {
     this.#keyboard = layout;
@@ -69,12 +80,17 @@ export class TerminalScreen implements Screen {
     this.#draw(true);
   }
 
-  /** What was typed on any of the terminals: function keys first, then the screen on top, then what waits below it. */
-  typed(text: string): void {
+  /** What was typed on one of the terminals: function keys first, then the screen on top, then what waits below it. */
+  typed(text: string, terminal?: ScreenTerminal): void {
     let rest = "";
+    if (this.#notice !== undefined) {
+      this.#notice = undefined;
+      this.#draw(true);
+    }
     for (const token of splitKeys(text)) {
       const key = keyOf(token);
-      if (key.kind === "function" || token === "\u0014") this.#function(key.kind === "function" ? key.number : 4);
+      if (terminal?.lendable?.lent === true) return; // by the key before: this one is no longer for us
+      if (key.kind === "function" || token === "\u0014") this.#function(key.kind === "function" ? key.number : 4, terminal);
       else if (this.#overlay !== undefined) this.#overlay.typed(token);
       else if (this.#onText !== undefined) rest += token;
       else this.#onKey?.(key);
@@ -82,16 +98,21 @@ export class TerminalScreen implements Screen {
     if (rest !== "") this.#onText?.(rest);
   }
 
-  #function(number: number): void {
+  #function(number: number, terminal: ScreenTerminal | undefined): void {
     if (number === 2) return this.setLanguage(this.#language === "en" ? "fr" : "en");
     if (number === 4) return this.#onShow?.();
     this.#tools.get(number)?.press({
+      terminal: terminal?.lendable,
       open: (overlay) => {
         if (overlay !== undefined && overlay.name !== this.#overlay?.name) this.event("overlay", { overlay: overlay.name });
         this.#overlay = overlay;
         this.#draw(true);
       },
       redraw: () => this.#draw(true),
+      say: (text) => {
+        this.#notice = text;
+        this.#draw(true);
+      },
       event: (name, data) => this.event(name, data),
     });
   }
@@ -165,7 +186,7 @@ export class TerminalScreen implements Screen {
       show(false);
     };
     show(true);
-    const typed = this.#untilDone(promise, signal, () => (this.#onText = this.#onShow = undefined));
+    const typed = untilAnswered(promise, signal, () => (this.#onText = this.#onShow = undefined));
     typed.catch(() => undefined); // who no longer waits for it has ended it by the signal
     return {
       typed,
@@ -190,7 +211,7 @@ export class TerminalScreen implements Screen {
   event(name: string, data: object): void {
     if (name === "fetch" && !this.#showFetch(data)) return;
     if (name === "enrolled" && "deviceName" in data && typeof data.deviceName === "string") this.setHeader({ machine: data.deviceName });
-    const text = `@@prestage ${name} ${asciiJson(data)}`;
+    const text = eventLine(name, data);
     for (const terminal of this.#terminals) terminal.event(text);
   }
 
@@ -212,24 +233,7 @@ export class TerminalScreen implements Screen {
       const result = take(key);
       if (result !== undefined) resolve(result);
     };
-    return this.#untilDone(promise, signal, () => (this.#onKey = undefined));
-  }
-
-  /** Waits for a person, or for the signal. */
-  async #untilDone<T>(answer: Promise<T>, signal: AbortSignal, end: () => void): Promise<T> {
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    const onAbort = () => reject(signal.reason instanceof Error ? signal.reason : new Error("aborted"));
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    // The terminals' input does not keep the process alive; waiting for a key does.
-    const alive = setInterval(() => undefined, 60_000);
-    try {
-      return await Promise.race([answer, aborted]);
-    } finally {
-      clearInterval(alive);
-      end();
-      signal.removeEventListener("abort", onAbort);
-    }
+    return untilAnswered(promise, signal, () => (this.#onKey = undefined));
   }
 
   /** A new screen is drawn at once and whole, the same one again with its changes, not too often. */
@@ -259,17 +263,13 @@ export class TerminalScreen implements Screen {
     for (const terminal of this.#terminals) {
       if (terminal.style === "lines") continue;
       const { width, height } = terminal.size;
-      terminal.draw(drawView(view, this.#header, width, height, languages[this.#language], this.#keys(terminal.style)));
+      terminal.draw(drawView(view, this.#header, width, height, languages[this.#language], this.#keys(), this.#notice));
     }
   }
 
-  /** The function keys and what they do; none where nobody registered any: a program's own terminal. */
-  #keys(style: ScreenTerminal["style"]): string {
-    if (this.#tools.size === 0 || style === "lines") return "";
-    const texts = languages[this.#language];
-    const show = this.#view?.kind === "password" && this.#overlay === undefined ? [[4, this.#view.shown === undefined ? texts.keyShow : texts.keyHide] as const] : [];
-    const all = [[2, languages[this.#language === "en" ? "fr" : "en"].ownName] as const, ...show, ...[...this.#tools.values()].map((tool) => [tool.number, textIn(texts, tool.label)] as const)];
-    return all.sort(([a], [b]) => a - b).map(([number, label]) => `F${number} ${label}`).join("   ");
+  #keys(): string {
+    const password = this.#view?.kind === "password" && this.#overlay === undefined ? (this.#view.shown === undefined ? "hidden" : "shown") : undefined;
+    return functionKeys(this.#tools.values(), this.#language, password);
   }
 
   /** On a console somebody else owns: one line for each change. */
@@ -289,9 +289,4 @@ export class TerminalScreen implements Screen {
 
 function titleOf(view: View): string {
   return view.kind === "message" || view.kind === "wait" ? textIn(en, view.title) : "";
-}
-
-/** One line of ASCII, whatever the names: programs read it from serial ports of every encoding. */
-function asciiJson(data: object): string {
-  return JSON.stringify(data).replace(/[^\x20-\x7e]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -22,4 +22,4 @@ export type View =
   | { kind: "log"; lines: readonly string[]; /** Lines after the last one shown. */ back: number }
   | { kind: "form"; title: Text; fields: { label: Text; value: string; hint?: Text }[]; selected: number; notes: Text[]; bad: boolean };
 
-export interface Header { machine: string; site: string }
+export interface Header { machine: string; site: string; /** Terminals on which somebody has a support shell. */ shells?: string | undefined }

@@ -40,7 +40,7 @@ export async function runMediaCreate(context: SiteContext, data: unknown, tools:
         floor: await floorOf(context, [bootImage, ...sources]),
         architecture: "x64", site: { code: context.configuration.siteCode }, managementPoints: { mode: request.managementPointMode, urls: managementPoints },
         distributionPoints: request.distributionPoints, unknownComputers: request.unknownComputers, passwordRequired: request.passwordRequired, unattended: request.unattended, ...(request.unattended && { unattendedError: request.unattendedError }), userDeviceAffinity: "none",
-        ...(request.prestart && { prestart: request.prestart }),
+        ...(request.prestart && { prestart: request.prestart }), ...(request.supportShell && { supportShell: true as const }),
         taskSequence: { id: record.id, name: record.name }, variables: await plainVariables(context, request), keyboardLayout: request.keyboardLayout, language: request.language, damaged: request.damaged,
       },
       keyring: { version: context.keys.keyring.version, envelope: context.keys.keyringEnvelope },
