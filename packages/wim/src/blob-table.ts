@@ -12,31 +12,57 @@ export interface BlobEntry {
   readonly sha1: string;
 }
 
+/** A run of solid entries: its resources, and its blobs, whose `offset` counts from the start of what they decode to. */
+export interface SolidEntries {
+  readonly resources: ResourceHeader[];
+  readonly blobs: BlobEntry[];
+}
+
 export interface BlobTable {
   readonly blobs: Map<string, BlobEntry>;
   /** The metadata resource of each image, in image order. */
   readonly metadata: BlobEntry[];
+  readonly solid: SolidEntries[];
 }
 
-const entrySize = 50;
+export interface BlobTableOptions {
+  /** Part of a split set the table belongs to; entries of other parts are ignored. 1 by default. */
+  readonly part?: number;
+  /** By default solid entries are refused: they cannot be addressed chunk by chunk. */
+  readonly solid?: boolean;
+}
+
+export const blobEntrySize = 50;
+/** Given as the size of an entry that describes a solid resource. */
+const solidMark = 2 ** 32;
 
 /**
  * Parses `resource header 24 | u16 part | u32 references | SHA-1 20` entries. Image N is the N-th metadata entry. Ignored,
  * as readers do: zero hash, size 0, a hash seen before, another part. Throws PRESTAGE_WIM_BLOB_TABLE.
  */
-export function parseBlobTable(table: Uint8Array, fileSize: number): BlobTable {
+export function parseBlobTable(table: Uint8Array, fileSize: number, options: BlobTableOptions = {}): BlobTable {
   const bytes = asBuffer(table);
   const blobs = new Map<string, BlobEntry>();
   const metadata: BlobEntry[] = [];
-  for (let at = 0; at + entrySize <= bytes.length; at += entrySize) {
+  const solid: SolidEntries[] = [];
+  let run: SolidEntries | undefined;
+  for (let at = 0; at + blobEntrySize <= bytes.length; at += blobEntrySize) {
     const resource = parseResourceHeader(bytes, at);
     const part = bytes.readUInt16LE(at + 24);
     const referenceCount = bytes.readUInt32LE(at + 26);
     const sha1 = readSha1(bytes, at + 30);
     if ((resource.flags & resourceFlags.solid) !== 0) {
-      throw new WimError("PRESTAGE_WIM_SOLID", "The WIM holds solid resources. Convert it with: wimlib-imagex export IN all OUT.wim --compress=LZX:20 --check");
+      if (options.solid !== true) throw new WimError("PRESTAGE_WIM_SOLID", "The WIM holds solid resources. Convert it with: wimlib-imagex export IN all OUT.wim --compress=LZX:20 --check");
+      if ((resource.flags & resourceFlags.metadata) !== 0) throw damaged("metadata lies in a solid resource");
+      if (run === undefined) solid.push((run = { resources: [], blobs: [] }));
+      if (resource.size === solidMark) run.resources.push(resource);
+      else if (sha1 !== undefined && resource.storedSize !== 0 && part === (options.part ?? 1)) {
+        run.blobs.push({ resource: { ...resource, size: resource.storedSize }, referenceCount, sha1 });
+      }
+      continue;
     }
-    if (sha1 === undefined || resource.size === 0 || part !== 1) continue;
+    run = undefined;
+    if (sha1 === undefined || resource.size === 0 || part !== (options.part ?? 1)) continue;
     checkResource(resource, fileSize);
     if ((resource.flags & resourceFlags.metadata) !== 0) {
       if (referenceCount === 0) continue;
@@ -44,16 +70,19 @@ export function parseBlobTable(table: Uint8Array, fileSize: number): BlobTable {
       metadata.push({ resource, referenceCount, sha1 });
     } else if (!blobs.has(sha1)) blobs.set(sha1, { resource, referenceCount, sha1 });
   }
-  refuseOverlaps([...blobs.values(), ...metadata]);
-  return { blobs, metadata };
+  const places = solid.flatMap(({ resources }) => resources.map((resource) => ({ resource, referenceCount: 1, sha1: "of a solid resource" })));
+  refuseOverlaps([...blobs.values(), ...metadata, ...places]);
+  for (const { blobs: inside } of solid) refuseOverlaps([...inside]);
+  return { blobs, metadata, solid };
 }
 
-export function serializeBlobTable(entries: readonly BlobEntry[]): Buffer {
-  const bytes = Buffer.alloc(entries.length * entrySize);
+/** The entries of a table, as part `part` of a split set. */
+export function serializeBlobTable(entries: readonly BlobEntry[], part = 1): Buffer {
+  const bytes = Buffer.alloc(entries.length * blobEntrySize);
   for (const [i, { resource, referenceCount, sha1 }] of entries.entries()) {
-    const at = i * entrySize;
+    const at = i * blobEntrySize;
     writeResourceHeader(bytes, at, resource);
-    bytes.writeUInt16LE(1, at + 24);
+    bytes.writeUInt16LE(part, at + 24);
     bytes.writeUInt32LE(referenceCount, at + 26);
     bytes.write(sha1, at + 30, "hex");
   }
@@ -79,6 +108,6 @@ function refuseOverlaps(entries: BlobEntry[]): void {
   }
 }
 
-function damaged(why: string): WimError {
+export function damaged(why: string): WimError {
   return new WimError("PRESTAGE_WIM_BLOB_TABLE", `The blob table is damaged: ${why}. Get the file again from its source.`);
 }

@@ -94,7 +94,7 @@ class WimBuild {
     const output = makeOutput(this.outputOptions(segments));
     const header: WimHeader = {
       version: 0x10d00, flags: compressionFlags(compression.compression) | headerFlags.beingWritten, ...compression, guid: this.plan.guid,
-      imageCount: this.plan.images.length, bootIndex: 0, blobTable: noResource, xml: noResource, bootMetadata: noResource, integrity: noResource,
+      imageCount: this.plan.images.length, bootIndex: 0, part: 1, parts: 1, pipable: false, blobTable: noResource, xml: noResource, bootMetadata: noResource, integrity: noResource,
     };
     await output.writeHeader(serializeHeader(header));
     for (const segment of segments) await (segment.kind === "run" ? this.copyRun(output, segment) : this.copyFile(output, segment));

@@ -1,28 +1,12 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { makeSamples } from "./fixtures/samples.ts";
 import { capture } from "./fixtures/wimlib.ts";
 import { findEntry, openWimFile, readEntryData, verifyBlobs } from "./index.ts";
-
-/** Machine code (for the call filter), text, noise and zeros, with sizes around chunk borders. */
-async function makeSamples(folder: string): Promise<Map<string, Buffer>> {
-  const program = await open(process.execPath, "r");
-  const { buffer: code } = await program.read(Buffer.alloc(3_000_000), 0, 3_000_000, 30_000_000);
-  await program.close();
-  const samples = new Map<string, Buffer>([
-    ["code", code], ["noise", randomBytes(100_000)], ["zeros", Buffer.alloc(500_000)], ["one", Buffer.from("1")],
-    ["border", code.subarray(0, 65536)], ["over", code.subarray(0, 65537)], ["under", code.subarray(0, 65535)],
-    ["mixed", Buffer.concat([code.subarray(0, 40_001), randomBytes(70_000), Buffer.alloc(90_000, "ab"), code.subarray(500_000, 900_000)])],
-    ["calls", Buffer.alloc(200_000, Buffer.from("e8010000909090e8ffffff7fe8f0ffffff", "hex"))],
-  ]);
-  await mkdir(join(folder, "samples"));
-  for (const [name, bytes] of samples) await writeFile(join(folder, "samples", name), bytes);
-  return samples;
-}
 
 describe("decodes what wimlib compressed", () => {
   let folder = "";

@@ -1,19 +1,20 @@
 import { createHash } from "node:crypto";
 import { open, rm } from "node:fs/promises";
 import { asBuffer } from "./bytes.ts";
+import type { ReadOptions } from "./decode-chunks.ts";
 import { storedHashes, symlinkTag, type WimEntry } from "./entry.ts";
 import { guarded, WimError } from "./error.ts";
 import type { VerifyOptions } from "./integrity.ts";
 import { walkEntries } from "./metadata.ts";
-import type { ReadOptions } from "./resource.ts";
 import { ioGuard } from "./source.ts";
-import type { WimFile } from "./wim-file.ts";
+import { inStorageOrder } from "./storage-order.ts";
+import type { AnyWim } from "./wim-file.ts";
 
 /**
  * The bytes of a blob. The last piece is followed by the check of its SHA-1: use nothing before the end is reached.
  * Throws PRESTAGE_WIM_BLOB_MISSING, PRESTAGE_WIM_BLOB_HASH.
  */
-export async function* readBlob(wim: WimFile, sha1: string, options?: ReadOptions): AsyncGenerator<Uint8Array> {
+export async function* readBlob(wim: AnyWim, sha1: string, options?: ReadOptions): AsyncGenerator<Uint8Array> {
   const { resource } = wim.blob(sha1);
   const hash = createHash("sha1");
   for await (const piece of wim.readResource(resource, options)) {
@@ -25,13 +26,13 @@ export async function* readBlob(wim: WimFile, sha1: string, options?: ReadOption
 }
 
 /** The unnamed data of a file, checked as `readBlob` does. Throws PRESTAGE_WIM_NO_DATA for directories and links. */
-export async function* readEntryData(wim: WimFile, entry: WimEntry, options?: ReadOptions): AsyncGenerator<Uint8Array> {
+export async function* readEntryData(wim: AnyWim, entry: WimEntry, options?: ReadOptions): AsyncGenerator<Uint8Array> {
   if (entry.sha1 !== undefined) yield* readBlob(wim, entry.sha1, options);
   else if (entry.isDirectory || entry.reparseTag !== undefined) throw new WimError("PRESTAGE_WIM_NO_DATA", `${JSON.stringify(entry.name)} is a directory or a link and has no data.`);
 }
 
 /** Writes the data of a file to a new file; an existing one is refused, a half-written one removed. */
-export async function extractEntry(wim: WimFile, entry: WimEntry, path: string, options?: ReadOptions): Promise<void> {
+export async function extractEntry(wim: AnyWim, entry: WimEntry, path: string, options?: ReadOptions): Promise<void> {
   const data = readEntryData(wim, entry, options);
   const file = await ioGuard(`Cannot make ${path}`, () => open(path, "wx"));
   try {
@@ -48,7 +49,7 @@ export async function extractEntry(wim: WimFile, entry: WimEntry, path: string, 
 const maxReparseData = 16384;
 
 /** Where a symbolic link points, in Linux spelling; undefined when the entry is not one. */
-export async function readLinkTarget(wim: WimFile, entry: WimEntry): Promise<string | undefined> {
+export async function readLinkTarget(wim: AnyWim, entry: WimEntry): Promise<string | undefined> {
   if (entry.reparseTag !== symlinkTag || entry.reparseSha1 === undefined) return undefined;
   const { resource } = wim.blob(entry.reparseSha1);
   if (resource.size > maxReparseData) throw new WimError("PRESTAGE_WIM_LIMIT", `The link ${JSON.stringify(entry.name)} has ${resource.size} bytes of reparse data, at most ${maxReparseData} are allowed.`);
@@ -72,14 +73,14 @@ function parseLinkTarget(bytes: Buffer): string {
  * Checks the SHA-1 of every blob, and that no image names one that is missing. Progress counts decoded bytes. Throws
  * PRESTAGE_WIM_BLOB_HASH, PRESTAGE_WIM_BLOB_MISSING.
  */
-export async function verifyBlobs(wim: WimFile, options: VerifyOptions = {}): Promise<void> {
+export async function verifyBlobs(wim: AnyWim, options: VerifyOptions = {}): Promise<void> {
   for (let index = 1; index <= wim.imageCount; index++) {
     options.signal?.throwIfAborted();
     const image = await wim.readImage(index);
     for (const sha1 of storedHashes(asBuffer(image.root.raw))) wim.blob(sha1);
     for (const { entry } of walkEntries(image)) for (const sha1 of storedHashes(asBuffer(entry.raw))) wim.blob(sha1);
   }
-  const blobs = [...wim.blobs.values()].sort((a, b) => a.resource.offset - b.resource.offset);
+  const blobs = inStorageOrder(wim.blobs.values());
   const total = blobs.reduce((sum, blob) => sum + blob.resource.size, 0);
   let done = 0;
   for (const { sha1 } of blobs) {

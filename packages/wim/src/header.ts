@@ -1,16 +1,20 @@
+import { checkChunkSize, type AnyCompression, type WimCompression } from "./compression.ts";
 import { WimError } from "./error.ts";
 import { parseResourceHeader, writeResourceHeader, type ResourceHeader } from "./resource-header.ts";
 
-export type WimCompression = "none" | "xpress" | "lzx";
-
-/** The first 208 bytes of a WIM. */
-export interface WimHeader {
+/** The first 208 bytes of a WIM; of a pipable one the last 208. */
+export interface WimHeader<C extends AnyCompression = WimCompression> {
   readonly version: number;
   readonly flags: number;
-  readonly compression: WimCompression;
+  readonly compression: C;
   /** Bytes of one chunk when decoded; 0 when nothing is compressed. */
   readonly chunkSize: number;
   readonly guid: Uint8Array;
+  /** From 1 to `parts`; both 1 where the WIM is not split. */
+  readonly part: number;
+  readonly parts: number;
+  /** Written front to back into a pipe: the header counts at the end, chunk tables follow their chunks. */
+  readonly pipable: boolean;
   readonly imageCount: number;
   /** From 1; 0 is none. */
   readonly bootIndex: number;
@@ -27,11 +31,25 @@ export const headerFlags = {
 
 const convert = "Convert it with: wimlib-imagex export IN all OUT.wim --compress=LZX:20 --check";
 
-/** Parses and checks the header. Throws WimError for anything this package cannot read. */
-export function parseHeader(bytes: Buffer): WimHeader {
-  const magic = bytes.toString("latin1", 0, 8);
-  if (magic === "WLPWM\0\0\0") throw new WimError("PRESTAGE_WIM_PIPABLE", `This is a pipable WIM. ${convert}`);
-  if (magic !== "MSWIM\0\0\0") throw new WimError("PRESTAGE_WIM_NOT_A_WIM", "The file does not begin with MSWIM: it is not a WIM. Check that the right file was given.");
+/** Whether the bytes begin like a pipable WIM, whose header is to be read from its last 208 bytes. */
+export function isPipable(bytes: Buffer): boolean {
+  return bytes.toString("latin1", 0, 8) === "WLPWM\0\0\0";
+}
+
+/** The header of a WIM whose resources can be addressed in one file: refuses pipable, split and LZMS ones, naming the way out. */
+export function parsePlainHeader(bytes: Buffer): WimHeader {
+  if (isPipable(bytes)) throw new WimError("PRESTAGE_WIM_PIPABLE", `This is a pipable WIM. ${convert}`);
+  const header = parseHeader(bytes);
+  const { compression, part, parts } = header;
+  if (parts > 1) throw new WimError("PRESTAGE_WIM_SPLIT", `This is part ${part} of ${parts} of a split WIM. Join the parts with: wimlib-imagex join OUT.wim PARTS`);
+  if (compression === "lzms") throw new WimError("PRESTAGE_WIM_SOLID", `The WIM is compressed with LZMS. ${convert}`);
+  return { ...header, compression };
+}
+
+/** Parses and checks a header of any form. Throws WimError for anything this package cannot read. */
+export function parseHeader(bytes: Buffer): WimHeader<AnyCompression> {
+  const pipable = isPipable(bytes);
+  if (!pipable && bytes.toString("latin1", 0, 8) !== "MSWIM\0\0\0") throw new WimError("PRESTAGE_WIM_NOT_A_WIM", "The file does not begin with MSWIM: it is not a WIM. Check that the right file was given.");
   expectField("header size", bytes.readUInt32LE(8), [headerSize]);
   const version = bytes.readUInt32LE(12);
   expectField("version", version, [0x10d00, 0xe00]);
@@ -40,13 +58,15 @@ export function parseHeader(bytes: Buffer): WimHeader {
   const compression = parseCompression(flags);
   const chunkSize = compression === "none" ? 0 : bytes.readUInt32LE(20);
   checkChunkSize(compression, chunkSize);
-  checkParts(bytes.readUInt16LE(40), bytes.readUInt16LE(42));
+  const part = bytes.readUInt16LE(40);
+  const parts = bytes.readUInt16LE(42);
+  if (part === 0 || part > parts) throw badHeader("part number", part, `1 to ${parts}`);
   const imageCount = bytes.readUInt32LE(44);
   const bootIndex = bytes.readUInt32LE(120);
   if (imageCount > 65535) throw badHeader("image count", imageCount, "at most 65535");
   if (bootIndex > imageCount) throw badHeader("boot index", bootIndex, `at most ${imageCount}`);
   return {
-    version, flags, compression, chunkSize, imageCount, bootIndex,
+    version, flags, compression, chunkSize, imageCount, bootIndex, part, parts, pipable,
     guid: Uint8Array.from(bytes.subarray(24, 40)),
     blobTable: parseResourceHeader(bytes, 48),
     xml: parseResourceHeader(bytes, 72),
@@ -56,7 +76,7 @@ export function parseHeader(bytes: Buffer): WimHeader {
 }
 
 /** The 208 bytes of a header; `beingWritten` marks a file whose writing has not ended. */
-export function serializeHeader(header: WimHeader): Buffer {
+export function serializeHeader(header: WimHeader<AnyCompression>): Buffer {
   const bytes = Buffer.alloc(headerSize);
   bytes.write("MSWIM\0\0\0", 0, "latin1");
   bytes.writeUInt32LE(headerSize, 8);
@@ -64,8 +84,8 @@ export function serializeHeader(header: WimHeader): Buffer {
   bytes.writeUInt32LE(header.flags, 16);
   bytes.writeUInt32LE(header.chunkSize, 20);
   bytes.set(header.guid.subarray(0, 16), 24);
-  bytes.writeUInt16LE(1, 40);
-  bytes.writeUInt16LE(1, 42);
+  bytes.writeUInt16LE(header.part, 40);
+  bytes.writeUInt16LE(header.parts, 42);
   bytes.writeUInt32LE(header.imageCount, 44);
   writeResourceHeader(bytes, 48, header.blobTable);
   writeResourceHeader(bytes, 72, header.xml);
@@ -76,31 +96,18 @@ export function serializeHeader(header: WimHeader): Buffer {
 }
 
 /** The header flags that name a compression. */
-export function compressionFlags(compression: WimCompression): number {
-  if (compression === "none") return 0;
-  return headerFlags.compressed | (compression === "lzx" ? headerFlags.lzx : headerFlags.xpress);
+export function compressionFlags(compression: AnyCompression): number {
+  return compression === "none" ? 0 : headerFlags.compressed | headerFlags[compression];
 }
 
 /** Exactly one method, or none. */
-function parseCompression(flags: number): WimCompression {
+function parseCompression(flags: number): AnyCompression {
   if ((flags & headerFlags.compressed) === 0) return "none";
   const methods = flags & (headerFlags.xpress | headerFlags.lzx | headerFlags.lzms | headerFlags.oldXpress);
-  if (methods === headerFlags.lzms) throw new WimError("PRESTAGE_WIM_SOLID", `The WIM is compressed with LZMS. ${convert}`);
+  if (methods === headerFlags.lzms) return "lzms";
   if (methods === headerFlags.lzx) return "lzx";
   if (methods === headerFlags.xpress || methods === headerFlags.oldXpress) return "xpress";
   throw badHeader("compression flags", methods, "exactly one method");
-}
-
-/** A power of two in the range the method allows. */
-function checkChunkSize(compression: WimCompression, size: number): void {
-  if (compression === "none") return;
-  const [least, most] = compression === "lzx" ? [2 ** 15, 2 ** 21] : [2 ** 12, 2 ** 16];
-  if (size < least || size > most || (size & (size - 1)) !== 0) throw badHeader("chunk size", size, `a power of two from ${least} to ${most}`);
-}
-
-function checkParts(part: number, total: number): void {
-  if (part === 0 || part > total) throw badHeader("part number", part, `1 to ${total}`);
-  if (total > 1) throw new WimError("PRESTAGE_WIM_SPLIT", `This is part ${part} of ${total} of a split WIM. Join the parts with: wimlib-imagex join OUT.wim PARTS`);
 }
 
 function expectField(name: string, found: number, expected: number[]): void {

@@ -43,7 +43,7 @@ export interface VerifyOptions {
 
 /** What of an open WIM these functions use. */
 interface CoveredWim {
-  readonly header: WimHeader;
+  readonly header: Pick<WimHeader, "blobTable">;
   readonly source: RandomAccessSource;
   readonly integrity: IntegrityTable | undefined;
 }

@@ -10,6 +10,8 @@ export interface WimLimits {
   readonly xmlBytes: number;
   /** Chunks of one resource. */
   readonly chunks: number;
+  /** One chunk when decoded: it is held in memory whole. */
+  readonly chunkBytes: number;
   /** Entries of one image. */
   readonly entries: number;
   /** Directory levels below the root. */
@@ -22,6 +24,7 @@ export const defaultWimLimits: WimLimits = {
   blobTableBytes: 2 ** 29,
   xmlBytes: 2 ** 26,
   chunks: 2 ** 24,
+  chunkBytes: 2 ** 27,
   entries: 5_000_000,
   depth: 16384,
 };

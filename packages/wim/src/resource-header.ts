@@ -1,3 +1,4 @@
+import type { ResourcePlace } from "./volume.ts";
 import { readU56, readU64, writeU64 } from "./bytes.ts";
 
 /** Where a byte string is stored (WIM resource header, 24 bytes). Sizes and offset in bytes. */
@@ -7,6 +8,8 @@ export interface ResourceHeader {
   readonly offset: number;
   /** Size when decoded. */
   readonly size: number;
+  /** Where it lies when that is not simply the WIM's own file: another part, a reference, a solid or pipable resource. */
+  readonly place?: ResourcePlace;
 }
 
 export const resourceFlags = { free: 1, metadata: 2, compressed: 4, spanned: 8, solid: 0x10 } as const;

@@ -1,22 +1,18 @@
 import type { ChunkTable } from "./chunk-table.ts";
-import { WimError } from "./error.ts";
-import type { WimCompression } from "./header.ts";
-import { decodeLzx } from "./lzx.ts";
+import { decodeChunks, type ReadOptions } from "./decode-chunks.ts";
 import { resourceFlags, type ResourceHeader } from "./resource-header.ts";
-import { checkRange, type RandomAccessSource } from "./source.ts";
-import { decodeXpress } from "./xpress.ts";
+import { decodeSolidRange, type SolidChunks } from "./solid-read.ts";
+import { checkRange } from "./source.ts";
+import type { Volume } from "./volume.ts";
 
 /** Bytes read, decoded and handed on at a time. */
 const batchBytes = 2 ** 20;
 
-export interface ReadOptions {
-  readonly signal?: AbortSignal;
-}
-
 /** What decoding a resource takes, besides the resource. */
 export interface ResourceReader {
-  readonly source: RandomAccessSource;
-  readonly compression: WimCompression;
+  /** Where resources without a place of their own lie. */
+  readonly volume: Volume;
+  readonly solidChunks?: SolidChunks;
   chunkTable(resource: ResourceHeader): Promise<ChunkTable>;
 }
 
@@ -24,11 +20,17 @@ export interface ResourceReader {
 export async function* decodeRange(reader: ResourceReader, resource: ResourceHeader, from: number, to: number, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {
   checkRange(resource.size, from, to - from);
   if (from === to) return;
+  const volume = resource.place?.volume ?? reader.volume;
+  const run = resource.place?.solid;
+  if (run !== undefined && reader.solidChunks !== undefined) {
+    yield* decodeSolidRange(run, reader.solidChunks, resource.offset + from, resource.offset + to, options);
+    return;
+  }
   const table = await reader.chunkTable(resource);
   if ((resource.flags & resourceFlags.compressed) === 0) {
     for (let at = from; at < to; at += batchBytes) {
       options.signal?.throwIfAborted();
-      yield await reader.source.read(resource.offset + at, Math.min(batchBytes, to - at));
+      yield await volume.source.read(resource.offset + at, Math.min(batchBytes, to - at));
     }
     return;
   }
@@ -38,34 +40,8 @@ export async function* decodeRange(reader: ResourceReader, resource: ResourceHea
     options.signal?.throwIfAborted();
     const end = Math.min(last, first + perBatch);
     const base = first * table.chunkSize;
-    const bytes = await decodeChunks(reader, resource, table, first, end);
+    const bytes = await decodeChunks({ source: volume.source, compression: volume.compression, resource, table }, first, end);
     yield bytes.subarray(Math.max(0, from - base), Math.min(bytes.length, to - base));
-  }
-}
-
-/** Reads the stored bytes of chunks [first, end) at once and decodes each. */
-async function decodeChunks(reader: ResourceReader, resource: ResourceHeader, table: ChunkTable, first: number, end: number): Promise<Uint8Array> {
-  const { chunkSize, offsets, sizes } = table;
-  const base = offsets[first]!;
-  const stored = await reader.source.read(base, offsets[end - 1]! + sizes[end - 1]! - base);
-  const output = new Uint8Array(Math.min(end * chunkSize, resource.size) - first * chunkSize);
-  for (let chunk = first; chunk < end; chunk++) {
-    const at = offsets[chunk]! - base;
-    const input = stored.subarray(at, at + sizes[chunk]!);
-    const target = output.subarray((chunk - first) * chunkSize, (chunk - first + 1) * chunkSize);
-    if (input.length === target.length) target.set(input);
-    else if (!decodeChunk(reader.compression, input, target, chunkSize)) {
-      throw new WimError("PRESTAGE_WIM_DECOMPRESS", `Chunk ${chunk} of the resource at byte ${resource.offset} cannot be decoded: the file is damaged. Get it again from its source.`);
-    }
-  }
-  return output;
-}
-
-function decodeChunk(compression: WimCompression, input: Uint8Array, output: Uint8Array, chunkSize: number): boolean {
-  switch (compression) {
-    case "lzx": return decodeLzx(input, output, chunkSize);
-    case "xpress": return decodeXpress(input, output);
-    case "none": return false;
   }
 }
 

@@ -13,6 +13,13 @@ export interface WindowsInfo {
   readonly defaultLanguage: string | undefined;
   /** major.minor.build.servicePackBuild, as far as given. */
   readonly version: string | undefined;
+  readonly build: number | undefined;
+  readonly servicePackBuild: number | undefined;
+  readonly servicePackLevel: number | undefined;
+  /** WinNT (a client), ServerNT or LanmanNT (a domain controller). */
+  readonly productType: string | undefined;
+  readonly productSuite: string | undefined;
+  readonly hal: string | undefined;
   readonly systemRoot: string | undefined;
 }
 
@@ -21,6 +28,14 @@ export interface WimImageInfo {
   readonly index: number;
   readonly name: string;
   readonly description?: string;
+  /** What setup programs show instead of the name. */
+  readonly displayName?: string;
+  readonly displayDescription?: string;
+  /** Mostly the edition, as setup programs want it. */
+  readonly flags?: string;
+  /** 100 ns since 1601. */
+  readonly created?: bigint;
+  readonly modified?: bigint;
   readonly directoryCount: number;
   readonly fileCount: number;
   readonly totalBytes: number;
@@ -32,6 +47,8 @@ export interface WimImageInfo {
 
 export interface WimXml {
   readonly raw: string;
+  /** The WIM element, unknown parts too. */
+  readonly element: XmlElement;
   readonly images: readonly WimImageInfo[];
 }
 
@@ -51,16 +68,20 @@ export function parseWimXml(bytes: Uint8Array, imageCount: number): WimXml {
   if (images.length !== imageCount || images.some((image, i) => image.index !== i + 1)) {
     throw badXml(`it describes images ${images.slice(0, 20).map((image) => image.index).join(", ") || "none"}, the header counts ${imageCount}`);
   }
-  return { raw, images };
+  return { raw, element: root, images };
 }
 
 function parseImage(element: XmlElement): WimImageInfo {
-  const description = textOf(element, "DESCRIPTION");
   const windows = child(element, "WINDOWS");
   return {
     index: numberFrom(element.attributes.get("INDEX")),
     name: textOf(element, "NAME") ?? "",
-    ...(description === undefined ? {} : { description }),
+    ...optional("description", textOf(element, "DESCRIPTION")),
+    ...optional("displayName", textOf(element, "DISPLAYNAME")),
+    ...optional("displayDescription", textOf(element, "DISPLAYDESCRIPTION")),
+    ...optional("flags", textOf(element, "FLAGS")),
+    ...optional("created", timeOf(element, "CREATIONTIME")),
+    ...optional("modified", timeOf(element, "LASTMODIFICATIONTIME")),
     directoryCount: numberFrom(textOf(element, "DIRCOUNT")),
     fileCount: numberFrom(textOf(element, "FILECOUNT")),
     totalBytes: numberFrom(textOf(element, "TOTALBYTES")),
@@ -74,15 +95,20 @@ function parseWindows(element: XmlElement): WindowsInfo {
   const languages = child(element, "LANGUAGES");
   const version = child(element, "VERSION");
   const parts = ["MAJOR", "MINOR", "BUILD", "SPBUILD"].map((name) => textOf(version, name)).filter((part) => part !== undefined);
-  const architecture = textOf(element, "ARCH");
   return {
-    architecture: architecture === undefined ? undefined : numberFrom(architecture),
+    architecture: numberOf(element, "ARCH"),
     productName: textOf(element, "PRODUCTNAME"),
     editionId: textOf(element, "EDITIONID"),
     installationType: textOf(element, "INSTALLATIONTYPE"),
     languages: (languages?.children ?? []).filter((item) => item.name === "LANGUAGE").map((item) => item.text),
     defaultLanguage: textOf(languages, "DEFAULT"),
     version: parts.length === 0 ? undefined : parts.join("."),
+    build: numberOf(version, "BUILD"),
+    servicePackBuild: numberOf(version, "SPBUILD"),
+    servicePackLevel: numberOf(version, "SPLEVEL"),
+    productType: textOf(element, "PRODUCTTYPE"),
+    productSuite: textOf(element, "PRODUCTSUITE"),
+    hal: textOf(element, "HAL"),
     systemRoot: textOf(element, "SYSTEMROOT"),
   };
 }
@@ -93,6 +119,25 @@ function child(element: XmlElement | undefined, name: string): XmlElement | unde
 
 function textOf(element: XmlElement | undefined, name: string): string | undefined {
   return child(element, name)?.text;
+}
+
+function optional<K extends string, T>(key: K, value: T | undefined): { [P in K]?: T } {
+  const made: { [P in K]?: T } = {};
+  if (value !== undefined) made[key] = value;
+  return made;
+}
+
+function numberOf(element: XmlElement | undefined, name: string): number | undefined {
+  const text = textOf(element, name);
+  return text === undefined ? undefined : numberFrom(text);
+}
+
+/** `HIGHPART` and `LOWPART`, hexadecimal with 0x; undefined where they are not. */
+function timeOf(element: XmlElement, name: string): bigint | undefined {
+  const time = child(element, name);
+  const [high, low] = [textOf(time, "HIGHPART") ?? "", textOf(time, "LOWPART") ?? ""];
+  const valid = /^0x[0-9a-fA-F]{1,8}$/;
+  return valid.test(high) && valid.test(low) ? (BigInt(high) << 32n) | BigInt(low) : undefined;
 }
 
 /** Decimal digits; anything else counts as 0, since nothing but a display depends on it. */
