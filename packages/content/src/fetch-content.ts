@@ -6,6 +6,7 @@ import { dirname } from "node:path";
 import { assembleFile } from "./assemble-file.ts";
 import type { ContentSource, FetchOptions } from "./content-source.ts";
 import { ContentError } from "./error.ts";
+import { applyPatch } from "./patches/apply-patch.ts";
 import type { FetchPlan, FetchRun, PlannedFile } from "./fetch-plan.ts";
 import type { LocalCache } from "./local-cache.ts";
 import { placeFile } from "./place-file.ts";
@@ -13,25 +14,30 @@ import { ResumingReader } from "./resuming-reader.ts";
 import { decodeStoredChunk, WrongBytes } from "./stored-chunk.ts";
 
 /**
- * Carries a plan out: files fetched whole or put together, by ranges of the stored WIM, into the cache.
+ * Carries a plan out: files patched, put together or fetched whole, by ranges of the stored WIM, into the cache.
  * What was cut off is gone on with; each file takes its name, and is told right, only when its SHA-256 is.
+ * `unpatched`: files whose patch did not give what it promised; they are still to be fetched, another way.
  * @throws ContentError PRESTAGE_CONTENT_FETCH_FAILED
  */
-export async function fetchPlanned(cache: LocalCache, sources: readonly ContentSource[], contentId: string, plan: FetchPlan, options: FetchOptions = {}): Promise<{ bytes: number }> {
+export async function fetchPlanned(cache: LocalCache, sources: readonly ContentSource[], contentId: string, plan: FetchPlan, options: FetchOptions = {}): Promise<{ bytes: number; unpatched: string[] }> {
   let received = 0;
+  const unpatched: string[] = [];
   const onBytes = (count: number) => {
     received += count;
     options.onProgress?.({ done: received, total: plan.bytes });
   };
   for (const path of plan.emptyFiles) await writeEmpty(cache.filePath(contentId, path));
   try {
+    for (const patch of plan.patches) {
+      if (!(await applyPatch(cache, sources, contentId, patch, options, onBytes))) unpatched.push(...patch.paths);
+    }
     for (const assembly of plan.assemblies) await assembleFile(cache, sources, contentId, assembly, plan.localChunks, options, onBytes);
     for (const run of plan.runs) await fetchRun(cache, sources, contentId, run, options, onBytes);
   } finally {
     await plan.localChunks.close();
   }
   await cache.removePartials(contentId);
-  return { bytes: received };
+  return { bytes: received, unpatched };
 }
 
 /** Fetches one run; where a source delivered wrong bytes the rest of the run is fetched from the others. */

@@ -5,8 +5,8 @@ import { ResumingReader } from "./resuming-reader.ts";
 import type { ContentIndex, StorageMap } from "./schema.ts";
 import { wholeWimAsStoredFile } from "./storage-map.ts";
 
-/** What a version is and where its bytes lie: its index, its chunk lists (chunks.bin), its storage map. */
-export interface VersionDescription { index: ContentIndex; chunks: Buffer; storage: StorageMap }
+/** What a version is and where its bytes lie: its index, its chunk lists (chunks.bin; or those that matter, by path), its storage map. */
+export interface VersionDescription { index: ContentIndex; chunks: Buffer; storage: StorageMap; lists?: ReadonlyMap<string, Buffer> }
 export interface FetchedDescription extends VersionDescription { indexBytes: Uint8Array }
 
 /** The largest index, chunk list or storage map taken from a distribution point. */
@@ -29,17 +29,21 @@ export async function fetchDescription(sources: readonly ContentSource[], conten
  */
 export async function completeDescription(sources: readonly ContentSource[], contentId: string, storageSha256: string | undefined, held: { index: ContentIndex; chunks?: Buffer | undefined }, options: FetchOptions = {}): Promise<VersionDescription> {
   const { index } = held;
-  const [image] = index.files;
-  const storage: StorageMap =
-    index.shape === "image" && image !== undefined
-      ? { format: "prestage-storage-v1", wimSize: image.size, wimSha256: image.sha256, files: [wholeWimAsStoredFile(image.size)] } // the stored WIM is the file itself
-      : (await fetchWhole(sources, contentId, "storage.json", (bytes) => openStorageMap(bytes, storageSha256), options)).value;
+  const { storage } = await fetchStorageMap(sources, contentId, index, storageSha256, options);
   const chunks = held.chunks ?? (await fetchWhole(sources, contentId, "chunks.bin", (bytes) => checkChunkLists(index, bytes), options)).bytes;
   return { index, chunks, storage };
 }
 
+/** A version's storage map and what it cost; an image's needs no fetching, as the stored WIM is the file itself. @throws ContentError */
+export async function fetchStorageMap(sources: readonly ContentSource[], contentId: string, index: ContentIndex, sha256: string | undefined, options: FetchOptions = {}): Promise<{ storage: StorageMap; bytes: number }> {
+  const [image] = index.files;
+  if (index.shape === "image" && image !== undefined) return { storage: { format: "prestage-storage-v1", wimSize: image.size, wimSha256: image.sha256, files: [wholeWimAsStoredFile(image.size)] }, bytes: 0 };
+  const { value, bytes } = await fetchWhole(sources, contentId, "storage.json", (received) => openStorageMap(received, sha256), options);
+  return { storage: value, bytes: bytes.length };
+}
+
 /** Fetches a small file whole; a source whose bytes are wrong is passed over. */
-async function fetchWhole<T>(sources: readonly ContentSource[], contentId: string, file: string, check: (bytes: Buffer) => T, options: FetchOptions): Promise<{ value: T; bytes: Buffer }> {
+export async function fetchWhole<T>(sources: readonly ContentSource[], contentId: string, file: string, check: (bytes: Buffer) => T, options: FetchOptions): Promise<{ value: T; bytes: Buffer }> {
   if (sources.length === 0) throw new ContentError("PRESTAGE_CONTENT_FETCH_FAILED", `Expected a distribution point for ${file} of content ${contentId}; none is known. Name one at the site or on the media.`);
   let last: unknown;
   const checked: ContentSource = {

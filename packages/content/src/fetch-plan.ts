@@ -5,6 +5,8 @@ import type { VersionDescription } from "./fetch-description.ts";
 import { chunkListsOf, piecesOf, wrongPieces } from "./file-pieces.ts";
 import type { FilePiece } from "./file-pieces.ts";
 import { LocalChunks } from "./local-chunks.ts";
+import type { PlannedPatch } from "./patches/apply-patch.ts";
+import { costOfPatch } from "./patches/plan-patches.ts";
 import type { CacheAnswer, LocalCache } from "./local-cache.ts";
 import type { IndexFile, StorageMap, StoredFile } from "./schema.ts";
 import { costOf, planStoredRanges, requestCost } from "./stored-ranges.ts";
@@ -25,28 +27,72 @@ export interface Assembly {
   inPlace: string | undefined;
   runs: StoredRun[];
 }
-export interface FetchPlan { runs: FetchRun[]; assemblies: Assembly[]; emptyFiles: string[]; localChunks: LocalChunks; /** Payload bytes of all requests. */ bytes: number; requests: number }
+/** How one file is got, for a person to read; `bytes`: payload, without the requests. */
+export interface PlannedWay { paths: string[]; way: "patch" | "chunks" | "whole"; bytes: number; requests: number; /** What it would cost whole, where that is known. */ whole?: number }
+export interface FetchPlan {
+  runs: FetchRun[];
+  assemblies: Assembly[];
+  patches: PlannedPatch[];
+  emptyFiles: string[];
+  localChunks: LocalChunks;
+  ways: PlannedWay[];
+  /** Payload bytes of all requests. */
+  bytes: number;
+  requests: number;
+}
+export interface PlanOptions {
+  earlierContentIds?: readonly string[];
+  signal?: AbortSignal;
+  /** By the new file's SHA-256. */
+  patches?: ReadonlyMap<string, PlannedPatch>;
+  /** SHA-256 of files whose patch is taken without comparing: the storage map need not name them. */
+  decided?: ReadonlySet<string>;
+}
 
 /**
- * Plans how the files that are not a hit are fetched: each whole, or only the chunks the disk does not hold, whichever is fewer bytes.
- * What is damaged, or another version, is read for what it still has.
+ * Plans how the files that are not a hit are fetched: each whole, or only the chunks the disk does not hold, or by a patch of what it holds,
+ * whichever is least, requests counted. What is damaged, or another version, is read for what it still has.
  * @throws ContentError PRESTAGE_CONTENT_STORAGE_MALFORMED
  */
-export async function planFetch(cache: LocalCache, contentId: string, answer: CacheAnswer, version: VersionDescription, options: { earlierContentIds?: readonly string[]; signal?: AbortSignal } = {}): Promise<FetchPlan> {
-  const { files, emptyFiles } = filesToFetch(answer, version.storage);
-  const lists = chunkListsOf(version.index, version.chunks);
+export async function planFetch(cache: LocalCache, contentId: string, answer: CacheAnswer, version: VersionDescription, options: PlanOptions = {}): Promise<FetchPlan> {
+  const decided = [...(options.patches ?? [])].filter(([sha256]) => options.decided?.has(sha256) === true).map(([, patch]) => patch);
+  const open = { ...answer, files: answer.files.filter(({ file, state }) => state !== "hit" && options.decided?.has(file.sha256) !== true) };
+  const { files, emptyFiles } = filesToFetch(open, version.storage);
+  const lists = version.lists ?? chunkListsOf(version.index, version.chunks);
   const localChunks = await cache.chunksOf(options.earlierContentIds ?? []);
   const byPath = new Map(version.index.files.map((file) => [file.path, file]));
   const assemblies: Assembly[] = [];
+  const patches = [...decided];
   const whole: PlannedFile[] = [];
   for (const file of files) {
     const assembly = await planAssembly(cache, contentId, file, byPath, lists, localChunks, options.signal);
-    if (assembly !== undefined && costOf(assembly.runs) < file.stored.storedSize) assemblies.push(assembly);
+    const patch = options.patches?.get(file.sha256);
+    const byChunks = assembly === undefined ? Infinity : costOf(assembly.runs);
+    if (patch !== undefined && costOfPatch(patch) < Math.min(byChunks, file.stored.storedSize)) patches.push(patch);
+    else if (assembly !== undefined && byChunks < file.stored.storedSize) assemblies.push(assembly);
     else whole.push(file);
   }
   const runs = joinFiles(whole);
+  const ways = waysOf(patches, assemblies, whole, version.storage);
   const requests = [...runs, ...assemblies.flatMap((assembly) => assembly.runs)];
-  return { runs, assemblies, emptyFiles, localChunks, bytes: requests.reduce((sum, run) => sum + run.end - run.start, 0), requests: requests.length };
+  return {
+    runs, assemblies, patches, emptyFiles, localChunks, ways,
+    bytes: requests.reduce((sum, run) => sum + run.end - run.start, 0) + patches.reduce((sum, patch) => sum + patch.bytes, 0),
+    requests: requests.length + patches.reduce((sum, { patch }) => sum + patch.pieces.length, 0),
+  };
+}
+
+function waysOf(patches: readonly PlannedPatch[], assemblies: readonly Assembly[], whole: readonly PlannedFile[], storage: StorageMap): PlannedWay[] {
+  const stored = new Map(storage.files.map((file) => [file.path, file.storedSize]));
+  const price = (paths: readonly string[]) => {
+    const size = stored.get(paths[0] ?? "");
+    return size === undefined ? {} : { whole: size };
+  };
+  return [
+    ...patches.map(({ paths, patch, bytes }): PlannedWay => ({ paths, way: "patch", bytes, requests: patch.pieces.length, ...price(paths) })),
+    ...assemblies.map(({ file, runs }): PlannedWay => ({ paths: file.paths, way: "chunks", bytes: runs.reduce((sum, run) => sum + run.end - run.start, 0), requests: runs.length, ...price(file.paths) })),
+    ...whole.map(({ paths, stored: { storedSize } }): PlannedWay => ({ paths, way: "whole", bytes: storedSize, requests: 1, whole: storedSize })),
+  ].sort((a, b) => ((a.paths[0] ?? "") < (b.paths[0] ?? "") ? -1 : 1));
 }
 
 /** Two paths with the same bytes are one resource, fetched once. */
@@ -54,8 +100,7 @@ function filesToFetch(answer: CacheAnswer, storage: StorageMap): { files: Planne
   const stored = new Map(storage.files.map((file) => [file.path, file]));
   const byOffset = new Map<number, PlannedFile>();
   const emptyFiles: string[] = [];
-  for (const { file, state } of answer.files) {
-    if (state === "hit") continue;
+  for (const { file } of answer.files) {
     if (file.size === 0) {
       emptyFiles.push(file.path);
       continue;

@@ -75,7 +75,10 @@ export class LocalCache {
       const index = await this.readIndex(id);
       const lists = index && (await this.readChunks(id, index));
       if (index === undefined || lists === undefined) continue;
-      for (const [path, list] of chunkListsOf(index, lists)) chunks.add(this.filePath(id, path), list);
+      for (const [path, list] of chunkListsOf(index, lists)) {
+        const file = this.filePath(id, path);
+        if (await lstat(file).then((status) => status.isFile(), () => false)) chunks.add(file, list);
+      }
     }
     return chunks;
   }
@@ -124,11 +127,11 @@ export class LocalCache {
     }
   }
 
-  /** Keeps a version's description, durably: index.json and chunks.bin. */
-  async keepDescription(contentId: string, indexBytes: Uint8Array, chunks: Uint8Array): Promise<void> {
+  /** Keeps a version's description, durably: index.json, and chunks.bin where it is known already. */
+  async keepDescription(contentId: string, indexBytes: Uint8Array, chunks?: Uint8Array): Promise<void> {
     const folder = this.folderOf(contentId);
     await mkdir(join(folder, "files"), { recursive: true, mode: 0o700 });
-    await this.keepChunks(contentId, chunks);
+    if (chunks !== undefined) await this.keepChunks(contentId, chunks);
     await writeDurably(join(folder, "index.json"), indexBytes);
   }
   keepChunks(contentId: string, chunks: Uint8Array): Promise<void> {

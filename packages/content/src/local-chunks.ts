@@ -25,6 +25,10 @@ export class LocalChunks {
     }
   }
 
+  get isEmpty(): boolean {
+    return this.#places.size === 0;
+  }
+
   has(piece: FilePiece): boolean {
     return this.#places.has(piece.digest.toString("base64"));
   }

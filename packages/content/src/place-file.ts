@@ -1,11 +1,10 @@
 import { link, mkdir, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { syncPath } from "./content-library.ts";
-import type { PlannedFile } from "./fetch-plan.ts";
 import type { LocalCache } from "./local-cache.ts";
 
 /** Gives a finished, flushed file its names in the version, durably; `from` may be one of them already. */
-export async function placeFile(cache: LocalCache, contentId: string, from: string, file: PlannedFile): Promise<void> {
+export async function placeFile(cache: LocalCache, contentId: string, from: string, file: { paths: readonly string[] }): Promise<void> {
   const targets = file.paths.map((path) => cache.filePath(contentId, path));
   const there = targets.includes(from) ? from : targets[0];
   if (there === undefined) return;
