@@ -9,6 +9,8 @@ export { WimError, wimErrors, type WimErrorCode } from "./error.ts";
 export type { AnyCompression, WimCompression } from "./compression.ts";
 export type { ReadOptions } from "./decode-chunks.ts";
 export type { WimHeader } from "./header.ts";
+export type { HttpFetch } from "./http-range.ts";
+export { openHttpSource, type HttpSource, type HttpSourceOptions } from "./http-source.ts";
 export { integritySpan, verifyIntegrity, type IntegrityTable, type VerifyOptions } from "./integrity.ts";
 export { defaultWimLimits, type WimLimits } from "./limits.ts";
 export { decompressLzmsChunk } from "./lzms.ts";
