@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { PolicyAnswer } from "@prestage/contract";
 import type { Manifest } from "@prestage/media";
+import { assignUsersModes } from "@prestage/sequence";
 import type { Keyring, SealingKey, SigningKey } from "@prestage/trust";
 import { PolicyContentAccess } from "./content/content-access.ts";
 import { AgentError } from "./error.ts";
@@ -55,7 +56,7 @@ export async function runChosen(run: ChosenRun): Promise<number> {
     ...builtIn(manifest, policy.deviceName).map((variable) => ({ ...variable, source: "media" as const })),
   ];
   try {
-    const { result } = await runSequence({ environment, dataRoot, espRoot, makeEspWritable, ...(run.beforeLeaving && { beforeLeaving: run.beforeLeaving }), disk, policy: policy.selected, sequence, variables, content, secrets, status, screen, journal, signal, log, unattended: manifest.unattended });
+    const { result } = await runSequence({ environment, dataRoot, espRoot, makeEspWritable, ...(run.beforeLeaving && { beforeLeaving: run.beforeLeaving }), disk, policy: policy.selected, sequence, variables, content, secrets, status, screen, journal, signal, log, unattended: manifest.unattended, userDeviceAffinity: manifest.userDeviceAffinity });
     if (result === "failed") return await afterFailure(run);
   } finally {
     await content.close();
@@ -69,6 +70,7 @@ function builtIn(manifest: Manifest, deviceName: string): { name: string; value:
     { name: "_SMSTSMachineName", value: deviceName },
     { name: "_SMSTSLaunchMode", value: "HD" },
     { name: "_SMSTSSiteCode", value: manifest.site.code },
+    { name: "SMSTSAssignUsersMode", value: assignUsersModes[manifest.userDeviceAffinity] },
   ];
 }
 

@@ -100,3 +100,21 @@ test("on a terminal what is typed is not shown, and a new password is typed twic
   assert.deepEqual(await readSecretLines(terminal("abc\u0015value\n").context, ["Value of A"]), ["value"]);
   await assert.rejects(readSecretLines(terminal("val\u0003").context, ["Value of A"]), { code: "PRESTAGE_CLI_NO_SECRET" });
 });
+
+test("users of a device are listed, approved all or by name, refused and removed", async () => {
+  const { id } = await at<{ id: string }>(["device", "add", "--name", "PC-9", "--serial-number", "S9"]);
+  for (const user of ["D\\a", "D\\b", "D\\c"]) await site.context.db.insertInto("user_device_affinity").values({ device_id: id, user_key: user.toLowerCase(), user_name: user, state: "pending", source: "ABC00007" }).execute();
+  const states = async (...flags: string[]) => (await at<{ user: string; state: string }[]>(["device", "affinity", "list", "--device", id, ...flags])).map((one) => `${one.user} ${one.state}`);
+  assert.deepEqual(await at<{ state: string }[]>(["device", "affinity", "refuse", id, "--user", "d\\B"]).then((decided) => decided.map((one) => one.state)), ["refused"]);
+  assert.deepEqual(await states("--pending"), ["D\\a pending", "D\\c pending"]);
+  await at(["device", "affinity", "approve", id]);
+  assert.deepEqual(await states(), ["D\\a approved", "D\\b refused", "D\\c approved"]);
+  assert.match((await cli(["device", "show", id, "--data", data])).stdout, /user D\\a \(approved\)\nuser D\\b \(refused\)/);
+  assert.match((await cli(["device", "affinity", "list", "--data", data])).stdout, /DEVICE +NAME +USER[^]*PC-9 +D\\a +approved +ABC00007/);
+  await at(["device", "affinity", "remove", id, "--user", "D\\b", "--user", "D\\c"]);
+  assert.deepEqual(await states(), ["D\\a approved"]);
+  for (const [args, expected] of [[["approve", id], "PRESTAGE_CLI_BAD_ARGUMENT"], [["approve", id, "--user", "D\\none"], "PRESTAGE_SITE_NOT_FOUND"], [["remove", id, "--user", "D\\none"], "PRESTAGE_SITE_NOT_FOUND"]] as const) {
+    const result = await cli(["device", "affinity", ...args, "--data", data, "--json"]);
+    assert.deepEqual([result.exitCode, code(result)], [1, expected], args.join(" "));
+  }
+});

@@ -59,12 +59,14 @@ test("content, a sequence, a deployment and a media are made with commands alone
 
 test("a media's password comes from standard input, is kept at the site alone, and can be changed by how the media's id begins", async () => {
   const output = join(folder, "with-password.wim");
-  const made = await cli(["media", "create", "--task-sequence", sequenceId, "--password-stdin", "-o", output, "--data", data, "--json"], undefined, "of this media\n");
+  const made = await cli(["media", "create", "--task-sequence", sequenceId, "--password-stdin", "--support-shell", "--user-device-affinity", "approval", "-o", output, "--data", data, "--json"], undefined, "of this media\n");
   assert.equal(made.exitCode, 0, made.stdout);
   const { mediaId } = made.json as { mediaId: string };
   const verifier = async () => (await site.context.db.selectFrom("media_password").select("verifier").where("media_id", "=", mediaId).executeTakeFirstOrThrow()).verifier;
   const first = await verifier();
-  assert.equal((await at<{ manifest: { passwordRequired: boolean } }>("media", "inspect", output)).manifest.passwordRequired, true);
+  const { manifest } = await at<{ manifest: { passwordRequired: boolean; supportShell?: true; userDeviceAffinity: string } }>("media", "inspect", output);
+  assert.deepEqual([manifest.passwordRequired, manifest.supportShell, manifest.userDeviceAffinity], [true, true, "approval"]);
+  assert.match((await cli(["media", "inspect", output, "--data", data])).stdout, /Support shell +F8[^]*Users of the device +recorded once/);
   assert.ok(!(await readFile(output)).includes("of this media"));
   const changed = await cli(["media", "set-password", mediaId.slice(0, 16), "--password-stdin", "--data", data], undefined, "another one\n");
   assert.deepEqual([changed.exitCode, changed.stderr], [0, ""]);

@@ -2,6 +2,7 @@ import { sha256Schema } from "@prestage/content/schema";
 import { contentKinds, keyboardLayoutNames, manifestSchema, objectIdSchema, screenLanguages, unattendedErrors, variableNameSchema } from "@prestage/media/schema";
 import { z } from "zod";
 import { applicationDefinitionSchema, contentObjectSchema, driverPackageDefinitionSchema, packageDefinitionSchema } from "./objects.ts";
+import { affinityStateSchema } from "./affinity.ts";
 import { statusMessageSchema } from "./management-point.ts";
 
 /** The administration API lives below this path; every route but none needs `Authorization: Bearer TOKEN`. */
@@ -91,6 +92,8 @@ export const deviceSchema = z.strictObject({
   conflictId: z.guid().nullable(),
   /** Names only. */
   secretVariables: z.array(z.string()),
+  /** Whose device it is, or may become. */
+  users: z.array(z.strictObject({ name: z.string(), state: affinityStateSchema })),
   lastStatus: statusMessageSchema.nullable(),
   /** The last message about a step: what the device is doing. */
   lastStep: statusMessageSchema.nullable(),
@@ -128,6 +131,7 @@ export const createMediaRequestSchema = z.strictObject({
   prestart: manifestSchema.shape.prestart,
   unattendedError: z.enum(unattendedErrors).default("retry"),
   damaged: z.enum(["repair", "stop"]).default("repair"),
+  userDeviceAffinity: manifestSchema.shape.userDeviceAffinity.default("none"),
   /** F8 opens a root shell at an enrolled computer. */
   supportShell: z.boolean().default(false),
   /** Written by the site where it runs on the same machine; absent: kept at the site for download. */

@@ -1,4 +1,5 @@
 export * from "./administration.ts";
+export * from "./affinity.ts";
 export * from "./depots.ts";
 export * from "./media-life.ts";
 export * from "./management-point.ts";

@@ -1,5 +1,6 @@
 import { sha256Schema } from "@prestage/content/schema";
 import { contentKinds, objectIdSchema, variableNameSchema } from "@prestage/media/schema";
+import { deviceUserSchema, maximumDeviceUsers, userDeviceAffinityModes } from "@prestage/sequence/schema";
 import { z } from "zod";
 import { objectDefinitionSchema } from "./objects.ts";
 
@@ -121,7 +122,7 @@ export type SecretsAnswer = z.infer<typeof secretsAnswerSchema>;
 export const statusKinds = [
   "verification-started", "verification-finished", "file-damaged", "enrolled", "policy-received", "sequence-started", "step-started", "step-finished", "step-skipped",
   "content-resolved", "content-fetch-started", "content-fetch-progress", "content-fetch-finished", "distribution-point-failed", "restart", "sequence-finished", "error",
-  "support-shell-opened", "support-shell-closed",
+  "support-shell-opened", "support-shell-closed", "user-device-affinity",
 ] as const;
 
 export const contentStateSchema = z.strictObject({
@@ -151,6 +152,8 @@ export const statusMessageSchema = z.strictObject({
   /** The error's stable code and its message. */
   error: z.strictObject({ code: z.string().max(128), message: z.string().max(2000) }).optional(),
   text: z.string().max(2000).optional(),
+  /** With `user-device-affinity`: the users of this device, and what the sequence asks for; the media decides, and is never exceeded. */
+  affinity: z.strictObject({ mode: z.enum(userDeviceAffinityModes), users: z.array(deviceUserSchema).min(1).max(maximumDeviceUsers) }).optional(),
 });
 export type StatusMessage = z.infer<typeof statusMessageSchema>;
 export const statusRequestSchema = z.strictObject({ messages: z.array(statusMessageSchema).min(1).max(500) });

@@ -5,7 +5,7 @@ export type { MediaErrorCode } from "./error.ts";
 export { checkValidity, openManifest, signManifest } from "./manifest.ts";
 export type { OpenedManifest } from "./manifest.ts";
 export * from "./media-layout.ts";
-export { mediaSheet, screensText, supportShellText, unattendedText } from "./media-sheet.ts";
+export { affinityText, mediaSheet, screensText, supportShellText, unattendedText } from "./media-sheet.ts";
 export { osImageSystem } from "./os-image-system.ts";
 export { protectedDescriptor } from "./protected-descriptor.ts";
 export * from "./schema.ts";

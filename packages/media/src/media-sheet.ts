@@ -18,6 +18,7 @@ export function mediaSheet(manifest: Manifest, file: { name: string; mediaId: st
     ["Prestart command", manifest.prestart === undefined ? "-" : `${manifest.prestart.command}${manifest.prestart.package === undefined ? "" : ` (in package ${manifest.prestart.package})`}`],
     ["Screens", screensText(manifest)],
     ["Support shell", supportShellText(manifest)],
+    ["Users of the device", affinityText(manifest)],
     ["Unknown computers", manifest.unknownComputers ? "may be deployed" : "are refused"],
     ["A damaged file", manifest.damaged === "stop" ? "stops the computer" : "is fetched again"],
     ["Variables", manifest.variables.map((variable) => variable.name).join(", ") || "-"],
@@ -33,6 +34,10 @@ export function mediaSheet(manifest: Manifest, file: { name: string; mediaId: st
 export function unattendedText(manifest: Pick<Manifest, "unattended" | "unattendedError">): string {
   if (!manifest.unattended) return "no";
   return manifest.unattendedError === "power-off" ? "yes; after an error the computer switches off" : "yes; after an error it restarts and tries again";
+}
+
+export function affinityText({ userDeviceAffinity }: Pick<Manifest, "userDeviceAffinity">): string {
+  return { none: "not recorded", approval: "recorded once an administrator approves", automatic: "recorded" }[userDeviceAffinity];
 }
 
 export function supportShellText(manifest: Pick<Manifest, "supportShell">): string {

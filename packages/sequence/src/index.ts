@@ -5,6 +5,7 @@ export { maximumSequenceBytes, parseTaskSequenceYaml } from "./parse-yaml.ts";
 export { contentReferences } from "./content-references.ts";
 export type { ContentReference, ReferencedKind } from "./content-references.ts";
 export * from "./variables.ts";
+export { assignUsersModes, deviceUsers, effectiveAffinity, stricterAffinity } from "./device-users.ts";
 export { evaluateCondition } from "./conditions.ts";
 export type { Evaluation } from "./conditions.ts";
 export * from "./events.ts";

@@ -12,6 +12,13 @@ export const secretNameSchema = z
   .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "letters, digits and _, beginning with a letter or _, at most 128")
   .refine((name) => !reservedForEnvironment.test(name), "a name the environment of a command does not need for itself");
 
+/** What becomes of the users a sequence names for a device, the strictest first; the same words as in the media's manifest. */
+export const userDeviceAffinityModes = ["none", "approval", "automatic"] as const;
+export type UserDeviceAffinity = (typeof userDeviceAffinityModes)[number];
+/** `domain\user`; what neither Windows nor a directory takes in a name is refused. */
+export const deviceUserSchema = z.string().regex(/^[\p{L}\p{N}._-]{1,255}\\[^\p{C}\s"/\\[\]:;|=,+*?<>](?:[^\p{C}"/\\[\]:;|=,+*?<>]{0,102}[^\p{C}\s"/\\[\]:;|=,+*?<>])?$/u, "domain\\user");
+export const maximumDeviceUsers = 32;
+
 /** YAML reads 5 and true as number and boolean; a variable's value is always text. */
 const comparedValue = z.union([z.string().max(4000), z.number(), z.boolean()]);
 

@@ -1,5 +1,5 @@
 import type { Policy, PolicyContent } from "@prestage/contract";
-import type { TaskSequence } from "@prestage/sequence";
+import type { TaskSequence, UserDeviceAffinity } from "@prestage/sequence";
 import type { Journal } from "../journal/journal.ts";
 import type { Screen } from "../screens/screen.ts";
 import type { StatusSpool } from "../status/status-spool.ts";
@@ -34,6 +34,8 @@ export interface RunContext {
   secrets: SecretAccess;
   status: StatusSpool;
   screen: Screen;
+  /** What the media allows to become of the users a sequence names; none where nothing is said. */
+  userDeviceAffinity?: UserDeviceAffinity;
   /** Never wait for a key. */
   unattended?: boolean;
   journal: Journal;

@@ -10,6 +10,7 @@ import { runCommand } from "../run-command.ts";
 import { stepExecutors } from "../steps/index.ts";
 import type { StepExecutor, StepResult } from "../steps/step-executor.ts";
 import { cleanUp } from "./clean-up.ts";
+import { reportDeviceUsers } from "./report-device-users.ts";
 import { restartMachine } from "./restart-machine.ts";
 import type { RunContext } from "./run-context.ts";
 import { runStep } from "./run-step.ts";
@@ -92,6 +93,7 @@ class SequenceRun {
         await this.#options.machine.restart(this.#context, action.to);
         return { result: "restart", to: action.to };
       case "finish":
+        if (action.outcome === "succeeded") reportDeviceUsers(this.#context, this.#state.variables);
         this.#report(action.outcome);
         this.#append({ kind: "sequence-finished", outcome: action.outcome });
         return undefined;

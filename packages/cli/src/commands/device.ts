@@ -7,6 +7,7 @@ import { print, table } from "../output.ts";
 import { readSecrets, secretFlags, sendSecrets } from "../secret-flags.ts";
 import type { SecretFlags } from "../secret-flags.ts";
 import { SiteClient } from "../site-client.ts";
+import { affinityRoutes } from "./affinity.ts";
 import { variables } from "./variables.ts";
 
 /** Devices as lists show them. */
@@ -18,8 +19,9 @@ export function deviceTable(devices: readonly contract.Device[]): string {
 }
 
 export const deviceRoutes = buildRouteMap({
-  docs: { brief: "Devices: add, set, show, list, revoke" },
+  docs: { brief: "Devices: add, set, show, list, revoke; their users" },
   routes: {
+    affinity: affinityRoutes,
     add: command<SiteFlags & SecretFlags & { name: string; smbiosUuid?: string; serialNumber?: string; macAddress?: string; replaces?: string; variable?: readonly string[] }>({
       brief: "Make a record for a computer that is expected",
       example: "prestage device add --name PC-17 --serial-number 5CG1234567",
@@ -69,7 +71,7 @@ export const deviceRoutes = buildRouteMap({
       parameters: { flags: siteFlags, positional: one("Device", "GUID") },
       async run(context, flags, id) {
         const found = await (await SiteClient.open(context, flags.data)).call("GET", `/devices/${id}`, contract.deviceSchema);
-        print(context, flags.json, found, `${deviceTable([found])}\n\n${JSON.stringify(found.attributes, null, 2)}`);
+        print(context, flags.json, found, `${deviceTable([found])}\n${found.users.map((user) => `user ${user.name} (${user.state})\n`).join("")}\n${JSON.stringify(found.attributes, null, 2)}`);
       },
     }),
     list: command<SiteFlags>({

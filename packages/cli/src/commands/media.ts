@@ -2,8 +2,10 @@ import { access, writeFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { buildRouteMap } from "@stricli/core";
 import { createMediaRequestSchema, mediaPasswordSchema, mediaRecordSchema } from "@prestage/contract";
-import { inspectMedia, mediaSheet, screensText, supportShellText, unattendedText, verifyMedia } from "@prestage/media";
+import type { CreateMediaRequest } from "@prestage/contract";
+import { affinityText, inspectMedia, mediaSheet, screensText, supportShellText, unattendedText, verifyMedia } from "@prestage/media";
 import { keyboardLayoutNames, screenLanguages, unattendedErrors } from "@prestage/media/schema";
+import { userDeviceAffinityModes } from "@prestage/sequence/schema";
 import { z } from "zod";
 import { byPrefix } from "../by-prefix.ts";
 import { command, flag, jsonFlag, one, optionalText, siteFlags, text, texts, wholeNumber } from "../command.ts";
@@ -22,7 +24,7 @@ import { variables } from "./variables.ts";
 type CreateFlags = SiteFlags & PasswordFlags & {
   taskSequence: string; application?: readonly string[]; package?: readonly string[]; driverPackage?: readonly string[]; bootImage?: string; osImage?: string; index?: number;
   managementPoint?: readonly string[]; dynamic?: boolean; distributionPoint?: readonly string[]; variable?: readonly string[]; unattended?: boolean; prestartCommand?: string; prestartPackage?: string; unattendedError?: (typeof unattendedErrors)[number]; language?: (typeof screenLanguages)[number]; keyboard?: (typeof keyboardLayoutNames)[number]; noUnknownComputers?: boolean; validFrom?: string; validTo?: string;
-  createdBy?: string; version?: string; comment?: string; stopIfDamaged?: boolean; supportShell?: boolean; output: string;
+  createdBy?: string; version?: string; comment?: string; stopIfDamaged?: boolean; supportShell?: boolean; userDeviceAffinity?: CreateMediaRequest["userDeviceAffinity"]; output: string;
 }
 
 type PasswordFlags = { password?: boolean; passwordStdin?: boolean; passwordFd?: number }
@@ -66,6 +68,7 @@ const create = command<CreateFlags>({
       comment: optionalText("At most 127 characters", "TEXT"),
       stopIfDamaged: flag("A computer whose media has a damaged file stops instead of fetching it"),
       supportShell: flag("F8 opens a root shell on the computer's own terminals, once it is enrolled"),
+      userDeviceAffinity: { kind: "enum", values: userDeviceAffinityModes, optional: true, brief: "What becomes of the users in SMSTSUDAUsers at the end of the sequence: not recorded, to be approved, or recorded as users of the device; none where it is left out" },
       output: text("File to write; FILE.sha256 and FILE.txt beside it", "FILE"),
     },
   },
@@ -84,7 +87,7 @@ const create = command<CreateFlags>({
       ...prestartOf(flags),
       ...(flags.unattendedError && { unattendedError: flags.unattendedError }), ...(flags.language && { language: flags.language }), ...(flags.keyboard && { keyboardLayout: flags.keyboard }),
       unknownComputers: flags.noUnknownComputers !== true, ...(flags.validFrom && { validFrom: flags.validFrom }), ...(flags.validTo && { validTo: flags.validTo }),
-      createdBy: flags.createdBy ?? "", version: flags.version ?? "", comment: flags.comment ?? "", damaged: flags.stopIfDamaged === true ? "stop" : "repair", supportShell: flags.supportShell ?? false,
+      createdBy: flags.createdBy ?? "", version: flags.version ?? "", comment: flags.comment ?? "", damaged: flags.stopIfDamaged === true ? "stop" : "repair", supportShell: flags.supportShell ?? false, ...(flags.userDeviceAffinity && { userDeviceAffinity: flags.userDeviceAffinity }),
       ...(client.local && { output }),
     });
     const job = await client.runJob("/media", request);
@@ -142,7 +145,7 @@ export const inspect = command<{ keyring?: string; data?: string; json?: boolean
     const rows = [
       ["Media", media.mediaId], ["Size", bytes(media.size)], ["Signed under", `keyring ${m.site.code} version ${m.keyring.version}${media.trustedBySite ? " (trusted here)" : " (the media's own; give --keyring to prove who made it)"}`],
       ["Task sequence", `${m.taskSequence.name} (${m.taskSequence.id})`], ["Version", m.version || "-"], ["Created by", m.createdBy || "-"], ["Comment", m.comment || "-"],
-      ["Valid", `${m.validFrom ?? "always"} to ${m.validTo ?? "no end"}`], ["Management points", `${m.managementPoints.urls.join(", ")} (${m.managementPoints.mode})`], ["Distribution points", m.distributionPoints.join(", ") || "-"], ["Unattended", unattendedText(m)], ["Screens", screensText(m)], ["Support shell", supportShellText(m)], ["Asks for a password", m.passwordRequired ? "yes" : "no"],
+      ["Valid", `${m.validFrom ?? "always"} to ${m.validTo ?? "no end"}`], ["Management points", `${m.managementPoints.urls.join(", ")} (${m.managementPoints.mode})`], ["Distribution points", m.distributionPoints.join(", ") || "-"], ["Unattended", unattendedText(m)], ["Screens", screensText(m)], ["Support shell", supportShellText(m)], ["Users of the device", affinityText(m)], ["Asks for a password", m.passwordRequired ? "yes" : "no"],
     ];
     const content = table(["ID", "KIND", "NAME", "REVISION", "CONTENT"], m.content.map((c) => [c.objectId, c.kind, c.name, String(c.revision), c.contentId.slice(0, 16)]));
     print(context, flags.json, { mediaId: media.mediaId, size: media.size, trusted: media.trustedBySite, manifest: m }, `${rows.map(([name = "", value = ""]) => `${name.padEnd(20)}${value}`).join("\n")}\n\n${content}`);

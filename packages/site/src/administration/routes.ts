@@ -8,6 +8,7 @@ import { checkToken } from "./check-token.ts";
 import { depotRoutes } from "./depot-routes.ts";
 import { mediaRoutes } from "./media-routes.ts";
 import { deviceRoutes } from "./device-routes.ts";
+import { affinityRoutes } from "./affinity-routes.ts";
 import { identityRoutes } from "./identity-routes.ts";
 import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
@@ -30,6 +31,7 @@ export function administrationRoutes(server: Routes, context: SiteContext): void
       deploymentRoutes(api, context);
       deviceRoutes(api, context);
       identityRoutes(api, context);
+      affinityRoutes(api, context);
       mediaRoutes(api, context);
       depotRoutes(api, context);
     },

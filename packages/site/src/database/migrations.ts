@@ -19,6 +19,11 @@ export const migrations: Record<string, Migration> = {
       for (const statement of enrolment) await sql.raw(statement).execute(db);
     },
   },
+  "0004-user-device-affinity": {
+    up: async (db: Kysely<never>) => {
+      for (const statement of userDeviceAffinity) await sql.raw(statement).execute(db);
+    },
+  },
 };
 
 const theRoad = [
@@ -67,4 +72,11 @@ const enrolment = [
   "CREATE TABLE secret (scope text NOT NULL, owner_id text NOT NULL, name_key text NOT NULL, name text NOT NULL, sealed bytea NOT NULL, changed timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (scope, owner_id, name_key))",
   "CREATE TABLE conflict (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), claim_id text NOT NULL REFERENCES claim, first_device uuid NOT NULL REFERENCES device ON DELETE CASCADE, second_device uuid NOT NULL UNIQUE REFERENCES device ON DELETE CASCADE, seen timestamptz NOT NULL DEFAULT now(), resolved timestamptz, resolution text)",
   "CREATE INDEX conflict_claim ON conflict (claim_id)",
+];
+
+const userDeviceAffinity = [
+  // `user_key` is the name in lower case; `source`: the deployment whose sequence named the user; `decided`: by an administrator.
+  "CREATE TABLE user_device_affinity (device_id uuid NOT NULL REFERENCES device ON DELETE CASCADE, user_key text NOT NULL, user_name text NOT NULL, state text NOT NULL, source text, created timestamptz NOT NULL DEFAULT now(), decided timestamptz, PRIMARY KEY (device_id, user_key))",
+  "CREATE FUNCTION notify_affinity() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('device_changed', COALESCE(NEW.device_id, OLD.device_id)::text); RETURN NULL; END $$",
+  "CREATE TRIGGER user_device_affinity_notify AFTER INSERT OR UPDATE OR DELETE ON user_device_affinity FOR EACH ROW EXECUTE FUNCTION notify_affinity()",
 ];

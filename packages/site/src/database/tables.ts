@@ -1,5 +1,5 @@
 import type { ContentKind, Manifest } from "@prestage/media";
-import type { ConflictResolution, DeviceState, Job, MakeAvailableTo, ObjectDefinition, SecretScope, StatusMessage } from "@prestage/contract";
+import type { AffinityState, ConflictResolution, DeviceState, Job, MakeAvailableTo, ObjectDefinition, SecretScope, StatusMessage } from "@prestage/contract";
 import type { DeviceAttributes, ProofKind, Receipt } from "@prestage/trust";
 import type { ColumnType, Generated } from "kysely";
 
@@ -31,6 +31,8 @@ export interface Tables {
   secret: { scope: SecretScope; owner_id: string; name_key: string; name: string; sealed: Buffer; changed: Time };
   /** A claim seen twice: `first_device` used it. */
   conflict: { id: Generated<string>; claim_id: string; first_device: string; second_device: string; seen: Time; resolved: NullableTime; resolution: ColumnType<ConflictResolution | null, ConflictResolution | null | undefined, ConflictResolution | null> };
+  /** A user device affinity; `user_key` is the name in lower case. */
+  user_device_affinity: { device_id: string; user_key: string; user_name: string; state: AffinityState; source: string | null; created: Time; decided: NullableTime };
   media: { media_id: string; size: ColumnType<string, number, number>; sha256: string; path: string; manifest: Json<Manifest>; created: Time; revoked: NullableTime; renewal: NullableBytes; renewed_to: NullableTime };
   depot: { key_id: string; public_key: string; name: string; registered: Time; revoked: NullableTime };
   /** `sha256` of the receipt's own bytes; `envelope` as the depot signed it, kept so that a depot registered later confirms it. */

@@ -89,7 +89,7 @@ test("a media carries what the sequence names, its dependencies and what the opt
   assert.deepEqual([manifest.osImage, manifest.bootImage.objectId], [{ objectId: osImage.id, contentId: osImage.contentId, index: 2 }, bootImage.id]);
   assert.deepEqual([manifest.managementPoints.mode, manifest.managementPoints.urls, manifest.distributionPoints, manifest.variables, manifest.version, manifest.unattended], ["dynamic", site.context.publicUrls(), ["https://dp.example.com"], [{ name: "OSDTimeZone", value: "UTC" }], "7", true]);
   assert.ok(!("supportShell" in manifest));
-  assert.match(await readFile(`${output}.txt`, "utf8"), /Support shell +none/);
+  assert.match(await readFile(`${output}.txt`, "utf8"), /Support shell +none[^]*Users of the device +not recorded/);
   const [record] = mediaRecordSchema.array().parse((await site.admin("/media")).json);
   assert.deepEqual([record?.mediaId, record?.sha256, record?.path, record?.manifest], [mediaId, sha256(await readFile(output)), output, manifest]);
 });
@@ -170,14 +170,14 @@ test("a job that runs can be cancelled and leaves nothing", async () => {
 
 test("a media that asks for a password says so in its manifest and sheet, and holds nothing derived from it", async () => {
   const output = join(folder, "with-password.wim");
-  const job = await create({ output, passwordRequired: true, supportShell: true, bootImageId: bootImage.id });
+  const job = await create({ output, passwordRequired: true, supportShell: true, userDeviceAffinity: "approval", bootImageId: bootImage.id });
   const mediaId = String(job.result?.["mediaId"]);
   const before = await readFile(output);
   await site.must(`/media/${mediaId}/password`, "PUT", { password: "of this media" });
   const { verifier } = await site.context.db.selectFrom("media_password").select("verifier").where("media_id", "=", mediaId).executeTakeFirstOrThrow();
   const { manifest } = (await verifyMedia(output)).media;
-  assert.deepEqual([manifest.passwordRequired, manifest.supportShell], [true, true]);
-  assert.match(await readFile(`${output}.txt`, "utf8"), /Password +asked for at first start[^]*Support shell +F8, once the computer is enrolled/);
+  assert.deepEqual([manifest.passwordRequired, manifest.supportShell, manifest.userDeviceAffinity], [true, true, "approval"]);
+  assert.match(await readFile(`${output}.txt`, "utf8"), /Password +asked for at first start[^]*Support shell +F8, once the computer is enrolled[^]*Users of the device +recorded once an administrator approves/);
   const bytes = await readFile(output);
   assert.ok(bytes.equals(before));
   for (const part of ["of this media", verifier, verifier.split("$").at(-1) ?? ""]) assert.ok(!bytes.includes(part) && !JSON.stringify(manifest).includes(part));

@@ -39,7 +39,7 @@ export async function runMediaCreate(context: SiteContext, data: unknown, tools:
         ...(request.validFrom && { validFrom: request.validFrom }), ...(request.validTo && { validTo: request.validTo }),
         floor: await floorOf(context, [bootImage, ...sources]),
         architecture: "x64", site: { code: context.configuration.siteCode }, managementPoints: { mode: request.managementPointMode, urls: managementPoints },
-        distributionPoints: request.distributionPoints, unknownComputers: request.unknownComputers, passwordRequired: request.passwordRequired, unattended: request.unattended, ...(request.unattended && { unattendedError: request.unattendedError }), userDeviceAffinity: "none",
+        distributionPoints: request.distributionPoints, unknownComputers: request.unknownComputers, passwordRequired: request.passwordRequired, unattended: request.unattended, ...(request.unattended && { unattendedError: request.unattendedError }), userDeviceAffinity: request.userDeviceAffinity,
         ...(request.prestart && { prestart: request.prestart }), ...(request.supportShell && { supportShell: true as const }),
         taskSequence: { id: record.id, name: record.name }, variables: await plainVariables(context, request), keyboardLayout: request.keyboardLayout, language: request.language, damaged: request.damaged,
       },

@@ -1,5 +1,6 @@
 import type { StatusMessage } from "@prestage/contract";
 import type { Database } from "../database/open-database.ts";
+import { recordUsers } from "../store/affinities.ts";
 import { jsonText } from "../store/json-text.ts";
 
 /**
@@ -8,12 +9,29 @@ import { jsonText } from "../store/json-text.ts";
  * and forgets up to the answer.
  */
 export async function keepStatus(db: Database, deviceId: string, messages: readonly StatusMessage[]): Promise<number> {
-  await db
-    .insertInto("status_message")
-    .values(messages.map((message) => ({ device_id: deviceId, number: message.number, message: jsonText(message) })))
-    .onConflict((conflict) => conflict.columns(["device_id", "number"]).doNothing())
-    .execute();
+  // What a message leads to is done with it or not at all, and once.
+  if (messages.some((message) => message.affinity !== undefined)) await db.transaction().execute((transaction) => insertAndAct(transaction, deviceId, messages));
+  else await insert(db, deviceId, messages);
   const lowest = Math.min(...messages.map((message) => message.number));
   const kept = await db.selectFrom("status_message").select("number").where("device_id", "=", deviceId).where("number", ">=", lowest).orderBy("number").limit(1000).execute();
   return lowest + kept.findIndex(({ number }, i) => kept[i + 1]?.number !== number + 1);
+}
+
+/** The numbers that were not there yet. */
+async function insert(db: Database, deviceId: string, messages: readonly StatusMessage[]): Promise<number[]> {
+  const rows = await db
+    .insertInto("status_message")
+    .values(messages.map((message) => ({ device_id: deviceId, number: message.number, message: jsonText(message) })))
+    .onConflict((conflict) => conflict.columns(["device_id", "number"]).doNothing())
+    .returning("number")
+    .execute();
+  return rows.map((row) => row.number);
+}
+
+async function insertAndAct(db: Database, deviceId: string, messages: readonly StatusMessage[]): Promise<void> {
+  const added = new Set(await insert(db, deviceId, messages));
+  for (const message of messages) {
+    const done = added.has(message.number) ? await recordUsers(db, deviceId, message) : undefined;
+    if (done !== undefined) await db.insertInto("audit").values({ actor: `device ${deviceId}`, action: "affinity-reported", subject: done }).execute();
+  }
 }

@@ -28,15 +28,19 @@ export async function listDevices(db: Database, id?: string): Promise<Device[]> 
           .where((is) => is.or([is("first_device", "=", is.ref("device.id")), is("second_device", "=", is.ref("device.id"))])).orderBy("seen").limit(1).as("open_conflict"),
       (join) => join.onTrue(),
     )
+    .leftJoinLateral(
+      (from) => from.selectFrom("user_device_affinity").select(sql<Device["users"]>`jsonb_agg(jsonb_build_object('name', user_name, 'state', user_device_affinity.state) ORDER BY user_key)`.as("users")).whereRef("device_id", "=", "device.id").as("affinity"),
+      (join) => join.onTrue(),
+    )
     .selectAll("device")
-    .select(["last.message as last_message", "step.message as step_message", "open_conflict.id as conflict_id"])
+    .select(["last.message as last_message", "step.message as step_message", "open_conflict.id as conflict_id", "affinity.users"])
     .orderBy("created");
   if (id !== undefined) query = query.where("device.id", "=", id);
   const rows = await query.execute();
   const secrets = await secretNamesOf(db, "device");
   return rows.map((row) => ({
     id: row.id, name: row.name, state: row.state, known: row.known, approvalCode: row.approval_code, mediaId: row.media_id, attributes: { ...row.attributes }, replaces: row.replaces,
-    lastSeen: row.last_seen?.toISOString() ?? null, created: row.created.toISOString(), proof: row.proof, claimId: row.claim_id, conflictId: row.conflict_id, secretVariables: secrets.get(row.id) ?? [],
+    lastSeen: row.last_seen?.toISOString() ?? null, created: row.created.toISOString(), proof: row.proof, claimId: row.claim_id, conflictId: row.conflict_id, secretVariables: secrets.get(row.id) ?? [], users: row.users ?? [],
     lastStatus: row.last_message ?? null, lastStep: row.step_message ?? null,
   }));
 }
