@@ -9,6 +9,7 @@ import { deploymentRoutes } from "./commands/deployment.ts";
 import { depotRoutes } from "./commands/depot.ts";
 import { deviceRoutes } from "./commands/device.ts";
 import { distributionPointRoutes } from "./commands/distribution-point.ts";
+import { contentLibraryRoutes } from "./commands/content.ts";
 import { contentRoutes } from "./commands/import.ts";
 import { keyringRoutes } from "./commands/keyring.ts";
 import { labRoutes } from "./commands/lab.ts";
@@ -31,6 +32,7 @@ const routes = buildRouteMap({
     application: contentRoutes("application"),
     package: contentRoutes("package"),
     "driver-package": contentRoutes("driver-package"),
+    content: contentLibraryRoutes,
     sequence: sequenceRoutes,
     collection: collectionRoutes,
     deployment: deploymentRoutes,

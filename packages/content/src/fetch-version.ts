@@ -10,9 +10,8 @@ import { chunkListsOf } from "./file-pieces.ts";
 import { checkChunkLists, openIndex } from "./index-document.ts";
 import type { CacheAnswer, LocalCache } from "./local-cache.ts";
 import type { PlannedPatch } from "./patches/apply-patch.ts";
-import type { OfferedPatches } from "./patches/patch-index.ts";
 import { costOfPatch, patchesInReach } from "./patches/plan-patches.ts";
-import type { ContentIndex, IndexFile, StorageMap } from "./schema.ts";
+import type { ContentIndex, IndexFile, OfferedPatches, StorageMap } from "./schema.ts";
 
 /** A version as the signed policy names it; sizes in bytes. */
 export interface WantedVersion {

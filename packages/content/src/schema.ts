@@ -65,3 +65,11 @@ export const storageMapSchema = z.strictObject({
   files: z.array(storedFileSchema).max(1_000_000),
 });
 export type StorageMap = z.infer<typeof storageMapSchema>;
+
+/** A larger list of patches is refused before it is parsed. */
+export const maximumPatchIndexBytes = 64 * 1024 * 1024;
+/** What the signed policy says of the patches from one earlier version: their list's hash and length, and the bytes of all patches. */
+export const offeredPatchesSchema = z.strictObject({ from: sha256Schema, indexSha256: sha256Schema, indexBytes: z.int().min(2).max(maximumPatchIndexBytes), bytes: z.int().min(0) });
+export type OfferedPatches = z.infer<typeof offeredPatchesSchema>;
+/** The names beside a version of the patches to it: `patch-FROM.json`, their list, and `patch-FROM.bin`. */
+export const patchFilePattern = /^patch-[0-9a-f]{64}\.(?:json|bin)$/;

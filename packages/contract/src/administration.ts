@@ -26,7 +26,7 @@ export type ImportRequest = z.infer<typeof importRequestSchema>;
 
 export const jobSchema = z.strictObject({
   id: z.guid(),
-  kind: z.enum(["import", "media-create"]),
+  kind: z.enum(["import", "media-create", "patches"]),
   state: z.enum(["waiting", "running", "succeeded", "failed", "cancelled"]),
   progress: z.strictObject({ phase: z.string(), done: z.number(), total: z.number() }).nullable(),
   result: z.record(z.string(), z.unknown()).nullable(),
@@ -34,6 +34,9 @@ export const jobSchema = z.strictObject({
   created: z.iso.datetime(),
 });
 export type Job = z.infer<typeof jobSchema>;
+/** Patches from one version of an object to its newest; `bytes` is null until they are made. */
+export const patchRecordSchema = z.strictObject({ objectId: objectIdSchema, name: z.string(), from: sha256Schema, to: sha256Schema, bytes: z.int().nullable() });
+export type PatchRecord = z.infer<typeof patchRecordSchema>;
 export const jobAnswerSchema = z.strictObject({ jobId: z.guid() });
 
 export const objectListQuerySchema = z.strictObject({ kind: z.enum(contentKinds).optional() });

@@ -1,4 +1,4 @@
-import { sha256Schema } from "@prestage/content/schema";
+import { offeredPatchesSchema, patchFilePattern, sha256Schema } from "@prestage/content/schema";
 import { contentKinds, objectIdSchema, variableNameSchema } from "@prestage/media/schema";
 import { deviceUserSchema, maximumDeviceUsers, userDeviceAffinityModes } from "@prestage/sequence/schema";
 import { z } from "zod";
@@ -63,6 +63,8 @@ export const policyContentSchema = z.strictObject({
   storedBytes: z.int().min(0),
   /** Earlier versions of the same object, newest first: what the disk may hold. */
   earlierContentIds: z.array(sha256Schema).max(64),
+  /** Patches from some of them to this version. */
+  patches: z.array(offeredPatchesSchema).max(64).optional(),
   definition: objectDefinitionSchema,
 });
 export type PolicyContent = z.infer<typeof policyContentSchema>;
@@ -108,6 +110,8 @@ export const contentUrlsRequestSchema = z.strictObject({ contentIds: z.array(sha
 export const contentUrlsAnswerSchema = z.strictObject({ expires: z.iso.datetime(), queries: z.record(sha256Schema, z.record(z.string(), z.string().max(1000))) });
 export type ContentUrlsAnswer = z.infer<typeof contentUrlsAnswerSchema>;
 export const contentFileNames = ["content.wim", "index.json", "chunks.bin", "storage.json"] as const;
+/** What may be asked for of a content version: its files, and the patches to it. */
+export const contentFileSchema = z.union([z.enum(contentFileNames), z.string().regex(patchFilePattern)]);
 
 /** The secrets a step of the chosen deployment names. */
 export const secretsRequestSchema = z.strictObject({ deploymentId: objectIdSchema, names: z.array(variableNameSchema).min(1).max(32) });

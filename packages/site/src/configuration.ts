@@ -1,3 +1,4 @@
+import { patchLevels } from "@prestage/content";
 import { z } from "zod";
 import { SiteError } from "./error.ts";
 
@@ -15,6 +16,12 @@ export const siteConfigurationSchema = z.strictObject({
   databaseUrl: z.string().optional(),
   /** Requests of computers that are not enrolled yet, a second and source address; ten times as many at once. */
   unprovenPerSecond: z.coerce.number().min(1).max(100_000).default(100),
+  /** Patches from the versions on media to the newest are made in the background. */
+  patches: z.boolean().default(true),
+  /** Of zstd: 9 is quick, 19 makes the smallest. */
+  patchLevel: z.coerce.number().int().min(patchLevels.least).max(patchLevels.most).default(patchLevels.usual),
+  /** Bytes all patches together may take; past it none is made. */
+  patchSpaceBytes: z.coerce.number().int().min(0).default(20 * 1024 ** 3),
   logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
 });
 export type SiteConfiguration = z.infer<typeof siteConfigurationSchema>;

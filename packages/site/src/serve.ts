@@ -13,6 +13,7 @@ import { createServer } from "./http/create-server.ts";
 import { runImport } from "./jobs/import-job.ts";
 import { JobRunner } from "./jobs/job-runner.ts";
 import { runMediaCreate } from "./jobs/media-job.ts";
+import { runPatches, schedulePatches } from "./jobs/patches-job.ts";
 import { loadSiteKeys } from "./keys/site-keys.ts";
 import type { SiteContext, SitePage } from "./site-context.ts";
 import { nextObjectId } from "./store/object-ids.ts";
@@ -57,7 +58,8 @@ export async function serve(configuration: SiteConfiguration, options: ServeOpti
     await ensureBuiltInCollections(context);
     await context.feed.start();
     closing.push(() => context.feed.stop());
-    await jobs.start({ import: (data, tools) => runImport(context, data, tools), "media-create": (data, tools) => runMediaCreate(context, data, tools) });
+    await jobs.start({ import: (data, tools) => runImport(context, data, tools), "media-create": (data, tools) => runMediaCreate(context, data, tools), patches: (_data, tools) => runPatches(context, tools) });
+    await schedulePatches(context);
     closing.push(() => jobs.stop());
     const hosts = [...new Set(["localhost", "127.0.0.1", hostname(), ...configuration.publicUrls.map((url) => new URL(url).hostname)])];
     const server = createServer(context, await keys.authority.issue(hosts, now()));

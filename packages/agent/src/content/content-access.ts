@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { mkdir, rm } from "node:fs/promises";
-import { completeDescription, fetchDescription, fetchPlanned, LocalCache, planFetch } from "@prestage/content";
-import type { CacheAnswer, ContentIndex, FetchOptions, VersionDescription } from "@prestage/content";
+import { fetchVersion, LocalCache } from "@prestage/content";
+import type { CacheAnswer, ContentIndex, FetchVersionOptions } from "@prestage/content";
 import type { ContentState, ContentUrlsAnswer, Policy, PolicyContent } from "@prestage/contract";
 import { AgentError } from "../error.ts";
 import type { ContentAccess } from "../run/run-context.ts";
@@ -70,49 +70,29 @@ export class PolicyContentAccess implements ContentAccess {
     if (content === undefined) throw new AgentError("PRESTAGE_AGENT_CONTENT_UNKNOWN", `Expected the policy to name content ${objectId}; it does not.`, "Ask the administrator to check the task sequence.");
     const held = await this.#cache.readIndex(content.contentId);
     if (held !== undefined && this.#whole.has(content.contentId)) return { content, index: held };
-    let index = held;
-    let answer = index && (await this.#cache.ask(content.contentId, index, content.earlierContentIds));
-    if (index === undefined || answer?.state !== "hit") {
-      const fetched = await this.#fetch(content, held, answer);
-      ({ index, answer } = fetched);
-    } else this.#report("content-resolved", content, answer, 0);
+    const index = await this.#fetch(content);
     this.#whole.add(content.contentId);
     return { content, index };
   }
 
   /**
-   * Fetches what is missing, revised or damaged, by chunks where that is less; then everything is read and hashed once more:
+   * Asks the local cache, and fetches what is missing, revised or damaged, by patches or chunks where that is less; then everything is read and hashed once more:
    * nothing is reported done that was not read back.
    */
-  async #fetch(content: PolicyContent, held: ContentIndex | undefined, before: CacheAnswer | undefined): Promise<{ index: ContentIndex; answer: CacheAnswer }> {
-    const options = this.#fetchOptions(content);
-    const { contentId, earlierContentIds } = content;
-    const version = await this.#describe(content, held, options);
-    const { index } = version;
-    const answer = before ?? (await this.#cache.ask(contentId, index, earlierContentIds));
-    await this.#cache.adopt(contentId, answer);
-    const plan = await planFetch(this.#cache, contentId, answer, version, { earlierContentIds, signal: this.#options.signal });
-    this.#report("content-resolved", content, answer, plan.bytes);
-    const { bytes } = await fetchPlanned(this.#cache, this.#sourcesInOrder(), contentId, plan, options);
+  async #fetch(content: PolicyContent): Promise<ContentIndex> {
+    const { index, answer, bytes } = await fetchVersion(this.#cache, this.#sourcesInOrder(), content, {
+      ...this.#fetchOptions(content),
+      onPlanned: (planned) => {
+        this.#report("content-resolved", content, planned.answer, planned.described + planned.plan.bytes);
+        for (const way of planned.plan.ways) this.#options.log(`  ${way.way}: ${way.paths[0] ?? ""}, ${way.bytes} bytes${way.whole === undefined ? "" : ` of ${way.whole}`} in ${way.requests} request(s)`);
+      },
+    });
+    if (answer.state === "hit") return index;
     this.#report("content-fetch-finished", content, answer, bytes);
-    const after = await this.#cache.ask(contentId, index, []);
+    const after = await this.#cache.ask(content.contentId, index, []);
     const bad = after.files.find((file) => file.state !== "hit");
     if (bad !== undefined) throw new AgentError("PRESTAGE_AGENT_MEDIA_DAMAGED", `Expected ${content.name} to be whole after fetching; ${JSON.stringify(bad.file.path)} is not.`, "The disk may be failing. Restart to try again.");
-    return { index, answer };
-  }
-
-  /** The version's description: what the disk holds of it, the rest from a distribution point; kept on the disk. */
-  async #describe(content: PolicyContent, held: ContentIndex | undefined, options: FetchOptions): Promise<VersionDescription> {
-    const { contentId, storageSha256 } = content;
-    if (held !== undefined) {
-      const chunks = await this.#cache.readChunks(contentId, held);
-      const version = await completeDescription(this.#sourcesInOrder(), contentId, storageSha256, { index: held, chunks }, options);
-      if (chunks === undefined) await this.#cache.keepChunks(contentId, version.chunks);
-      return version;
-    }
-    const fetched = await fetchDescription(this.#sourcesInOrder(), contentId, storageSha256, options);
-    await this.#cache.keepDescription(contentId, fetched.indexBytes, fetched.chunks);
-    return fetched;
+    return index;
   }
 
   /** The distribution points in order of preference; one that failed lately comes after the others, so that a dead one costs its timeout once. */
@@ -121,7 +101,7 @@ export class PolicyContentAccess implements ContentAccess {
     return [...this.#sources.filter((source) => !lately(source)), ...this.#sources.filter(lately)];
   }
 
-  #fetchOptions(content: PolicyContent): FetchOptions {
+  #fetchOptions(content: PolicyContent): FetchVersionOptions {
     const { screen, status, log, signal } = this.#options;
     let reported = 0;
     return {

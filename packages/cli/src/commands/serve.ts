@@ -7,7 +7,7 @@ import { command, flag, jsonFlag, optionalText, texts } from "../command.ts";
 import { print } from "../output.ts";
 import { defaultDataDirectory } from "../site-client.ts";
 
-type Flags = { data?: string; config?: string; siteCode?: string; host?: string; port?: string; publicUrl?: readonly string[]; check?: boolean; json?: boolean }
+type Flags = { data?: string; config?: string; siteCode?: string; host?: string; port?: string; publicUrl?: readonly string[]; noPatches?: boolean; check?: boolean; json?: boolean }
 
 export const serveCommand = command<Flags>({
   brief: "Run the site: management point, distribution point, administration API and console",
@@ -20,6 +20,7 @@ export const serveCommand = command<Flags>({
       host: optionalText("Address to listen on", "ADDRESS"),
       port: optionalText("Port to listen on; 0 for any", "PORT"),
       publicUrl: texts("URL devices reach this site under; may be repeated", "URL"),
+      noPatches: flag("Make no patches between content versions"),
       check: flag("Check the configuration and end"),
       ...jsonFlag,
     },
@@ -27,7 +28,7 @@ export const serveCommand = command<Flags>({
   async run(context, flags) {
     const file = flags.config === undefined ? {} : (parseToml(await readFile(flags.config, "utf8")) as Record<string, unknown>);
     const fromEnvironment = { ...(process.env["DATABASE_URL"] && { databaseUrl: process.env["DATABASE_URL"] }) };
-    const fromFlags = { ...(flags.siteCode && { siteCode: flags.siteCode }), ...(flags.host && { host: flags.host }), ...(flags.port && { port: flags.port }), ...(flags.publicUrl && { publicUrls: flags.publicUrl }) };
+    const fromFlags = { ...(flags.siteCode && { siteCode: flags.siteCode }), ...(flags.host && { host: flags.host }), ...(flags.port && { port: flags.port }), ...(flags.publicUrl && { publicUrls: flags.publicUrl }), ...(flags.noPatches && { patches: false }) };
     const dataDirectory = resolve(flags.data ?? (typeof file["dataDirectory"] === "string" ? file["dataDirectory"] : defaultDataDirectory()));
     const configuration = parseConfiguration({ ...file, ...fromEnvironment, ...fromFlags, dataDirectory });
     if (flags.check === true) return print(context, flags.json, { valid: true }, "The configuration is valid.");

@@ -7,10 +7,11 @@ import type { WimFile } from "@prestage/wim";
 import { syncPath } from "../content-library.ts";
 import type { ContentLibrary, StoredVersion } from "../content-library.ts";
 import { ContentError } from "../error.ts";
+import type { OfferedPatches } from "../schema.ts";
 import { choosePatchBases } from "./choose-bases.ts";
 import type { PatchPair } from "./choose-bases.ts";
 import { patchFileNames } from "./patch-index.ts";
-import type { FilePatch, OfferedPatches, PatchIndex, PatchPiece } from "./patch-index.ts";
+import type { FilePatch, PatchIndex, PatchPiece } from "./patch-index.ts";
 import { patchWindows } from "./patch-windows.ts";
 import { makeZstdPatch, patchLevels } from "./zstd-program.ts";
 

@@ -1,12 +1,10 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { ContentError } from "../error.ts";
-import { sha256Schema } from "../schema.ts";
+import { maximumPatchIndexBytes, sha256Schema } from "../schema.ts";
 
 /** A piece is decoded with its part of the old file and its own bytes in memory: neither is longer than this. */
 export const longestPatchWindow = 128 * 1024 * 1024;
-/** A larger list of patches is refused before it is parsed. */
-export const maximumPatchIndexBytes = 64 * 1024 * 1024;
 
 /**
  * A zstd frame that makes bytes [offset, offset + length) of the new file out of bytes [fromOffset, fromOffset + fromLength)
@@ -43,16 +41,10 @@ export const patchIndexSchema = z.strictObject({
 });
 export type PatchIndex = z.infer<typeof patchIndexSchema>;
 
-/** What the signed policy says of the patches from one earlier version; sizes in bytes. */
-export const offeredPatchesSchema = z.strictObject({ from: sha256Schema, indexSha256: sha256Schema, indexBytes: z.int().min(2).max(maximumPatchIndexBytes), bytes: z.int().min(0) });
-export type OfferedPatches = z.infer<typeof offeredPatchesSchema>;
-
 /** Names of the two files beside the new version that hold the patches from an old one. */
 export function patchFileNames(from: string): { index: string; data: string } {
   return { index: `patch-${sha256Schema.parse(from)}.json`, data: `patch-${sha256Schema.parse(from)}.bin` };
 }
-/** The names `patchFileNames` gives. */
-export const patchFilePattern = /^patch-[0-9a-f]{64}\.(?:json|bin)$/;
 
 /**
  * Opens a list of patches as received: of the hash the policy names, between these versions, each file made up by its pieces.

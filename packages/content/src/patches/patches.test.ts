@@ -15,9 +15,10 @@ import { temporaryFolder } from "../fixtures/temporary-folder.ts";
 import { noise, writeTree } from "../fixtures/write-tree.ts";
 import { importFolder } from "../import-content.ts";
 import { LocalCache } from "../local-cache.ts";
+import type { OfferedPatches } from "../schema.ts";
 import { makePatches, offeredPatches, removePatches } from "./make-patches.ts";
 import { openPatchIndex, patchFileNames } from "./patch-index.ts";
-import type { OfferedPatches, PatchIndex } from "./patch-index.ts";
+import type { PatchIndex } from "./patch-index.ts";
 import { patchWindows } from "./patch-windows.ts";
 
 const folder = await temporaryFolder();

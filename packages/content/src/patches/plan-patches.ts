@@ -2,12 +2,12 @@ import { lstat } from "node:fs/promises";
 import type { ContentSource, FetchOptions } from "../content-source.ts";
 import { fetchWhole } from "../fetch-description.ts";
 import type { CacheAnswer, LocalCache } from "../local-cache.ts";
-import type { IndexFile } from "../schema.ts";
+import type { IndexFile, OfferedPatches } from "../schema.ts";
 import { requestCost } from "../stored-ranges.ts";
 import { verifyFiles } from "../verify-files.ts";
 import type { PlannedPatch } from "./apply-patch.ts";
 import { openPatchIndex, patchFileNames } from "./patch-index.ts";
-import type { FilePatch, OfferedPatches } from "./patch-index.ts";
+import type { FilePatch } from "./patch-index.ts";
 
 /** The lists of patches fetched to plan with: the price of knowing, in bytes. */
 export interface PatchesInReach { planned: Map<string, PlannedPatch>; fetched: number }

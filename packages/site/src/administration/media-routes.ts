@@ -9,6 +9,7 @@ import { SiteError } from "../error.ts";
 import type { Routes } from "../http/new-server.ts";
 import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
+import { schedulePatches } from "../jobs/patches-job.ts";
 import { listMedia, openMedia, renewMedia, revisedContent, revokeMedia } from "../store/media-life.ts";
 import { openSequence } from "../store/sequences.ts";
 
@@ -35,6 +36,7 @@ export function mediaRoutes(api: Routes, context: SiteContext): void {
   api.post("/media/:id/revoke", { schema: { params: mediaParams, response: { 200: contract.mediaRecordSchema } } }, async (request) => {
     await revokeMedia(context.db, request.params.id);
     await audit(context, "administrator", "media-revoke", request.params.id);
+    await schedulePatches(context);
     return open(request.params.id);
   });
   api.get("/media/:id/file", { schema: { params: mediaParams } }, async (request, reply) => {

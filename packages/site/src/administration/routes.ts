@@ -17,6 +17,7 @@ import { listDeployments, openDeployment } from "../store/deployments.ts";
 import { openDevice } from "../store/devices.ts";
 import { nextObjectId } from "../store/object-ids.ts";
 import { listObjects, objectRevisions } from "../store/objects.ts";
+import { wantedPatches } from "../store/patches.ts";
 import { secretNamesOf } from "../store/secrets.ts";
 import { addSequence, listSequences, openSequence } from "../store/sequences.ts";
 
@@ -71,6 +72,8 @@ function objectRoutes(api: Routes, context: SiteContext): void {
   const shown = ({ storageSha256: _storage, ...object }: Awaited<ReturnType<typeof listObjects>>[number]) => object;
   api.post("/imports", { schema: { body: contract.importRequestSchema, response: { 202: contract.jobAnswerSchema } } }, async (request, reply) => reply.status(202).send({ jobId: await context.jobs.add("import", request.body) }));
   api.post("/content-urls", { schema: { body: contract.contentUrlsRequestSchema, response: { 200: contract.contentUrlsAnswerSchema } } }, async (request) => signContentUrls(context, "administrator", request.body.contentIds));
+  api.get("/patches", { schema: { response: { 200: z.array(contract.patchRecordSchema) } } }, () => wantedPatches(context));
+  api.post("/patches", { schema: { response: { 202: contract.jobAnswerSchema } } }, async (_request, reply) => reply.status(202).send({ jobId: await context.jobs.add("patches", {}) }));
   api.get("/objects", { schema: { querystring: contract.objectListQuerySchema, response: { 200: contract.objectListSchema } } }, async (request) => (await listObjects(context.db, request.query.kind)).map(shown));
   api.get("/objects/:id", { schema: { params: idParams, response: { 200: contract.objectListSchema } } }, async (request) => (await objectRevisions(context.db, request.params.id)).map(shown));
   api.post("/task-sequences", { schema: { body: contract.addSequenceRequestSchema, response: { 200: contract.sequenceRecordSchema } } }, async (request) => {

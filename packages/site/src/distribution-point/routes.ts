@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { contentFileNames } from "@prestage/contract";
+import { contentFileSchema } from "@prestage/contract";
 import { sha256Schema } from "@prestage/content";
 import { checkUrlQuery } from "@prestage/trust";
 import { z } from "zod";
@@ -14,11 +14,11 @@ import { parseRange } from "./parse-range.ts";
 /** Positional reads of this size into a pooled buffer: twice as fast as streams, and safe when a client goes away. */
 const pieceSize = 256 * 1024;
 
-/** Immutable files under /content/<id>/, plain HTTP with Range (RFC 9110), each behind a short-lived signed URL. */
+/** Immutable files under /content/<id>/, patches to the version among them, plain HTTP with Range (RFC 9110), each behind a short-lived signed URL. */
 export function distributionPointRoutes(server: Routes, context: SiteContext): void {
   const log = new AccessLog(join(context.configuration.dataDirectory, "logs"));
   server.addHook("onClose", () => log.flush());
-  const params = z.strictObject({ id: sha256Schema, file: z.enum(contentFileNames) });
+  const params = z.strictObject({ id: sha256Schema, file: contentFileSchema });
   server.route({
     method: ["GET", "HEAD"], url: "/content/:id/:file", schema: { params },
     handler: async (request, reply) => {

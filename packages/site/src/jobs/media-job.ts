@@ -13,6 +13,7 @@ import { listObjects, objectRevisions } from "../store/objects.ts";
 import { isSecretName } from "../store/secrets.ts";
 import { openSequence } from "../store/sequences.ts";
 import type { JobTools } from "./job-runner.ts";
+import { schedulePatches } from "./patches-job.ts";
 
 /** The version of the agent a media built now needs at least. */
 const leastAgentVersion = "0.1.0";
@@ -58,6 +59,7 @@ export async function runMediaCreate(context: SiteContext, data: unknown, tools:
     .onConflict((conflict) => conflict.column("media_id").doUpdateSet({ path: result.path, size: result.size, sha256: result.sha256 }))
     .execute();
   await audit(context, "administrator", "media-create", result.mediaId);
+  await schedulePatches(context);
   return { mediaId: result.mediaId, size: result.size, sha256: result.sha256, path: result.path, contents: result.manifest.content.length };
 }
 

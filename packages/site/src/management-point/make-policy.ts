@@ -1,3 +1,5 @@
+import { offeredPatches } from "@prestage/content";
+import type { OfferedPatches } from "@prestage/content";
 import type { Policy, PolicyAnswer, PolicyContent, PolicyRequest } from "@prestage/contract";
 import { contentReferences } from "@prestage/sequence";
 import { canonicalJson, signDocument } from "@prestage/trust";
@@ -63,7 +65,8 @@ export async function resolveContent(context: SiteContext, objectIds: readonly s
     const [newest, ...earlier] = await objectRevisions(context.db, id);
     const earlierContentIds = [...new Set(earlier.map((revision) => revision.contentId))].filter((contentId) => contentId !== newest.contentId).slice(0, 64);
     const { objectId, kind, name, softwareVersion, revision, contentId, storageSha256, storedBytes, definition } = { objectId: newest.id, ...newest };
-    resolved.set(id, { objectId, kind, name, softwareVersion, revision, contentId, storageSha256, storedBytes, definition, earlierContentIds });
+    const patches = (await Promise.all(earlierContentIds.map((from) => offeredPatches(context.library, from, contentId)))).filter((offer) => offer !== undefined && offer.bytes > 0) as OfferedPatches[];
+    resolved.set(id, { objectId, kind, name, softwareVersion, revision, contentId, storageSha256, storedBytes, definition, earlierContentIds, ...(patches.length > 0 && { patches }) });
     if (definition.kind === "application") open.push(...definition.dependencies);
   }
   return [...resolved.values()].sort((a, b) => (a.objectId < b.objectId ? -1 : 1));

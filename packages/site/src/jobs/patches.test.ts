@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { Job, PatchRecord } from "@prestage/contract";
+import { managementPointPaths } from "@prestage/contract";
+import { registerMedia, TestDevice } from "../fixtures/test-device.ts";
+import { dataDirectory, startSite } from "../fixtures/test-site.ts";
+
+const folder = await dataDirectory();
+const site = await startSite(folder);
+const media = await registerMedia(site, "a".repeat(64));
+const program = randomBytes(400_000);
+
+async function importTool(bytes: Buffer): Promise<{ id: string; contentId: string }> {
+  const source = join(folder, "tool");
+  await mkdir(source, { recursive: true });
+  await writeFile(join(source, "program"), bytes);
+  const job = await site.job("/imports", { kind: "application", name: "Tool", source, definition: { kind: "application", installCommand: "true", detection: [{ type: "command", command: "true" }] } });
+  assert.equal(job.state, "succeeded", JSON.stringify(job.error));
+  return job.result?.["object"] as { id: string; contentId: string };
+}
+const wanted = async () => (await site.must("/patches")) as unknown as PatchRecord[];
+const make = () => site.job("/patches", undefined);
+const patchFilesOf = async (contentId: string) => (await readdir(site.context.library.folderOf(contentId))).filter((name) => name.startsWith("patch-"));
+
+test("patches are made from the version on a media to the newest, offered in the signed policy, served behind signed URLs, and dropped when no media needs them", async () => {
+  const first = await importTool(program);
+  const changed = Buffer.from(program);
+  changed.fill(7, 200_000, 200_100);
+  const second = await importTool(changed);
+  assert.deepEqual(await wanted(), [], "no media carries it");
+  await site.context.db.updateTable("media").set(({ eb, ref }) => ({ manifest: eb.fn("jsonb_set", [ref("manifest"), eb.val("{content}"), eb.cast(eb.val(JSON.stringify([{ objectId: first.id, kind: "application", name: "Tool", revision: 1, contentId: first.contentId }])), "jsonb")]) as never })).where("media_id", "=", media).execute();
+  assert.deepEqual((await wanted()).map(({ bytes, ...pair }) => ({ ...pair, made: bytes !== null })), [{ objectId: first.id, name: "Tool", from: first.contentId, to: second.contentId, made: false }]);
+  const job: Job = await make();
+  assert.deepEqual([job.state, job.result?.["made"], job.result?.["failed"]], ["succeeded", 1, []]);
+  const [patch] = await wanted();
+  assert.ok((patch?.bytes ?? Infinity) < 2000, `${patch?.bytes} bytes for a change of 100`);
+
+  const device = new TestDevice(site, media);
+  const deviceId = await device.enrol();
+  const yaml = `name: One\nsteps:\n  - { name: Tool, type: install-application, with: { application: ${first.id} } }\n`;
+  const taskSequenceId = (await site.must("/task-sequences", "POST", { yaml }))["id"];
+  const deploymentId = String((await site.must("/deployments", "POST", { taskSequenceId, deviceId, purpose: "available", makeAvailableTo: "MediaAndPxe" }))["id"]);
+  const { selected } = await device.policy({ deploymentId });
+  const [offer] = selected?.content[0]?.patches ?? [];
+  assert.equal(offer?.from, first.contentId);
+  const urls = await device.post(managementPointPaths.contentUrls, { contentIds: [second.contentId] });
+  const queries = (urls.json["queries"] as unknown as Record<string, Record<string, string>>)[second.contentId] ?? {};
+  const list = await site.call(`/content/${second.contentId}/patch-${first.contentId}.json?${queries[`patch-${first.contentId}.json`]}`);
+  assert.deepEqual([list.status, createHash("sha256").update(list.body).digest("hex"), list.body.length], [200, offer?.indexSha256, offer?.indexBytes]);
+  assert.equal((await site.call(`/content/${second.contentId}/patch-${first.contentId}.bin?${queries[`patch-${first.contentId}.bin`]}`)).body.length, offer?.bytes);
+  assert.equal((await site.call(`/content/${second.contentId}/patch-${first.contentId}.bin`)).status, 403, "not without a signed URL");
+  assert.equal((await site.call(`/content/${second.contentId}/patch-..%2f..%2fsite.json?${queries["content.wim"]}`)).status, 400);
+
+  assert.equal((await patchFilesOf(second.contentId)).length, 2);
+  await site.must(`/media/${media}/revoke`, "POST", {});
+  assert.equal((await make()).state, "succeeded");
+  assert.deepEqual([await wanted(), await patchFilesOf(second.contentId)], [[], []]);
+  assert.equal((await device.policy({ deploymentId }).catch(() => undefined))?.selected?.content[0]?.patches, undefined);
+});

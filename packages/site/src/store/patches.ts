@@ -1,0 +1,30 @@
+import { offeredPatches, patchFilePattern } from "@prestage/content";
+import { readdir } from "node:fs/promises";
+import type { PatchRecord } from "@prestage/contract";
+import type { SiteContext } from "../site-context.ts";
+import { listObjects } from "./objects.ts";
+
+/** The patches worth having: from each version on a media that is not revoked to the newest of its object. Images have none. */
+export async function wantedPatches(context: SiteContext): Promise<PatchRecord[]> {
+  const newest = new Map((await listObjects(context.db)).map((object) => [object.id, object]));
+  const media = await context.db.selectFrom("media").select("manifest").where("revoked", "is", null).execute();
+  const wanted = new Map<string, PatchRecord>();
+  for (const { objectId, contentId } of media.flatMap(({ manifest }) => manifest.content)) {
+    const object = newest.get(objectId);
+    if (object === undefined || object.contentId === contentId || object.kind === "os-image" || object.kind === "boot-image") continue;
+    const offer = await offeredPatches(context.library, contentId, object.contentId);
+    wanted.set(`${contentId} ${object.contentId}`, { objectId, name: object.name, from: contentId, to: object.contentId, bytes: offer?.bytes ?? null });
+  }
+  return [...wanted.values()];
+}
+
+/** Every pair of versions with patches in the library, wanted or not. */
+export async function keptPatches(context: SiteContext): Promise<{ from: string; to: string }[]> {
+  const versions = await context.db.selectFrom("object_revision").select("content_id").distinct().execute();
+  const kept: { from: string; to: string }[] = [];
+  for (const { content_id: to } of versions) {
+    const names = await readdir(context.library.folderOf(to)).catch(() => []);
+    for (const from of new Set(names.filter((name) => patchFilePattern.test(name)).map((name) => name.slice(6, 70)))) kept.push({ from, to });
+  }
+  return kept;
+}
