@@ -1,10 +1,8 @@
 import { createHash } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { writeAtomically } from "./atomic-output.ts";
 import { serializeBlobTable, type BlobEntry } from "./blob-table.ts";
 import { BlobPlan, mergedCompression, reusableDigests, type FileSegment, type RunSegment, type Segment } from "./blob-plan.ts";
 import { checkPlan, sourceChanged, type WimBuildPlan } from "./build-plan.ts";
-import { WimError } from "./error.ts";
 import { compressionFlags, headerFlags, headerSize, serializeHeader, type WimHeader } from "./header.ts";
 import { integritySpan, serializeIntegrityTable } from "./integrity.ts";
 import { hashesBySource, TreeMerge } from "./merge-tree.ts";
@@ -12,7 +10,7 @@ import { writeMetadata, type ImageCounts } from "./metadata-write.ts";
 import { OutputFile, type CopyRange } from "./output-file.ts";
 import { kernelCopyRange } from "./range-clone.ts";
 import { noResource, resourceFlags, type ResourceHeader } from "./resource-header.ts";
-import { ioGuard, memorySource, openFileSource } from "./source.ts";
+import { memorySource, openFileSource } from "./source.ts";
 import type { WimFile } from "./wim-file.ts";
 import { writeXml } from "./xml-write.ts";
 
@@ -34,45 +32,13 @@ export interface WimBuildResult {
   readonly integrityReused: number;
 }
 
-const beingBuilt = new Set<string>();
-
 /**
  * Merges trees and plain files into a WIM. Compressed data are copied as they are. The file appears under its name only
  * when all of it is on the disk; a failed or aborted build leaves nothing. Throws WimError, or the signal's reason.
  */
 export async function buildWim(plan: WimBuildPlan, outputPath: string, options: WimBuildOptions = {}): Promise<WimBuildResult> {
   checkPlan(plan);
-  const partial = join(dirname(outputPath), `.${basename(outputPath)}.partial-${process.pid}`);
-  if (beingBuilt.has(partial)) throw new WimError("PRESTAGE_WIM_PLAN", `${outputPath} is being built already. Wait for that build to end.`);
-  beingBuilt.add(partial);
-  try {
-    await rm(partial, { force: true });
-    const file = await ioGuard(`Cannot make ${partial}`, () => open(partial, "wx+"));
-    try {
-      const result = await new WimBuild(plan, options).write((output) => new OutputFile(file, partial, output));
-      await ioGuard(`Cannot write ${partial}`, () => file.sync());
-      await ioGuard(`Cannot make ${outputPath}`, () => rename(partial, outputPath));
-      await syncDirectory(dirname(outputPath));
-      return result;
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  } finally {
-    beingBuilt.delete(partial);
-  }
-}
-
-/** A renamed file survives a power cut only when its directory was synced. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await ioGuard(`Cannot open ${path}`, () => open(path, "r"));
-  try {
-    await ioGuard(`Cannot sync ${path}`, () => directory.sync());
-  } finally {
-    await directory.close();
-  }
+  return await writeAtomically(outputPath, async (file, partial) => await new WimBuild(plan, options).write((output) => new OutputFile(file, partial, output)));
 }
 
 class WimBuild {

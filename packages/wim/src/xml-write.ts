@@ -39,7 +39,8 @@ function timeXml(name: string, time: bigint): string {
   return `<${name}>${leaf("HIGHPART", `0x${hex.slice(0, 8)}`)}${leaf("LOWPART", `0x${hex.slice(8)}`)}</${name}>`;
 }
 
-function elementXml(element: XmlElement): string {
+/** An element with all that is in it. */
+export function elementXml(element: XmlElement): string {
   const attributes = [...element.attributes].map(([name, value]) => ` ${name}="${escapeXml(value)}"`).join("");
   const text = element.children.length > 0 ? "" : escapeXml(element.text);
   return `<${element.name}${attributes}>${text}${element.children.map(elementXml).join("")}</${element.name}>`;
