@@ -48,6 +48,7 @@ test("a static address from variables; a prestart command with its package choos
   await writeFile(stick, "");
   await truncate(stick, 64 * 1024 * 1024);
   await runProgram("mkfs.vfat", ["-n", "LOGS", stick]);
+  t.after(() => own.stop());
   const { deviceId, messages } = await withMachine(t, fixture, "all", { disk: disk.path, extraDisks: [{ path: stick, bus: "usb" }] }, async ({ machine, event }) => {
     assert.equal((await event<{ exitCode: number }>("prestart")).exitCode, 0);
     const device = await approveWhenShown(fixture.site, machine);
@@ -122,15 +123,16 @@ test("the four keyboard layouts: what a key of the machine's own keyboard says i
   const disk = await fixture.stage(output, "keyboards");
   await withMachine(t, fixture, "keyboards", { disk: disk.path }, async ({ machine, event, press }) => {
     await event("screen", { with: '"password"' });
-    await machine.serial.waitFor(/Clavier[^\n]{0,9}\bde\b/, { timeoutMs: silenceMs });
+    await machine.serial.waitFor(/Clavier : de/, { timeoutMs: silenceMs });
     press(keys.f4);
+    await machine.serial.waitFor(/F4 Cacher/, { timeoutMs: silenceMs });
     // The keys as they lie on a US keyboard, and what each layout makes of them (xkeyboard-config: symbols/us, fr, de, gb).
     const layouts: Record<string, [typed: string, shown: string]> = { de: ["zy-_/?", "yzß?-_"], uk: ["@\"\\y", "\"@#y"], us: ["zy@\"", "zy@\""], fr: ["qaw;1", "aqzm&"] };
     const seen = new Set<string>();
     while (seen.size < 4) {
       let since = machine.serial.mark();
       press(keys.f3);
-      const [, layout = ""] = await machine.serial.waitFor(/Clavier[^\n]{0,9}\b(us|fr|de|uk)\b/, { since, timeoutMs: silenceMs });
+      const [, layout = ""] = await machine.serial.waitFor(/Clavier : (us|fr|de|uk)/, { since, timeoutMs: silenceMs });
       const [typed, shown] = layouts[layout] ?? ["", ""];
       since = machine.serial.mark();
       await machine.type(typed);

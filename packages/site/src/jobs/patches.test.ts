@@ -31,7 +31,9 @@ test("patches are made from the version on a media to the newest, offered in the
   changed.fill(7, 200_000, 200_100);
   const second = await importTool(changed);
   assert.deepEqual(await wanted(), [], "no media carries it");
-  await site.context.db.updateTable("media").set(({ eb, ref }) => ({ manifest: eb.fn("jsonb_set", [ref("manifest"), eb.val("{content}"), eb.cast(eb.val(JSON.stringify([{ objectId: first.id, kind: "application", name: "Tool", revision: 1, contentId: first.contentId }])), "jsonb")]) as never })).where("media_id", "=", media).execute();
+  const { manifest } = await site.context.db.selectFrom("media").select("manifest").where("media_id", "=", media).executeTakeFirstOrThrow();
+  const content = [{ objectId: first.id, kind: "application", name: "Tool", revision: 1, contentId: first.contentId }];
+  await site.context.db.updateTable("media").set({ manifest: JSON.stringify({ ...manifest, content }) }).where("media_id", "=", media).execute();
   assert.deepEqual((await wanted()).map(({ bytes, ...pair }) => ({ ...pair, made: bytes !== null })), [{ objectId: first.id, name: "Tool", from: first.contentId, to: second.contentId, made: false }]);
   const job: Job = await make();
   assert.deepEqual([job.state, job.result?.["made"], job.result?.["failed"]], ["succeeded", 1, []]);
