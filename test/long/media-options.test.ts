@@ -18,7 +18,7 @@ import { withMachine } from "../support/machines.ts";
 
 // Each option of docs/media-options.md that changes a start, in a real machine; the others are in refused-start, claims and unattended.
 const limit = { timeout: 20 * 60_000 };
-const keys = { f3: "\u001b[13~", f4: "\u001b[14~", f6: "\u001b[17~", f10: "\u001b[21~", clear: "\u007f".repeat(40) };
+const keys = { f3: "\u001b[13~", f4: "\u001b[14~", f6: "\u001b[17~", f8: "\u001b[19~", f10: "\u001b[21~", clear: "\u007f".repeat(40) };
 const etherTypes = { vlan: 0x8100 };
 let fixture: FaultSite;
 let packageId: string;
@@ -80,7 +80,7 @@ test("a static address from variables; a prestart command with its package choos
 
 test("a VLAN from a variable tags every frame; what is typed on the network screen goes before it: a static address, and a proxy through which all of the deployment goes", limit, async (t) => {
   const proxy = await ConnectProxy.start();
-  const disk = await fixture.stage(await fixture.createMedia("vlan", sequences[0] ?? "", ["--variable", "PrestageNetworkVlan=42", "--variable", `SMSTSPreferredAdvertID=${deployments[0] ?? ""}`]), "vlan");
+  const disk = await fixture.stage(await fixture.createMedia("vlan", sequences[0] ?? "", ["--variable", "PrestageNetworkVlan=42", "--variable", `SMSTSPreferredAdvertID=${deployments[0] ?? ""}`, "--user-device-affinity", "approval", "--variable", "SMSTSUDAUsers=CORP\\ada"]), "vlan");
   try {
     await withMachine(t, fixture, "vlan", { disk: disk.path }, async ({ machine, event, packets, press }) => {
       await event("screen", { with: '"waiting"' });
@@ -94,6 +94,8 @@ test("a VLAN from a variable tags every frame; what is typed on the network scre
       const device = await approveWhenShown(fixture.site, machine);
       const status = await waitForSequence(fixture.site, machine, device.id);
       assertSaid(status, /inet 10\.0\.2\.88\/24/);
+      const users = await fixture.site.run<{ user: string; state: string }[]>(["device", "affinity", "list"]);
+      assert.deepEqual(users.map((one) => [one.user, one.state]), [["CORP\\ada", "pending"]]);
       assert.ok(proxy.asked.length > 0 && proxy.asked.every((host) => host === `10.0.2.2:${fixture.site.port}`), proxy.asked.join(" "));
     });
   } finally {
@@ -116,13 +118,15 @@ test("one damaged byte on media that stops then: the computer says which file, a
   });
 });
 
-test("the four keyboard layouts: what a key of the machine's own keyboard says is what stands on it there", limit, async (t) => {
+test("the four keyboard layouts: what a key of the machine's own keyboard says is what stands on it there; a support shell only once the password was right", limit, async (t) => {
   const password = "of the keyboards";
   const output = join(fixture.folder, "keyboards.wim");
-  await fixture.site.run(["media", "create", "--task-sequence", sequences[0] ?? "", "--keyboard", "de", "--language", "fr", "--password", "-o", output], undefined, password);
+  await fixture.site.run(["media", "create", "--task-sequence", sequences[0] ?? "", "--keyboard", "de", "--language", "fr", "--support-shell", "--password", "-o", output], undefined, password);
   const disk = await fixture.stage(output, "keyboards");
   await withMachine(t, fixture, "keyboards", { disk: disk.path }, async ({ machine, event, press }) => {
     await event("screen", { with: '"password"' });
+    press(keys.f8);
+    await event("shell-refused");
     await machine.serial.waitFor(/Clavier : de/, { timeoutMs: silenceMs });
     press(keys.f4);
     await machine.serial.waitFor(/F4 Cacher/, { timeoutMs: silenceMs });
@@ -142,7 +146,18 @@ test("the four keyboard layouts: what a key of the machine's own keyboard says i
       seen.add(layout);
     }
     press(`${password}\r`);
-    await event("enrolled");
+    const { deviceId } = await event<{ deviceId: string }>("enrolled");
+    await event("screen", { with: '"choose"' });
+    press(keys.f8);
+    await event("shell-open", { with: "ttyS0" });
+    press('echo "user $(id -u), secret [$SITE$NODE_OPTIONS]"\r');
+    await machine.serial.waitFor(/user 0, secret \[\]/, { timeoutMs: silenceMs });
+    press("exit\r");
+    await event("shell-closed", { with: "ttyS0" });
+    press("1");
+    const messages = (await waitForSequence(fixture.site, machine, deviceId)).map(({ message }) => message);
+    assert.deepEqual(messages.filter((message) => message.kind.startsWith("support-shell")).map((message) => message.kind).toSorted(), ["support-shell-closed", "support-shell-opened"]);
+    assert.equal(messages.find((message) => message.kind === "sequence-finished")?.outcome, "succeeded");
   });
 });
 
