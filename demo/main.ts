@@ -16,7 +16,7 @@ import { Narrator, table } from "./narrator.ts";
 import { demoHelp, parseDemoOptions } from "./options.ts";
 import type { DemoOptions } from "./options.ts";
 import { nodeVersions } from "./real-content.ts";
-import { bytesByContent, makeReport } from "./report.ts";
+import { bytesByContent, makeReport, priceEvidence } from "./report.ts";
 import { SiteProcess } from "./site-process.ts";
 
 const started = performance.now();
@@ -37,7 +37,7 @@ async function main(): Promise<number> {
   await rm(work, { recursive: true, force: true });
   await mkdir(work, { recursive: true });
   narrator.part("The site");
-  const site = await SiteProcess.start(join(work, "site"));
+  const site = await SiteProcess.start(join(work, "site"), { patches: options.patches });
   say(`The site runs at ${site.guestUrl} (as its devices see it)`);
   try {
     return await walkTheRoad(site, work, options, narrator);
@@ -75,6 +75,7 @@ async function walkTheRoad(site: SiteProcess, work: string, options: DemoOptions
 
   narrator.part("Meanwhile, at the site");
   const later = await publishLater(site, work, factory, factoryOptions);
+  if (options.patches) await makePatches(site, say);
   const collections = await site.run<{ id: string; builtIn: string | null }[]>(["collection", "list"]);
   const all = collections.find((collection) => collection.builtIn === "all-systems");
   const deployment = await site.run<{ id: string }>(["deployment", "create", "--task-sequence", factory.sequenceId, "--collection", all?.id ?? "", "--purpose", "required", "--make-available-to", "MediaAndPxe", ...(secrets.secret === undefined ? [] : ["--secret-variable", demoSecretName, "--secrets-to-password"])], undefined, secrets.secret);
@@ -90,6 +91,12 @@ async function walkTheRoad(site: SiteProcess, work: string, options: DemoOptions
   const evidence = await gatherEvidence(disk, join(output, "logs", "proof"), password, factory, options.computerName, [...extra, ...secrets.check()]);
   if (secrets.any) evidence.push(await searchForSecrets(site, secrets, { media, disk }, options, narrator));
   return finish(site, status, factory, later, evidence, options, narrator);
+}
+
+/** The site makes them by itself; here they are waited for. */
+async function makePatches(site: SiteProcess, say: (line: string) => void): Promise<void> {
+  say("Making patches from the versions on the media to the newer ones (some minutes for a large program)");
+  for (const { name, bytes } of await site.run<{ name: string; bytes: number | null }[]>(["content", "patches", "make"])) say(`${name}: ${bytes === null ? "no patch" : `a patch of ${(bytes / 1e6).toFixed(2)} MB`}`);
 }
 
 /** Password, secret and the site's private keys are nowhere they must not be. */
@@ -159,8 +166,10 @@ function narrate(narrator: Narrator, name: string, data: Record<string, unknown>
 
 async function finish(site: SiteProcess, status: StatusRecord[], factory: Factory, later: { node: { contentId: string } }, evidence: Evidence[], options: DemoOptions, narrator: Narrator): Promise<number> {
   const { say } = narrator;
+  const fetched = await bytesByContent(join(site.dataDirectory, "logs", "dp-access.ndjson"));
+  evidence.push(...priceEvidence(status, fetched, later.node.contentId, options.patches ? 0.2 : 0.7));
   const versions = new Map([[later.node.contentId, nodeVersions.new], [factory.node.contentId, nodeVersions.old]]);
-  const report = makeReport({ started, status, fetched: await bytesByContent(join(site.dataDirectory, "logs", "dp-access.ndjson")), osImage: factory.osImage, versions, evidence });
+  const report = makeReport({ started, status, fetched, osImage: factory.osImage, versions, evidence });
   await writeFile(join(options.output, "report.json"), `${JSON.stringify(report, null, 2)}\n`);
   for (const line of table(["STEP", "OUTCOME", "SECONDS"], report.steps.map((step) => [step.name, step.outcome, String(step.seconds)]))) say(line);
   say("");

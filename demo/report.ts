@@ -37,6 +37,19 @@ export function contentStates(status: readonly StatusRecord[]): ContentState[] {
   return status.flatMap(({ message }) => (message.kind === "content-resolved" && message.content ? [message.content] : []));
 }
 
+/** What the revised application cost, against what it would whole; and that no download cost more than the computer said before it began. */
+export function priceEvidence(status: readonly StatusRecord[], fetched: ReadonlyMap<string, number>, revisedContentId: string, most: number): Evidence[] {
+  const states = contentStates(status);
+  const revised = states.find((state) => state.contentId === revisedContentId);
+  const share = (fetched.get(revisedContentId) ?? NaN) / (revised?.bytesTotal ?? NaN);
+  const dearer = states.filter((state) => (fetched.get(state.contentId) ?? 0) > state.bytesToFetch * 1.1);
+  const check = (what: string, expected: string, output: string, good: boolean): Evidence => ({ what, command: "the distribution point's log", expected, output, exitCode: good ? 0 : 1, good });
+  return [
+    check("revised: part fetched of its stored size", `at most ${most}`, share.toFixed(3), share > 0 && share <= most),
+    check("downloads: no dearer than planned", "none", dearer.length === 0 ? "none" : dearer.map((state) => `${state.name}: ${fetched.get(state.contentId) ?? 0} of ${state.bytesToFetch}`).join("; "), states.length > 0 && dearer.length === 0),
+  ];
+}
+
 export function makeReport(input: { started: number; status: readonly StatusRecord[]; fetched: Map<string, number>; osImage: { contentId: string; storedBytes: number }; versions: Map<string, string>; evidence: readonly Evidence[] }): DemoReport {
   const osFetched = input.fetched.get(input.osImage.contentId) ?? 0;
   const content = contentStates(input.status)

@@ -33,11 +33,11 @@ export class SiteProcess {
     return `https://${hostFromGuest}:${this.port}`;
   }
 
-  static async start(dataDirectory: string, options: { siteCode?: string; port?: number; signal?: AbortSignal | undefined } = {}): Promise<SiteProcess> {
+  static async start(dataDirectory: string, options: { siteCode?: string; port?: number; patches?: boolean; signal?: AbortSignal | undefined } = {}): Promise<SiteProcess> {
     await mkdir(join(dataDirectory, "logs"), { recursive: true });
     const port = options.port ?? (await freePort());
     const log = await open(join(dataDirectory, "logs", "serve.log"), "a");
-    const args = [commandLine, "serve", "--json", "--data", dataDirectory, "--site-code", options.siteCode ?? "DEM", "--host", "127.0.0.1", "--port", String(port), "--public-url", `https://${hostFromGuest}:${port}`];
+    const args = [commandLine, "serve", "--json", "--data", dataDirectory, "--site-code", options.siteCode ?? "DEM", "--host", "127.0.0.1", "--port", String(port), "--public-url", `https://${hostFromGuest}:${port}`, ...(options.patches === false ? ["--no-patches"] : [])];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", log.fd], env: { ...process.env, ...withoutDemoSecrets } });
     const exited = new Promise<number | null>((resolve) => child.on("exit", resolve));
     const ready = new Promise<void>((resolve) => child.stdout?.on("data", (text: Buffer) => text.includes("dataDirectory") && resolve()));
