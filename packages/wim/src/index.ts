@@ -11,6 +11,8 @@ export type { ReadOptions } from "./decode-chunks.ts";
 export type { WimHeader } from "./header.ts";
 export { exportWim, type ExportOptions, type ExportResult } from "./export-images.ts";
 export type { ExportedImage, ExportPlan } from "./export-plan.ts";
+export { extractImage, type ExtractOptions, type ExtractResult } from "./extract-image.ts";
+export type { LeftOut } from "./extract-plan.ts";
 export type { HttpFetch } from "./http-range.ts";
 export { openHttpSource, type HttpSource, type HttpSourceOptions } from "./http-source.ts";
 export { integritySpan, verifyIntegrity, type IntegrityTable, type VerifyOptions } from "./integrity.ts";
