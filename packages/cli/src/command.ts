@@ -1,7 +1,7 @@
 import { buildCommand } from "@stricli/core";
 import type { BaseArgs, BaseFlags, Command, TypedCommandParameters } from "@stricli/core";
-import { z } from "zod";
 import type { Context } from "./context.ts";
+import { failureOf } from "./failure.ts";
 
 /** Flags of every command that talks to a site. */
 export const siteFlags = {
@@ -30,20 +30,13 @@ export function command<Flags extends BaseFlags, Args extends BaseArgs = []>(def
         await definition.run(this, flags, ...args);
       } catch (cause) {
         this.process.exitCode = this.signal.aborted ? 130 : 1;
-        const { code, message } = this.signal.aborted ? { code: "PRESTAGE_CLI_INTERRUPTED", message: "Interrupted; nothing was left half-made." } : described(cause);
+        const { code, message } = this.signal.aborted ? { code: "PRESTAGE_CLI_INTERRUPTED", message: "Interrupted; nothing was left half-made." } : failureOf(cause);
         if (flags["json"] === true) this.process.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`);
         else this.process.stderr.write(`prestage: ${message}\n${this.signal.aborted ? "" : `(${code})\n`}`);
         if (process.env["PRESTAGE_DEBUG"] !== undefined) this.process.stderr.write(`${cause instanceof Error ? cause.stack : ""}\n`);
       }
     },
   });
-}
-
-/** A failure's stable code and its message. What a schema refused was typed by the user or came from a file the user named. */
-function described(cause: unknown): { code: string; message: string } {
-  if (cause instanceof z.ZodError) return { code: "PRESTAGE_CLI_BAD_ARGUMENT", message: `Expected other input: ${z.prettifyError(cause)}` };
-  if (!(cause instanceof Error)) return { code: "PRESTAGE_UNEXPECTED", message: String(cause) };
-  return { code: "code" in cause && typeof cause.code === "string" ? cause.code : "PRESTAGE_UNEXPECTED", message: cause.message };
 }
 
 /** Reads a whole number; what is none is refused before anything is done. */

@@ -106,10 +106,33 @@ test("a receipt is verified by a key, by the site, and against its disk", async 
   for (const verb of [["receipt", "verify", altered, "--depot", depotFile], ["receipt", "import", altered, "--data", data], ["receipt", "show", altered]]) assert.equal(code(await cli([...verb, "--json"])), "PRESTAGE_TRUST_SIGNATURE_INVALID");
 });
 
+test("several receipts at once: one that fails does not stop the others, and the exit code says which it was", async () => {
+  const [first = "", second = ""] = ["a", "c"].map((name) => join(folder, `receipts/${name}.img.receipt.dsse.json`));
+  const files = [first, join(folder, "altered.json"), second, join(folder, "none.json")];
+  const result = await cli(["receipt", "import", ...files, "--data", data, "--json"]);
+  assert.equal(result.exitCode, 32 + 2 + 8, result.stderr);
+  const told = result.json as { file: string; outcome: string; confirmed?: boolean; error?: { code: string } }[];
+  assert.deepEqual(told.map((one) => [one.file, one.outcome, one.confirmed ?? one.error?.code]), [[files[0], "imported", false], [files[1], "failed", "PRESTAGE_TRUST_SIGNATURE_INVALID"], [files[2], "imported", false], [files[3], "failed", "PRESTAGE_CLI_FILE_UNREADABLE"]]);
+  const shown = await cli(["receipt", "import", first, files[3] ?? "", "--data", data]);
+  assert.match(shown.stdout, /a\.img\S+ +kept as unconfirmed, because [^]*none\.json +failed: Expected a receipt at /);
+  assert.match(shown.stderr, /all of 2 receipts to be imported; 1 failed\.\n\(PRESTAGE_CLI_FAILED_PARTLY\)/);
+  assert.deepEqual([(await cli(["receipt", "import", files[1] ?? "", files[3] ?? "", "--data", data])).exitCode, (await cli(["receipt", "import", first, second, "--data", data])).exitCode], [1, 0]);
+});
+
+test("a file that is not there, or is none, is told by its path and a code", async () => {
+  for (const args of [["depot", "register"], ["receipt", "import"], ["receipt", "show"], ["sequence", "add"]]) {
+    for (const [path, found] of [[join(folder, "nothing-here"), "nothing"], [folder, "a folder"]] as const) {
+      const result = await cli([...args, path, ...(args[1] === "show" ? [] : ["--data", data])]);
+      assert.equal(result.exitCode, 1);
+      assert.match(result.stderr, new RegExp(`at ${path}; found ${found}\\.[^]*\\(PRESTAGE_CLI_FILE_UNREADABLE\\)`), args.join(" "));
+    }
+  }
+});
+
 test("imported before registration it is kept; registration confirms it; revoked, nothing of the depot counts", async () => {
   const [first, second] = ["a", "c"].map((name) => join(folder, `receipts/${name}.img.receipt.dsse.json`));
   assert.equal((await at("receipt", "import", first ?? ""))["confirmed"], false);
-  assert.equal((await at("depot", "register", join(folder, "depot-3.json")))["confirmed"], 1);
+  assert.equal((await at("depot", "register", join(folder, "depot-3.json")))["confirmed"], 2, "both were imported before");
   assert.equal((await at("receipt", "import", second ?? ""))["confirmed"], true);
   await at("receipt", "verify", first ?? "");
   assert.deepEqual((await at<{ diskSerial: string; confirmed: boolean }[]>("receipt", "list", "--never-started")).map((one) => [one.diskSerial, one.confirmed]), [["a.img", true], ["c.img", true]]);

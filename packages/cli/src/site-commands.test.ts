@@ -90,6 +90,8 @@ test("from another machine the media is downloaded, going on with what is there,
     assert.deepEqual((await readdir(dirname(output))).toSorted(), ["media.wim", "media.wim.sha256", "media.wim.txt"]);
     assert.deepEqual(await readFile(`${output}.txt`, "utf8"), await readFile(join(folder, "media.wim.txt"), "utf8"));
     assert.equal(code(await create()), "PRESTAGE_MEDIA_OUTPUT_EXISTS");
+    const missing = await cli(["media", "create", "--task-sequence", sequenceId, "-o", join(folder, "missing/media.wim")]);
+    assert.match(missing.stderr, /folder \S+\/missing to write [^]*\(PRESTAGE_CLI_NO_FOLDER\)/);
     await rm(output);
     await writeFile(partial, Buffer.alloc(whole.length));
     assert.equal(code(await create()), "PRESTAGE_CLI_DOWNLOAD_DAMAGED");

@@ -109,6 +109,23 @@ test("a file that is there is not overwritten", async () => {
   assert.equal(await readFile(output, "utf8"), "mine");
 });
 
+test("a folder that is not there is named, not the file that was to be made in it", async () => {
+  const folder = join(site.folder, "missing");
+  await assert.rejects(buildMedia(site.input(join(folder, "media.wim"))), (error: Error & { code?: string }) => error.code === "PRESTAGE_MEDIA_OUTPUT_FOLDER" && error.message.includes(`folder ${folder} to write media.wim`));
+});
+
+test("what a build of the same name left when it was cut off is swept by the next one; what another process writes, and other names, stay", async () => {
+  const folder = join(site.folder, "swept");
+  await mkdir(folder);
+  const ended = run("true");
+  const dead = ended.child.pid ?? 0;
+  await ended;
+  const stay = [`.media.wim.partial-${process.ppid}`, `.other.wim.partial-${dead}`, ".media.wim.partial-notes"];
+  for (const name of [`.media.wim.partial-${dead}`, ...stay]) await writeFile(join(folder, name), "x");
+  await buildMedia(site.input(join(folder, "media.wim")));
+  assert.deepEqual((await readdir(folder)).toSorted(), [...stay, "media.wim", "media.wim.sha256", "media.wim.txt"].toSorted());
+});
+
 test("an aborted build leaves nothing", async () => {
   const folder = join(site.folder, "aborted");
   await mkdir(folder);

@@ -8,6 +8,7 @@ import type { WimFile, WimSource } from "@prestage/wim";
 import { syncPath } from "@prestage/content";
 import type { SigningKey } from "@prestage/trust";
 import { MediaError } from "./error.ts";
+import { prepareOutput } from "./prepare-output.ts";
 import { signManifest } from "./manifest.ts";
 import { contentFolder, dataPaths } from "./media-layout.ts";
 import type { Manifest, ManifestFile, MediaContent } from "./schema.ts";
@@ -38,9 +39,7 @@ export interface MediaBuildOptions { signal?: AbortSignal; onProgress?: (event: 
  * @throws MediaError, WimError
  */
 export async function buildMedia(input: MediaBuildInput, options: MediaBuildOptions = {}): Promise<MediaBuildResult> {
-  if (await stat(input.output).then(() => true, () => false)) {
-    throw new MediaError("PRESTAGE_MEDIA_OUTPUT_EXISTS", `Expected no file at ${input.output}; found one. Remove it or choose another name.`);
-  }
+  await prepareOutput(input.output);
   const carried = carriedContent(input);
   const manifest = completeManifest(input, carried);
   const signed = signManifest(manifest, input.mediaKey);

@@ -10,6 +10,7 @@ export const mediaErrors = {
   PRESTAGE_MEDIA_EXPIRED: "The media's validity has ended.",
   PRESTAGE_MEDIA_KEYRING_MISMATCH: "The manifest names another keyring than the one that came with it.",
   PRESTAGE_MEDIA_OUTPUT_EXISTS: "The output file is there already.",
+  PRESTAGE_MEDIA_OUTPUT_FOLDER: "The folder the output file is to be written into is not there.",
 } as const;
 
 export type MediaErrorCode = keyof typeof mediaErrors;

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { buildRouteMap } from "@stricli/core";
@@ -11,6 +11,7 @@ import { z } from "zod";
 import { command, jsonFlag, one, optionalText, siteFlags } from "../command.ts";
 import type { SiteFlags } from "../command.ts";
 import { CliError } from "../error.ts";
+import { readInputFile, requireFolderOf } from "../input-file.ts";
 import { print, table } from "../output.ts";
 import { SiteClient } from "../site-client.ts";
 import { publicKeyOf } from "./receipt.ts";
@@ -41,6 +42,7 @@ export const show = command<{ keyFile?: string; output?: string; json?: boolean 
     const depot = await loadDepot(path);
     if (depot === undefined) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", `Expected a depot's key at ${path}; found none. Make one with \`prestage depot init\`.`);
     const file = depotFile(depot.name, depot.key);
+    if (flags.output !== undefined) await requireFolderOf(flags.output);
     if (flags.output !== undefined) await writeFile(flags.output, `${JSON.stringify(file, null, 2)}\n`);
     print(context, flags.json, file, depotText(file));
   },
@@ -59,11 +61,11 @@ const register = command<SiteFlags & { publicKey?: string; name?: string }, [str
   },
   async run(context, flags, path) {
     if ((path === undefined) === (flags.publicKey === undefined)) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected the depot's public FILE or --public-key KEY; found both or neither.");
-    const given = path === undefined ? { ...publicKeyOf(flags.publicKey ?? ""), name: flags.name } : openDepotFile(await readFile(path));
+    const given = path === undefined ? { ...publicKeyOf(flags.publicKey ?? ""), name: flags.name } : openDepotFile(await readInputFile(path, "a depot's public file"));
     const name = flags.name ?? given.name;
     if (name === undefined) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected --name with --public-key; found none.");
     const answer = await (await SiteClient.open(context, flags.data)).call("POST", "/depots", registerDepotAnswerSchema, { name, keyId: given.keyId, publicKey: given.publicKey });
-    print(context, flags.json, answer, `${name} is registered; ${answer.confirmed} receipts kept before are confirmed now\nKey id  ${fingerprint(given.keyId)}`);
+    print(context, flags.json, answer, `${name} is registered; ${answer.confirmed === 1 ? "1 receipt kept before is" : `${answer.confirmed} receipts kept before are`} confirmed now\nKey id  ${fingerprint(given.keyId)}`);
   },
 });
 

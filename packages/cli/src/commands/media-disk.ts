@@ -6,7 +6,7 @@ import { command, optionalText, siteFlags, text } from "../command.ts";
 import type { Context } from "../context.ts";
 import { distributionPointSource } from "../distribution-point-source.ts";
 import { CliError } from "../error.ts";
-import { bytes, print, Progress } from "../output.ts";
+import { bytes, counted, print, Progress } from "../output.ts";
 import { SiteClient } from "../site-client.ts";
 import { trustedKeyring } from "./trusted-keyring.ts";
 
@@ -19,7 +19,7 @@ export async function verifyStagedDisk(context: Context, disk: string, flags: { 
   progress.end();
   const files = found.esp.size + found.data.size;
   const lines = damage.map((one) => `${one.volume === "esp" ? "ESP:" : ""}/${one.path}: ${describeDiskDamage(one)}`);
-  print(context, flags.json, { mediaId: found.mediaId, files, bytes: found.bytes, damaged: damage }, damage.length === 0 ? `${disk}: media ${found.mediaId.slice(0, 16)}, ${files} files, ${bytes(found.bytes)}, all as signed` : lines.join("\n"));
+  print(context, flags.json, { mediaId: found.mediaId, files, bytes: found.bytes, damaged: damage }, damage.length === 0 ? `${disk}: media ${found.mediaId.slice(0, 16)}, ${counted(files, "file")}, ${bytes(found.bytes)}, all as signed` : lines.join("\n"));
   if (damage.length > 0) throw new CliError("PRESTAGE_MEDIA_FILE_DAMAGED", `Expected every file as signed on ${disk}; found ${damage.length} damaged. Mend it with \`prestage media repair --disk ${disk} --from MEDIA\`.`);
 }
 

@@ -12,12 +12,14 @@ import { command, flag, jsonFlag, one, optionalText, siteFlags, text, texts, who
 import type { SiteFlags } from "../command.ts";
 import type { Context } from "../context.ts";
 import { CliError } from "../error.ts";
-import { bytes, print, Progress, table } from "../output.ts";
+import { requireFolderOf } from "../input-file.ts";
+import { bytes, counted, print, Progress, table } from "../output.ts";
 import { readNewPassword } from "../read-secret.ts";
 import { SiteClient } from "../site-client.ts";
 import { objectId } from "./import.ts";
 import { repair, verifyStagedDisk } from "./media-disk.ts";
 import { list, renew, revoke, show } from "./media-life.ts";
+import { plan } from "./media-plan.ts";
 import { trustedKeyring } from "./trusted-keyring.ts";
 import { variables } from "./variables.ts";
 
@@ -76,6 +78,7 @@ const create = command<CreateFlags>({
     const client = await SiteClient.open(context, flags.data);
     const output = resolve(flags.output);
     if (await access(output).then(() => true, () => false)) throw new CliError("PRESTAGE_MEDIA_OUTPUT_EXISTS", `Expected no file at ${output}; found one. Remove it or choose another name.`);
+    await requireFolderOf(output);
     const password = flags.password === true || flags.passwordStdin === true || flags.passwordFd !== undefined ? await newPassword(context, flags) : undefined;
     const request = createMediaRequestSchema.parse({
       passwordRequired: password !== undefined,
@@ -94,7 +97,7 @@ const create = command<CreateFlags>({
     const result = z.object({ mediaId: z.string(), size: z.number(), sha256: z.string(), path: z.string(), contents: z.number() }).parse(job.result);
     if (password !== undefined) await setPassword(client, result.mediaId, password);
     if (!client.local) await download(client, output, result);
-    print(context, flags.json, { ...result, path: output }, `${output}: ${bytes(result.size)}, ${result.contents} pieces of content\nmedia ${result.mediaId}\nSHA-256 ${result.sha256}`);
+    print(context, flags.json, { ...result, path: output }, `${output}: ${bytes(result.size)}, ${counted(result.contents, "piece of content", "pieces of content")}\nmedia ${result.mediaId}\nSHA-256 ${result.sha256}`);
   },
 });
 
@@ -167,12 +170,12 @@ export const verify = command<{ disk?: string; keyring?: string; data?: string; 
     const result = await verifyMedia(path, { ...(keyring && { trustedKeyring: keyring }), signal: context.signal, onProgress: (event) => progress.update("verify", event.done, event.total) });
     progress.end();
     const good = result.findings.length === 0;
-    print(context, flags.json, { mediaId: result.media.mediaId, files: result.files, bytes: result.bytes, findings: result.findings }, good ? `${path}: ${result.files} files, ${bytes(result.bytes)}, all as signed` : result.findings.map((f) => `${f.code}: ${f.message}`).join("\n"));
-    if (!good) throw new CliError("PRESTAGE_MEDIA_FILE_DAMAGED", `Expected a whole media; found ${result.findings.length} fault(s). Copy it again, and compare it with its .sha256.`);
+    print(context, flags.json, { mediaId: result.media.mediaId, files: result.files, bytes: result.bytes, findings: result.findings }, good ? `${path}: ${counted(result.files, "file")}, ${bytes(result.bytes)}, all as signed` : result.findings.map((f) => `${f.code}: ${f.message}`).join("\n"));
+    if (!good) throw new CliError("PRESTAGE_MEDIA_FILE_DAMAGED", `Expected a whole media; found ${counted(result.findings.length, "fault")}. Copy it again, and compare it with its .sha256.`);
   },
 });
 
 export const mediaRoutes = buildRouteMap({
-  docs: { brief: "Media: create, set a password, list, show, renew, revoke, inspect, verify, repair" },
-  routes: { create, "set-password": setPasswordCommand, list, show, renew, revoke, inspect, verify, repair },
+  docs: { brief: "Media: create, set a password, list, show, plan, renew, revoke, inspect, verify, repair" },
+  routes: { create, "set-password": setPasswordCommand, list, show, plan, renew, revoke, inspect, verify, repair },
 });

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { buildRouteMap } from "@stricli/core";
 import { depotSchema, importReceiptAnswerSchema, receiptRecordSchema } from "@prestage/contract";
@@ -14,7 +13,9 @@ import { CliError } from "../error.ts";
 import { print, Progress, table } from "../output.ts";
 import { SiteClient } from "../site-client.ts";
 import { version } from "../version.ts";
-import { DiskTable, tellDisks } from "../disk-table.ts";
+import { DiskTable, disksExitCode, tellDisks } from "../disk-table.ts";
+import { failureOf } from "../failure.ts";
+import { readInputFile } from "../input-file.ts";
 import { depotOf, machineSerial, receiptFlags } from "./receipt-flags.ts";
 import type { ReceiptFlags } from "./receipt-flags.ts";
 import { trustedKeyring } from "./trusted-keyring.ts";
@@ -34,17 +35,47 @@ export const create = command<ReceiptFlags & { disk?: readonly string[]; keyring
   },
 });
 
-const importCommand = command<SiteFlags, [string]>({
-  brief: "Give the site a receipt: one of a registered depot lets the disk's claim count; any other is kept as unconfirmed and gives no right",
-  example: "prestage receipt import disk.img.receipt.json",
-  parameters: { flags: siteFlags, positional: one("Receipt", "FILE") },
-  async run(context, flags, file) {
-    const bytes = await readFile(file);
-    openReceipt(bytes); // what was altered on the way is told here already
-    const kept = await (await SiteClient.open(context, flags.data)).call("POST", "/receipts", importReceiptAnswerSchema, JSON.parse(bytes.toString("utf8")));
-    print(context, flags.json, kept, `${kept.id}  ${kept.confirmed ? "confirmed: its claim counts" : `kept as unconfirmed, because ${kept.reason ?? "nothing confirms it"}`}`);
+type Kept = z.infer<typeof importReceiptAnswerSchema>;
+type Imported = { file: string; outcome: "imported"; kept: Kept } | { file: string; outcome: "failed"; error: Error };
+
+const importCommand = command<SiteFlags, string[]>({
+  brief: "Give the site receipts: one of a registered depot lets the disk's claim count; any other is kept as unconfirmed and gives no right. Of several, one that fails does not stop the others; exit codes as of `prestage stage`",
+  example: "prestage receipt import disk.img.receipt.json\nprestage receipt import receipts/*.receipt.dsse.json",
+  parameters: { flags: siteFlags, positional: { kind: "array", parameter: { parse: String, brief: "Receipt", placeholder: "FILE" }, minimum: 1 } },
+  async run(context, flags, ...files) {
+    const client = await SiteClient.open(context, flags.data);
+    const results: Imported[] = [];
+    for (const file of files) results.push(await importOne(client, file));
+    context.signal.throwIfAborted();
+    const [only] = results;
+    if (results.length > 1 || only === undefined) return tellImported(context, flags.json, results);
+    if (only.outcome === "failed") throw only.error;
+    print(context, flags.json, only.kept, `${only.kept.id}  ${keptText(only.kept)}`);
   },
 });
+
+async function importOne(client: SiteClient, file: string): Promise<Imported> {
+  try {
+    const bytes = await readInputFile(file, "a receipt");
+    openReceipt(bytes); // what was altered on the way is told here already
+    return { file, outcome: "imported", kept: await client.call("POST", "/receipts", importReceiptAnswerSchema, JSON.parse(bytes.toString("utf8"))) };
+  } catch (cause) {
+    return { file, outcome: "failed", error: cause instanceof Error ? cause : new Error(String(cause)) };
+  }
+}
+
+function keptText(kept: Kept): string {
+  return kept.confirmed ? "confirmed: its claim counts" : `kept as unconfirmed, because ${kept.reason ?? "nothing confirms it"}`;
+}
+
+function tellImported(context: Context, json: boolean | undefined, results: readonly Imported[]): void {
+  const shown = results.map((one) => (one.outcome === "failed" ? { ...one, error: failureOf(one.error) } : { file: one.file, outcome: one.outcome, ...one.kept }));
+  print(context, json, shown, table(["FILE", "OUTCOME"], results.map((one) => [one.file, one.outcome === "failed" ? `failed: ${one.error.message}` : keptText(one.kept)])));
+  context.process.exitCode = disksExitCode(results);
+  const failed = results.filter((one) => one.outcome === "failed").length;
+  if (failed === 0 || json === true) return;
+  context.process.stderr.write(`prestage: Expected all of ${results.length} receipts to be imported; ${failed} failed.\n(PRESTAGE_CLI_FAILED_PARTLY)\n`);
+}
 
 const list = command<SiteFlags & { neverStarted?: boolean; media?: string }>({
   brief: "List the receipts, and which disks have started",
@@ -64,7 +95,7 @@ export const show = command<{ json?: boolean }, [string]>({
   example: "prestage receipt show disk.img.receipt.json",
   parameters: { flags: jsonFlag, positional: one("Receipt", "FILE") },
   async run(context, flags, file) {
-    const opened = openReceipt(await readFile(file));
+    const opened = openReceipt(await readInputFile(file, "a receipt"));
     print(context, flags.json, { ...opened.receipt, sha256: opened.sha256, signed: opened.envelope !== null }, `${receiptRows(opened).join("\n")}\n\n${receiptCodeText(opened)}`);
   },
 });
@@ -84,7 +115,7 @@ export const verify = command<VerifyFlags, [string]>({
     positional: one("Receipt", "FILE"),
   },
   async run(context, flags, file) {
-    const opened = openReceipt(await readFile(file));
+    const opened = openReceipt(await readInputFile(file, "a receipt"));
     const signature = await checkSignature(context, flags, opened);
     if (flags.disk !== undefined) {
       const keyring = await trustedKeyring(flags.keyring, flags.data);
@@ -115,7 +146,7 @@ async function checkSignature(context: Context, flags: VerifyFlags, opened: Open
 
 async function givenKey(flags: VerifyFlags): Promise<PublicKey | undefined> {
   if (flags.depot !== undefined) {
-    const { keyId, publicKey } = openDepotFile(await readFile(flags.depot));
+    const { keyId, publicKey } = openDepotFile(await readInputFile(flags.depot, "a depot's public file"));
     return { keyId, publicKey };
   }
   return flags.publicKey === undefined ? undefined : publicKeyOf(flags.publicKey);

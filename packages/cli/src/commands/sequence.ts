@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { buildRouteMap } from "@stricli/core";
 import * as contract from "@prestage/contract";
 import { z } from "zod";
 import { command, one, optionalText, siteFlags } from "../command.ts";
 import type { SiteFlags } from "../command.ts";
+import { readInputFile } from "../input-file.ts";
 import { print, table } from "../output.ts";
 import { SiteClient } from "../site-client.ts";
 import { objectId } from "./import.ts";
@@ -18,7 +18,7 @@ export const sequenceRoutes = buildRouteMap({
       example: "prestage sequence add deploy-debian.yaml",
       parameters: { flags: { ...siteFlags, update: optionalText("Add a revision to this sequence", "ID") }, positional: one("Task sequence", "FILE") },
       async run(context, flags, file) {
-        const body = { yaml: await readFile(file, "utf8"), ...(flags.update && { update: objectId(flags.update) }) };
+        const body = { yaml: (await readInputFile(file, "a task sequence")).toString("utf8"), ...(flags.update && { update: objectId(flags.update) }) };
         const record = await (await SiteClient.open(context, flags.data)).call("POST", "/task-sequences", contract.sequenceRecordSchema, body);
         print(context, flags.json, record, `${record.id}  ${record.name}, revision ${record.revision}`);
       },

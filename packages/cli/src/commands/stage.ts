@@ -6,7 +6,7 @@ import { command, flag, jsonFlag, optionalText, siteFlags, texts } from "../comm
 import type { Context } from "../context.ts";
 import { CliError } from "../error.ts";
 import { DiskTable, tellDisks } from "../disk-table.ts";
-import { bytes, print } from "../output.ts";
+import { bytes, counted, print } from "../output.ts";
 import { depotOf, machineSerial, receiptFlags } from "./receipt-flags.ts";
 import type { ReceiptFlags } from "./receipt-flags.ts";
 import { trustedKeyring } from "./trusted-keyring.ts";
@@ -47,7 +47,7 @@ export const stageCommand = (makeBundle: MakeBundle | undefined) => command<Stag
     if (flags.bundle !== undefined) {
       if (makeBundle === undefined || flags.disk !== undefined) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", makeBundle === undefined ? "Expected --bundle where Prestage is installed; this is a bundle itself." : "Expected --bundle or --disk; found both.");
       const made = await makeBundle(context, resolve(flags.bundle), media, keyring);
-      return print(context, flags.json, made, `${made.path}: ${made.files} files, ${bytes(made.bytes)}, with media ${made.mediaId.slice(0, 16)}\nSend the whole folder; README.txt and LISEZMOI.txt say what to do.`);
+      return print(context, flags.json, made, `${made.path}: ${counted(made.files, "file")}, ${bytes(made.bytes)}, with media ${made.mediaId.slice(0, 16)}\nSend the whole folder; README.txt and LISEZMOI.txt say what to do.`);
     }
     const common = { ...(keyring && { trustedKeyring: keyring }), signal: context.signal };
     const disks = (flags.disk ?? []).map((disk) => resolve(disk));
@@ -115,6 +115,6 @@ function planText(plan: StagePlan): string {
     plan.wipes.length > 0 ? `  wipes: ${plan.wipes.join(", ")}` : "  the disk is empty",
     `  1 EFI system partition  FAT32  ${bytes(partitions.esp.size)}`,
     `  2 data volume           ext4   ${bytes(partitions.volume.size)}`,
-    `  lays ${plan.files} files, ${bytes(plan.bytes)}, of media ${plan.mediaId.slice(0, 16)}, reads each back, leaves a receipt`,
+    `  lays ${counted(plan.files, "file")}, ${bytes(plan.bytes)}, of media ${plan.mediaId.slice(0, 16)}, reads each back, leaves a receipt`,
   ].join("\n");
 }

@@ -109,7 +109,7 @@ test("a variable that looks like a secret, an end before the beginning, an unkno
     const job = await create({ output, variables: [{ name, value: "x" }] });
     assert.deepEqual([job.state, job.error?.code], ["failed", "PRESTAGE_SITE_SECRET_ON_MEDIA"], name);
   }
-  for (const [change, code] of [[{ applications: ["ABC0FFFF"] }, "PRESTAGE_SITE_NOT_FOUND"], [{ bootImageId: "ABC0FFFF" }, "PRESTAGE_SITE_NOT_FOUND"], [{ output: join(folder, "media.wim") }, "PRESTAGE_MEDIA_OUTPUT_EXISTS"], [{ output: join(folder, "none/media.wim") }, "PRESTAGE_WIM_IO"]] as const) {
+  for (const [change, code] of [[{ applications: ["ABC0FFFF"] }, "PRESTAGE_SITE_NOT_FOUND"], [{ bootImageId: "ABC0FFFF" }, "PRESTAGE_SITE_NOT_FOUND"], [{ output: join(folder, "media.wim") }, "PRESTAGE_MEDIA_OUTPUT_EXISTS"], [{ output: join(folder, "none/media.wim") }, "PRESTAGE_MEDIA_OUTPUT_FOLDER"]] as const) {
     assert.equal((await create({ output, ...change })).error?.code, code, JSON.stringify(change));
   }
   assert.equal((await site.admin("/media", { method: "POST", body: { taskSequenceId: sequence["id"], variables: [], validFrom: "2026-02-01T00:00:00Z", validTo: "2026-01-01T00:00:00Z" } })).status, 400);
