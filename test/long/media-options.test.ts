@@ -28,7 +28,7 @@ let deployments: string[];
 before(async () => {
   fixture = await FaultSite.open("media-options");
   packageId = (await fixture.importRandom("package", "Tools", randomBytes(100_000))).id;
-  const step = `  - { id: say, name: Say it, type: run-command-line, with: { package: ${packageId}, command: 'test -s data.bin && echo "site $SITE, $(ip -4 -o addr show scope global | tr -s " ")"' } }\n`;
+  const step = `  - { id: say, name: Say it, type: run-command-line, with: { package: ${packageId}, command: 'test -s data.bin && echo "site %SITE%, $(ip -4 -o addr show scope global | tr -s " ")"' } }\n`;
   sequences = [await fixture.addSequence("First", step), await fixture.addSequence("Second", step)];
   deployments = await Promise.all(sequences.map((id) => fixture.deploy(id, { purpose: "available", makeAvailableTo: "MediaAndPxe" })));
 }, limit);

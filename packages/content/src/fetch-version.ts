@@ -83,7 +83,8 @@ async function readOrFetchIndex(cache: LocalCache, sources: readonly ContentSour
   return { index: value, bytes: bytes.length };
 }
 
-function cheapPatches(index: ContentIndex, storedBytes: number, patches: ReadonlyMap<string, PlannedPatch>): Set<string> {
+/** SHA-256 of the files whose patch is so much less than they are expected to cost whole that nothing else is asked about them. */
+export function cheapPatches(index: ContentIndex, storedBytes: number, patches: ReadonlyMap<string, Pick<PlannedPatch, "patch">>): Set<string> {
   const raw = index.files.reduce((sum, file) => sum + file.size, 0);
   return new Set([...patches].filter(([, planned]) => costOfPatch(planned) <= ((planned.patch.size * storedBytes) / raw) * cheap).map(([sha256]) => sha256));
 }

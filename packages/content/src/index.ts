@@ -29,5 +29,7 @@ export { checkNoCaseTwins, checkRelativePath, checkTree } from "./relative-path.
 export * from "./schema.ts";
 export { findBadChunks, verifyFiles } from "./verify-files.ts";
 export type { BadRange, DamagedFile, FileToVerify, VerifyOptions, VerifyProgress } from "./verify-files.ts";
+export { planOnPaper } from "./plan-on-paper.ts";
+export type { PaperPlan } from "./plan-on-paper.ts";
 export { runWimlib } from "./wimlib.ts";
 export type { WimlibOptions, WimlibProgress } from "./wimlib.ts";

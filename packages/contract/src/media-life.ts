@@ -21,6 +21,18 @@ export type MediaRecord = z.infer<typeof mediaRecordSchema>;
 export const renewMediaRequestSchema = z.strictObject({ validTo: z.iso.datetime() });
 
 /** A piece of content as a media carries it, beside the newest revision at the site. */
+/** What a computer started from a media would fetch of one content now; `ways` has the files that are not on the media. Sizes in bytes. */
+export const contentPlanSchema = z.strictObject({
+  objectId: objectIdSchema, kind: z.enum(contentKinds), name: z.string(), revision: z.int(), contentId: sha256Schema,
+  state: z.enum(["hit", "revised", "missing"]),
+  ways: z.array(z.strictObject({ paths: z.array(z.string()), way: z.enum(["patch", "chunks", "whole"]), bytes: z.int(), requests: z.int(), whole: z.int().optional() })),
+  /** Of the files, and of what has to be known to fetch them. */
+  bytes: z.int(), described: z.int(),
+  /** What the whole version costs. */
+  full: z.int(),
+});
+export type ContentPlan = z.infer<typeof contentPlanSchema>;
+
 export const revisedContentSchema = z.strictObject({
   objectId: objectIdSchema, kind: z.enum(contentKinds), name: z.string(), revision: z.int(), contentId: sha256Schema,
   newest: z.strictObject({ revision: z.int(), softwareVersion: z.string(), contentId: sha256Schema, created: z.iso.datetime() }),

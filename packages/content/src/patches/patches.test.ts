@@ -19,6 +19,8 @@ import type { OfferedPatches } from "../schema.ts";
 import { makePatches, offeredPatches, removePatches } from "./make-patches.ts";
 import { openPatchIndex, patchFileNames } from "./patch-index.ts";
 import type { PatchIndex } from "./patch-index.ts";
+import { planOnPaper } from "../plan-on-paper.ts";
+import type { PlannedWay } from "../fetch-plan.ts";
 import { patchWindows } from "./patch-windows.ts";
 
 const folder = await temporaryFolder();
@@ -183,6 +185,22 @@ test("made again the patches are the same bytes; removed, none is offered", asyn
   assert.equal(await offeredPatches(library, older.contentId, newer.contentId), undefined);
   assert.equal(await offeredPatches(library, newer.contentId, older.contentId), undefined);
   await makePatches(library, older.contentId, newer.contentId, { level: 9 });
+});
+
+test("the plan on paper is the plan of a computer: the same ways, the same bytes", async () => {
+  const paper = async (held: string[], offers: OfferedPatches[]) => planOnPaper(library, newer.contentId, held, offers);
+  for (const [held, offers] of [[[older.contentId], [offer]], [[older.contentId], []], [[], []], [[], [offer]]] as const) {
+    const cache = held.length > 0 ? await cacheWith(older) : new LocalCache(join(folder, `paper-${caches++}`));
+    const planned = await planVersion(cache, [source], { ...newer, earlierContentIds: [older.contentId], patches: offers }, quick);
+    await planned.plan.localChunks.close();
+    const { ways, bytes, described, state, full } = await paper([...held], [...offers]);
+    const shown = (one: PlannedWay) => [one.paths, one.way, one.bytes, one.requests];
+    assert.deepEqual(ways.map(shown), planned.plan.ways.map(shown));
+    assert.deepEqual([state, described], [planned.answer.state, planned.described]);
+    // Neighbours fetched whole are one request, with the gap between them.
+    assert.ok(planned.plan.bytes - bytes >= 0 && planned.plan.bytes - bytes < 768 * ways.length && bytes + described <= full, `${planned.plan.bytes} and ${bytes}`);
+  }
+  assert.deepEqual((await paper([newer.contentId], [])).state, "hit");
 });
 
 test("planning fetches nothing of the files themselves", async () => {

@@ -29,7 +29,7 @@ export async function patchesInReach(cache: LocalCache, sources: readonly Conten
     fetched += list.bytes.length;
     const places = Map.groupBy(held.files, (file) => file.sha256);
     for (const patch of list.value.files) {
-      if (!wanted.has(patch.sha256) || bytesOf(patch) >= bytesOf(best.get(patch.sha256)?.patch)) continue;
+      if (!wanted.has(patch.sha256) || bytesOfPatch(patch) >= bytesOfPatch(best.get(patch.sha256)?.patch)) continue;
       const bases = await present((places.get(patch.from.sha256) ?? []).map((file) => cache.filePath(offer.from, file.path)));
       if (bases.length > 0) best.set(patch.sha256, { patch, from: offer.from, bases });
     }
@@ -38,17 +38,18 @@ export async function patchesInReach(cache: LocalCache, sources: readonly Conten
   for (const [sha256, { patch, from, bases }] of best) {
     const base = await firstRight(bases, patch.from, options.signal);
     const paths = (wanted.get(sha256) ?? []).map(({ file }) => file.path);
-    if (base !== undefined) planned.set(sha256, { paths, patch, from, base, bytes: bytesOf(patch) });
+    if (base !== undefined) planned.set(sha256, { paths, patch, from, base, bytes: bytesOfPatch(patch) });
   }
   return { planned, fetched };
 }
 
 /** What a patch costs: its bytes, and a request for each run of pieces that lie one after the other. */
-export function costOfPatch({ patch }: PlannedPatch): number {
-  return bytesOf(patch) + requestCost * patch.pieces.length;
+export function costOfPatch({ patch }: Pick<PlannedPatch, "patch">): number {
+  return bytesOfPatch(patch) + requestCost * patch.pieces.length;
 }
 
-function bytesOf(patch: FilePatch | undefined): number {
+/** Payload bytes; of none, more than anything. */
+export function bytesOfPatch(patch: FilePatch | undefined): number {
   return patch?.pieces.reduce((sum, piece) => sum + piece.storedSize, 0) ?? Infinity;
 }
 

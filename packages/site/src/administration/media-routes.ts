@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { sha256Schema } from "@prestage/content";
 import * as contract from "@prestage/contract";
+import { objectIdSchema } from "@prestage/media";
 import { signRenewal } from "@prestage/trust";
 import { z } from "zod";
 import { parseRange } from "../distribution-point/parse-range.ts";
@@ -11,6 +12,7 @@ import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
 import { schedulePatches } from "../jobs/patches-job.ts";
 import { listMedia, openMedia, renewMedia, revisedContent, revokeMedia } from "../store/media-life.ts";
+import { planMedia } from "../store/plan-media.ts";
 import { openSequence } from "../store/sequences.ts";
 
 const mediaParams = z.strictObject({ id: sha256Schema });
@@ -25,6 +27,7 @@ export function mediaRoutes(api: Routes, context: SiteContext): void {
   api.get("/media", { schema: { response: { 200: z.array(contract.mediaRecordSchema) } } }, () => listMedia(context.db, context.now()));
   api.get("/media/:id", { schema: { params: mediaParams, response: { 200: contract.mediaRecordSchema } } }, (request) => open(request.params.id));
   api.get("/media/:id/revised", { schema: { params: mediaParams, response: { 200: z.array(contract.revisedContentSchema) } } }, async (request) => revisedContent(context.db, (await open(request.params.id)).manifest));
+  api.get("/media/:id/plan", { schema: { params: mediaParams, querystring: z.strictObject({ taskSequence: objectIdSchema.optional() }), response: { 200: z.array(contract.contentPlanSchema) } } }, async (request) => planMedia(context, (await open(request.params.id)).manifest, request.query.taskSequence));
   api.post("/media/:id/renew", { schema: { params: mediaParams, body: contract.renewMediaRequestSchema, response: { 200: contract.mediaRecordSchema } } }, async (request) => {
     const { id } = request.params;
     const validTo = new Date(request.body.validTo);

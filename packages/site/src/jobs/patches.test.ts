@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Job, PatchRecord } from "@prestage/contract";
+import type { ContentPlan, Job, PatchRecord } from "@prestage/contract";
 import { managementPointPaths } from "@prestage/contract";
 import { registerMedia, TestDevice } from "../fixtures/test-device.ts";
 import { dataDirectory, startSite } from "../fixtures/test-site.ts";
@@ -39,6 +39,11 @@ test("patches are made from the version on a media to the newest, offered in the
   assert.deepEqual([job.state, job.result?.["made"], job.result?.["failed"]], ["succeeded", 1, []]);
   const [patch] = await wanted();
   assert.ok((patch?.bytes ?? Infinity) < 2000, `${patch?.bytes} bytes for a change of 100`);
+
+  const sequence = await site.must("/task-sequences", "POST", { yaml: `name: Plan\nsteps:\n  - { name: Tool, type: install-application, with: { application: ${first.id} } }\n` });
+  const [plan] = (await site.must(`/media/${media}/plan?taskSequence=${String(sequence["id"])}`)) as unknown as ContentPlan[];
+  assert.deepEqual([plan?.state, plan?.ways.map((way) => [way.paths, way.way, way.bytes])], ["revised", [[["program"], "patch", patch?.bytes]]]);
+  assert.ok((plan?.full ?? 0) > 400_000);
 
   const device = new TestDevice(site, media);
   const deviceId = await device.enrol();

@@ -1,0 +1,23 @@
+import { planOnPaper } from "@prestage/content";
+import type { ContentPlan } from "@prestage/contract";
+import type { Manifest } from "@prestage/media";
+import { contentReferences } from "@prestage/sequence";
+import { resolveContent } from "../management-point/make-policy.ts";
+import type { SiteContext } from "../site-context.ts";
+import { openSequence } from "./sequences.ts";
+
+/**
+ * What a computer started from this media would fetch now, if it ran this task sequence (or the one the media was made for).
+ * @throws SiteError PRESTAGE_SITE_NOT_FOUND
+ */
+export async function planMedia(context: SiteContext, manifest: Manifest, taskSequenceId = manifest.taskSequence.id): Promise<ContentPlan[]> {
+  const { sequence } = await openSequence(context.db, taskSequenceId);
+  const onMedia = new Set(manifest.content.map((one) => one.contentId));
+  const plans: ContentPlan[] = [];
+  for (const content of await resolveContent(context, contentReferences(sequence).map((reference) => reference.objectId))) {
+    const { objectId, kind, name, revision, contentId, earlierContentIds, patches = [] } = content;
+    const held = [contentId, ...earlierContentIds].filter((id) => onMedia.has(id));
+    plans.push({ objectId, kind, name, revision, contentId, ...(await planOnPaper(context.library, contentId, held, patches)) });
+  }
+  return plans;
+}
