@@ -20,6 +20,7 @@ import { serveCommand } from "./commands/serve.ts";
 import { receiptRoutes } from "./commands/receipt.ts";
 import { stageCommand } from "./commands/stage.ts";
 import { statusRoutes } from "./commands/status.ts";
+import { wimRoutes } from "./commands/wim.ts";
 import { bundleDepot } from "./bundle-depot.ts";
 import { version } from "./version.ts";
 
@@ -50,6 +51,7 @@ const routes = buildRouteMap({
     status: statusRoutes,
     audit: auditRoutes,
     lab: labRoutes,
+    wim: wimRoutes,
   },
 });
 

@@ -29,6 +29,7 @@ export const wimErrors = {
   PRESTAGE_WIM_SPLIT_SIZE: "a resource is larger than the parts a WIM is to be split into",
   PRESTAGE_WIM_NO_PATH: "the image has nothing at this path",
   PRESTAGE_WIM_EXTRACT: "the folder to extract to is taken, or was changed while something was laid down in it",
+  PRESTAGE_WIM_PROGRAM: "wimlib-imagex, which compresses, is not installed or failed",
   PRESTAGE_WIM_PATH_TAKEN: "two sources of a build plan put something on the same path",
   PRESTAGE_WIM_UNSAFE_NAME: "a path or an entry to be written has a name no file system may be given",
   PRESTAGE_WIM_COMPRESSION_DIFFERS: "trees of differently compressed WIMs cannot be merged into one",
