@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Manifest } from "@prestage/media";
+import type { Text } from "../screens/texts/en.ts";
 import type { Screen } from "../screens/screen.ts";
 import type { StatusSpool } from "../status/status-spool.ts";
 
@@ -26,7 +27,7 @@ export async function afterError(cause: unknown, options: AfterError): Promise<0
   const { code, message, next } = describeError(cause);
   status?.post({ kind: "error", error: { code, message: message.slice(0, 2000) } });
   if (!manifest.unattended) {
-    screen.error({ code, cause: message, next: (texts) => `${next} ${texts.keyPowerOff}` });
+    screen.error({ code, cause: message, next, then: (texts) => texts.keyPowerOff });
     const sent = status?.flush(flushMs);
     await screen.anyKey(signal);
     await Promise.race([sent, delay(2000, undefined, { signal })]);
@@ -34,18 +35,18 @@ export async function afterError(cause: unknown, options: AfterError): Promise<0
   }
   const seconds = options.pauseSeconds ?? pauseSeconds;
   const powerOff = manifest.unattendedError === "power-off";
-  screen.error({ code, cause: message, next: (texts) => `${next} ${powerOff ? texts.unattendedPowerOff(seconds) : texts.unattendedRetry(seconds)}` });
+  screen.error({ code, cause: message, next, then: (texts) => (powerOff ? texts.unattendedPowerOff(seconds) : texts.unattendedRetry(seconds)) });
   screen.event("unattended-error", { code, then: powerOff ? "power-off" : "retry", seconds });
   await Promise.all([status?.flush(flushMs), delay(seconds * 1000, undefined, { signal })]);
   return powerOff ? 7 : 0;
 }
 
 /** Any error as the screens and the site know errors. */
-export function describeError(cause: unknown): { code: string; message: string; next: string } {
+export function describeError(cause: unknown): { code: string; message: string; next: Text } {
   const error = cause instanceof Error ? cause : new Error(String(cause));
   return {
     code: "code" in error && typeof error.code === "string" ? error.code.slice(0, 128) : "PRESTAGE_AGENT_UNEXPECTED",
     message: error.message,
-    next: "next" in error && typeof error.next === "string" ? error.next : "Give this screen to the administrator of the site.",
+    next: "next" in error && typeof error.next === "string" ? error.next : (texts) => texts.errorNext,
   };
 }

@@ -114,7 +114,7 @@ class Enrolment {
     if (mayType) return this.#typeOrBeApproved(answer, siteName);
     if (answer.code !== this.#shownCode) {
       if (conflict) screen.event("claim-conflict", { code: answer.code });
-      screen.approval({ code: answer.code, siteName });
+      screen.approval({ code: answer.code, siteName, ...(conflict && { conflict }) });
     }
     this.#shownCode = answer.code;
     await delay(answer.retryAfterSeconds * 1000, undefined, { signal });

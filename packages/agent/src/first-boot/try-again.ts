@@ -32,7 +32,7 @@ export async function untilDone<T>(options: Omit<Patience, "manifest">, what: st
       if (!(cause instanceof AgentError) || (cause.code !== "PRESTAGE_AGENT_NO_NETWORK" && cause.code !== "PRESTAGE_AGENT_NO_MANAGEMENT_POINT")) throw cause;
       log(`${what}: ${cause.message}`);
       screen.event("waiting", { for: what, code: cause.code, failures: failures + 1 });
-      screen.message({ screen: "waiting", title: (texts) => texts.waiting, lines: [cause.message, "", cause.next, (texts) => texts.networkKeyHint] });
+      screen.message({ screen: "waiting", title: (texts) => texts.waiting, lines: [(texts) => [texts.error(cause.code)?.cause, cause.message].filter(Boolean).join("\n"), "", (texts) => texts.error(cause.code)?.next ?? cause.next, (texts) => texts.networkKeyHint] });
       await delay(retrySeconds * 1000, undefined, { signal });
     }
   }

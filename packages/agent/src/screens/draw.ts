@@ -59,14 +59,16 @@ function drawBody(view: View, width: number, fullWidth: number, height: number, 
     case "done":
       return [...title(textIn(texts, view.title), view.kind === "done" ? "good" : "bold"), ...view.lines.flatMap((text) => wrap(textIn(texts, text), width)).map((text) => line(text))];
     case "approval": {
-      const letters = blockLetters(view.code, fullWidth, height - 8);
+      const [head, who, next] = view.conflict === true ? [texts.conflictTitle, texts.conflictWhat(view.siteName), texts.conflictNext] : [texts.approvalTitle, texts.approvalWho(view.siteName), texts.approvalNext];
+      const [above, below] = [wrap(who, width), wrap(next, width)];
+      const letters = blockLetters(view.code, fullWidth, height - 6 - above.length - below.length);
       return [
-        ...title(texts.approvalTitle),
-        ...wrap(texts.approvalWho(view.siteName), width).map((text) => line(text)),
+        ...title(head, view.conflict === true ? "bad" : "bold"),
+        ...above.map((text) => line(text)),
         [],
         ...letters.map((text) => centred(text, "bold", letters.length === 1 ? width : text.length)),
         [],
-        line(texts.approvalNext),
+        ...below.map((text) => line(text)),
       ];
     }
     case "password":
@@ -76,21 +78,31 @@ function drawBody(view: View, width: number, fullWidth: number, height: number, 
     case "steps":
       return drawSteps(view.model, width, height, texts);
     case "error":
-      return [
-        ...title(texts.stopped, "bad"),
-        line(span(texts.code.padEnd(8), "dim"), span(view.code, "bold")),
-        ...(view.step === undefined ? [] : [line(span(texts.step.padEnd(8), "dim"), view.step)]),
-        [],
-        ...wrap(view.cause, width).slice(0, Math.max(3, height - 10)).map((text) => line(text)),
-        [],
-        line(span(texts.whatToDo, "bold")),
-        ...wrap(textIn(texts, view.next), width).map((text) => line(text)),
-      ];
+      return drawError(view, width, height, texts);
     case "log":
       return drawLog(view, fullWidth, height, texts);
     case "form":
       return drawForm(view, width, texts);
   }
+}
+
+/** In another language its own words for the error come first, and what was found here below. */
+function drawError(view: Extract<View, { kind: "error" }>, width: number, height: number, texts: Texts): Line[] {
+  const known = texts.error(view.code);
+  const next = `${known?.next ?? textIn(texts, view.next)} ${view.then === undefined ? "" : textIn(texts, view.then)}`.trim();
+  const [cause, steps] = [known === undefined ? [] : wrap(known.cause, width), wrap(next, width)];
+  const room = Math.max(3, height - 8 - cause.length - steps.length);
+  return [
+    ...title(texts.stopped, "bad"),
+    line(span(texts.code.padEnd(8), "dim"), span(view.code, "bold")),
+    ...(view.step === undefined ? [] : [line(span(texts.step.padEnd(8), "dim"), view.step)]),
+    [],
+    ...cause.map((text) => line(span(text, "bold"))),
+    ...wrap(view.cause, width).slice(0, room).map((text) => line(known === undefined ? text : span(text, "dim"))),
+    [],
+    line(span(texts.whatToDo, "bold")),
+    ...steps.map((text) => line(text)),
+  ];
 }
 
 function drawPassword(view: Extract<View, { kind: "password" }>, width: number, fullWidth: number, height: number, texts: Texts): Line[] {

@@ -18,7 +18,7 @@ export interface Screen {
   damaged(event: { files: { name: string; detail: string }[] }): void;
   message(event: { screen: string; title: Text; lines: Text[] }): void;
   /** The code must be readable across a room. */
-  approval(event: { code: string; siteName: string }): void;
+  approval(event: { code: string; siteName: string; /** The claim on this disk was used by another computer. */ conflict?: boolean }): void;
   /** Resolves to the index chosen by keys 1 to 9, arrows and Enter, on any terminal. */
   choose(event: { title: Text; items: { label: string; detail: string }[] }, signal: AbortSignal): Promise<number>;
   /** Nothing of what is typed is shown, logged or written but one mark a character. */
@@ -27,7 +27,7 @@ export interface Screen {
   /** Waits for any key and leaves what is shown. */
   anyKey(signal: AbortSignal): Promise<void>;
   steps(model: StepsModel): void;
-  error(event: { code: string; step?: string; cause: string; next: Text }): void;
+  error(event: { code: string; step?: string; cause: string; next: Text; /** What happens then. */ then?: Text }): void;
   done(event: { title: Text; lines: Text[] }): void;
   setLanguage(language: Language): void;
   /** Puts what a function key does on every screen; a second one of the same number takes its place. */

@@ -127,7 +127,7 @@ export class TerminalScreen implements Screen {
   message(event: { screen: string; title: Text; lines: Text[] }): void {
     this.#show({ kind: "message", ...event }, { screen: event.screen, title: textIn(en, event.title) });
   }
-  approval(event: { code: string; siteName: string }): void {
+  approval(event: { code: string; siteName: string; conflict?: boolean }): void {
     this.#header = { ...this.#header, site: event.siteName };
     this.#show({ kind: "approval", ...event }, { screen: "approval", code: event.code });
   }
@@ -136,10 +136,11 @@ export class TerminalScreen implements Screen {
     this.#printSteps(model);
     this.#show({ kind: "steps", model }, known ? undefined : { screen: "steps", sequence: model.sequence });
   }
-  error(event: { code: string; step?: string; cause: string; next: Text }): void {
-    const next = textIn(en, event.next);
+  error(event: { code: string; step?: string; cause: string; next: Text; then?: Text }): void {
+    const { then = "", ...told } = event;
+    const next = `${textIn(en, event.next)} ${textIn(en, then)}`.trim();
     this.#print(`${event.code}: ${event.cause} ${next}`);
-    this.event("error", { ...event, next });
+    this.event("error", { ...told, next });
     this.#show({ kind: "error", ...event }, { screen: "error", code: event.code });
   }
   done(event: { title: Text; lines: Text[] }): void {

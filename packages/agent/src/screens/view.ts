@@ -12,12 +12,12 @@ export type View =
   | { kind: "verification"; phase: "first" | "all"; done: number; total: number; name: string }
   | { kind: "damaged"; files: { name: string; detail: string }[] }
   | { kind: "message"; screen: string; title: Text; lines: Text[] }
-  | { kind: "approval"; code: string; siteName: string }
+  | { kind: "approval"; code: string; siteName: string; conflict?: boolean }
   | { kind: "choose"; title: Text; items: { label: string; detail: string }[]; selected: number }
   | { kind: "password"; siteName: string; code: string; note?: Text; /** Characters typed so far. */ length: number; /** Only while somebody wants to see it. */ shown?: string; keyboard?: string }
   | { kind: "wait"; title: Text; lines: Text[] }
   | { kind: "steps"; model: StepsModel }
-  | { kind: "error"; code: string; step?: string; cause: string; next: Text }
+  | { kind: "error"; code: string; step?: string; cause: string; next: Text; /** What happens then. */ then?: Text }
   | { kind: "done"; title: Text; lines: Text[] }
   | { kind: "log"; lines: readonly string[]; /** Lines after the last one shown. */ back: number }
   | { kind: "form"; title: Text; fields: { label: Text; value: string; hint?: Text }[]; selected: number; notes: Text[]; bad: boolean };

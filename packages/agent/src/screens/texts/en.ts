@@ -1,3 +1,5 @@
+import type { ErrorText } from "./error-text.ts";
+
 /** Every text of the screens in English; `Texts` is its shape, so another language that lacks one does not compile. */
 export const en = {
   ownName: "English",
@@ -10,12 +12,18 @@ export const en = {
   damagedNext: "What is damaged is not used. It is fetched again once this computer is enrolled.",
   approvalTitle: "Waiting for approval",
   approvalWho: (site: string) => `An administrator of site ${site} approves this computer. The same code stands there:`,
+  conflictTitle: "Another computer used this disk's claim",
+  conflictWhat: (site: string) => `The disk was copied, or was in another computer first. An administrator of site ${site} sees both by "prestage conflict list" and decides; this one has the code:`,
+  conflictNext: "It goes on by itself after the decision. If you do not know why there are two such disks, tell the administrator before anything else.",
   approvalNext: "It goes on by itself after the approval.",
   passwordTitle: "Password of this media",
   passwordCode: (site: string) => `Or an administrator of site ${site} approves this computer by this code:`,
   passwordWrong: "The password was wrong. Type it again.",
   passwordKeyboard: (layout: string) => `Keyboard: ${layout}`,
   stopped: "Stopped",
+  /** An error's own words are English already. */
+  error: (_code: string): ErrorText | undefined => undefined,
+  errorNext: "Give this screen to the administrator of the site.",
   code: "Code",
   step: "Step",
   whatToDo: "What to do",

@@ -1,4 +1,5 @@
 import type { Texts } from "./en.ts";
+import { frError } from "./fr-errors.ts";
 
 export const fr: Texts = {
   ownName: "Français",
@@ -11,12 +12,17 @@ export const fr: Texts = {
   damagedNext: "Ce qui est endommagé n'est pas utilisé. Il sera téléchargé à nouveau une fois cet ordinateur inscrit.",
   approvalTitle: "En attente d'approbation",
   approvalWho: (site) => `Un administrateur du site ${site} approuve cet ordinateur. Le même code y est affiché :`,
+  conflictTitle: "Un autre ordinateur a utilisé le droit de ce disque",
+  conflictWhat: (site) => `Le disque a été copié, ou était d'abord dans un autre ordinateur. Un administrateur du site ${site} voit les deux par « prestage conflict list » et décide ; celui-ci a le code :`,
+  conflictNext: "La suite vient d'elle-même après la décision. Si vous ignorez pourquoi il y a deux disques pareils, prévenez d'abord l'administrateur.",
   approvalNext: "La suite vient d'elle-même après l'approbation.",
   passwordTitle: "Mot de passe de ce média",
   passwordCode: (site) => `Ou un administrateur du site ${site} approuve cet ordinateur par ce code :`,
   passwordWrong: "Le mot de passe était faux. Saisissez-le à nouveau.",
   passwordKeyboard: (layout) => `Clavier : ${layout}`,
   stopped: "Arrêt",
+  error: frError,
+  errorNext: "Donnez cet écran à l'administrateur du site.",
   code: "Code",
   step: "Étape",
   whatToDo: "Que faire",
