@@ -75,7 +75,8 @@ export async function fetchVersion(cache: LocalCache, sources: readonly ContentS
   }
 }
 
-async function readOrFetchIndex(cache: LocalCache, sources: readonly ContentSource[], contentId: string, options: FetchOptions): Promise<{ index: ContentIndex; bytes: number }> {
+/** A version's index, from the disk or a distribution point, and what it cost. @throws ContentError */
+export async function readOrFetchIndex(cache: LocalCache, sources: readonly ContentSource[], contentId: string, options: FetchOptions): Promise<{ index: ContentIndex; bytes: number }> {
   const held = await cache.readIndex(contentId);
   if (held !== undefined) return { index: held, bytes: 0 };
   const { value, bytes } = await fetchWhole(sources, contentId, "index.json", (received) => openIndex(received, contentId), options);

@@ -15,6 +15,8 @@ export { chunkListsOf, piecesOf } from "./file-pieces.ts";
 export type { FilePiece } from "./file-pieces.ts";
 export { HashPool } from "./hash-pool.ts";
 export type { RangeHash } from "./hash-pool.ts";
+export { fetchImageDelta } from "./image-delta/fetch-image-delta.ts";
+export type { ImageDelta, ImageDeltaOptions } from "./image-delta/fetch-image-delta.ts";
 export { importFolder, importImage } from "./import-content.ts";
 export type { ImportOptions, ImportProgress } from "./import-content.ts";
 export { checkChunkLists, chunkListOffsets, encodeIndex, openIndex, openStorageMap } from "./index-document.ts";

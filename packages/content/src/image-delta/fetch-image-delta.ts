@@ -1,0 +1,174 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { lstat, mkdir, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { exportWim, openWim, openWimFile, WimError } from "@prestage/wim";
+import type { WimFile } from "@prestage/wim";
+import { z } from "zod";
+import { fetchChunkLists } from "../chunk-lists.ts";
+import { syncPath } from "../content-library.ts";
+import type { ContentSource, FetchOptions } from "../content-source.ts";
+import { ContentError } from "../error.ts";
+import { readOrFetchIndex } from "../fetch-version.ts";
+import type { WantedVersion } from "../fetch-version.ts";
+import { piecesOf } from "../file-pieces.ts";
+import { writeDurably } from "../local-cache.ts";
+import type { LocalCache } from "../local-cache.ts";
+import { sha256Schema } from "../schema.ts";
+import type { ContentIndex } from "../schema.ts";
+import { verifyFiles } from "../verify-files.ts";
+import { missingData } from "./missing-data.ts";
+import type { MissingData } from "./missing-data.ts";
+import { joined, RangeImage } from "./range-image.ts";
+
+/** An image as it can be applied: a WIM, and those that hold the data it leaves out. `bytes`: what was fetched for it. */
+export interface ImageDelta { wim: string; /** Which image of `wim`. */ image: number; references: string[]; bytes: number }
+export interface ImageDeltaOptions extends FetchOptions {
+  /** Before data are fetched. */
+  onPlanned?: (planned: { bytes: number; described: number; files: number; base: string }) => void;
+}
+
+/** Where a delta would cost more than this part of the image, the image is fetched like any other file. */
+const worthIt = 0.8;
+const recordSchema = z.strictObject({ base: sha256Schema, size: z.int(), sha256: sha256Schema });
+
+/**
+ * Makes one image of a revised OS image out of the older one on the disk: fetches its tables, its tree and the data the older one does not
+ * have, and writes them as a delta WIM beside it, to be applied together with it. Power may go at any moment: what was fetched stays.
+ * Undefined where the disk holds no whole older image, or hardly anything would be saved.
+ * @throws ContentError PRESTAGE_CONTENT_FETCH_FAILED
+ */
+export async function fetchImageDelta(cache: LocalCache, sources: readonly ContentSource[], wanted: WantedVersion, image: number, options: ImageDeltaOptions = {}): Promise<ImageDelta | undefined> {
+  const { contentId } = wanted;
+  const { index, bytes: indexBytes } = await readOrFetchIndex(cache, sources, contentId, options);
+  const [file] = index.files;
+  if (index.shape !== "image" || file === undefined) return undefined;
+  const kept = await keptDelta(cache, wanted, image, options.signal);
+  if (kept !== undefined) return kept;
+  const base = await wholeBase(cache, wanted.earlierContentIds, options.signal);
+  if (base === undefined) return undefined;
+  const { lists, bytes: listBytes } = await fetchChunkLists(sources, contentId, index, [file], options);
+  const pieces = piecesOf(file, lists.get(file.path));
+  if (pieces === undefined) return undefined;
+  const sparse = `${cache.partialPath(contentId, file.sha256)}.sparse`;
+  const source = await RangeImage.open(sparse, file.size, pieces, sources, contentId, options);
+  const baseWim = await openWimFile(base.path);
+  try {
+    const wim = await openWim(source.borrowed()).catch(unsupported);
+    if (wim === undefined) return undefined;
+    const missing = await missingData(wim, image, index, baseWim, base.index);
+    // Two files of one SHA-1: a WIM cannot hold both. Nobody has such files but who made them to be mistaken.
+    if (missing.some(({ sha1 }) => baseWim.blobs.has(sha1))) return undefined;
+    const planned = joined(missing.map(rangeOf)).reduce((sum, run) => sum + run.end - run.start, 0);
+    const described = indexBytes + listBytes + source.fetched;
+    if (planned + described > wanted.storedBytes * worthIt) return undefined;
+    options.onPlanned?.({ bytes: planned, described, files: missing.length, base: base.contentId });
+    await fetchMissing(source, sources, missing, planned, options);
+    await source.sync();
+    const made = await writeDelta(cache, contentId, image, sparse, baseWim, base.contentId, options.signal);
+    await rm(sparse, { force: true });
+    return { wim: made, image: 1, references: [base.path], bytes: indexBytes + listBytes + source.fetched };
+  } finally {
+    await baseWim.close();
+    await source.close();
+  }
+}
+
+/** An image this way cannot handle (solid, LZMS) is fetched whole. */
+function unsupported(cause: unknown): undefined {
+  if (cause instanceof WimError) return undefined;
+  throw cause;
+}
+
+const rangeOf = ({ resource }: MissingData) => ({ start: resource.offset, end: resource.offset + resource.storedSize });
+
+function deltaPaths(cache: LocalCache, contentId: string, image: number): { folder: string; wim: string; record: string } {
+  const folder = join(cache.folderOf(contentId), "delta");
+  return { folder, wim: join(folder, `image-${image}.wim`), record: join(folder, `image-${image}.json`) };
+}
+
+/** What an earlier attempt finished, if both it and its base are still right. */
+async function keptDelta(cache: LocalCache, wanted: WantedVersion, image: number, signal: AbortSignal | undefined): Promise<ImageDelta | undefined> {
+  const paths = deltaPaths(cache, wanted.contentId, image);
+  const record = await readFile(paths.record, "utf8").then((text) => recordSchema.parse(JSON.parse(text))).catch(() => undefined);
+  if (record === undefined || !wanted.earlierContentIds.includes(record.base)) return undefined;
+  const base = await wholeBase(cache, [record.base], signal);
+  const bad = await verifyFiles([{ path: paths.wim, name: paths.wim, size: record.size, sha256: record.sha256 }], signal === undefined ? {} : { signal });
+  return base === undefined || bad.length > 0 ? undefined : { wim: paths.wim, image: 1, references: [base.path], bytes: 0 };
+}
+
+/** The first of the older images that is on the disk, right to the last bit. */
+async function wholeBase(cache: LocalCache, contentIds: readonly string[], signal: AbortSignal | undefined): Promise<{ contentId: string; path: string; index: ContentIndex } | undefined> {
+  for (const contentId of contentIds) {
+    const index = await cache.readIndex(contentId);
+    const [file] = index?.files ?? [];
+    if (index?.shape !== "image" || file === undefined) continue;
+    const path = cache.filePath(contentId, file.path);
+    if (!(await lstat(path).then((status) => status.isFile() && status.size === file.size, () => false))) continue;
+    const bad = await verifyFiles([{ path, name: path, size: file.size, sha256: file.sha256, spans: file.spans }], signal === undefined ? {} : { signal });
+    if (bad.length === 0) return { contentId, path, index };
+  }
+  return undefined;
+}
+
+/** Fetches what an earlier attempt has not; a source whose bytes are wrong is not asked again for them. */
+async function fetchMissing(source: RangeImage, sources: readonly ContentSource[], missing: readonly MissingData[], total: number, options: ImageDeltaOptions): Promise<void> {
+  // Without tables to fetch: only what lies in the file is read, and checked.
+  const here = await openWim({ ...source.borrowed(), read: (offset, length) => source.readHere(offset, length) });
+  let done = 0;
+  const onBytes = (count: number) => options.onProgress?.({ done: Math.min((done += count), total), total });
+  let wrong = await wrongData(here, missing, options.signal);
+  for (let usable = [...sources]; wrong.length > 0; ) {
+    const [first] = usable;
+    if (first === undefined) throw new ContentError("PRESTAGE_CONTENT_FETCH_FAILED", `Expected correct bytes of the image from ${sources.length} distribution point(s); ${wrong.length} file(s) arrived altered. Validate the content at the site.`);
+    await source.fetchRanges(wrong.map(rangeOf), usable, onBytes);
+    wrong = await wrongData(here, wrong, options.signal);
+    if (wrong.length === 0) return;
+    options.onSourceFailed?.({ source: first.name, reason: `${wrong.length} file(s) of the image arrived altered`, round: 1 });
+    usable = usable.slice(1);
+  }
+}
+
+async function wrongData(wim: WimFile, data: readonly MissingData[], signal: AbortSignal | undefined): Promise<MissingData[]> {
+  const wrong: MissingData[] = [];
+  for (const one of data) {
+    signal?.throwIfAborted();
+    if (!(await isRight(wim, one))) wrong.push(one);
+  }
+  return wrong;
+}
+
+async function isRight(wim: WimFile, { sha1, sha256, resource }: MissingData): Promise<boolean> {
+  const [byWim, byIndex] = [createHash("sha1"), createHash("sha256")];
+  try {
+    for await (const bytes of wim.readResource(resource)) {
+      byWim.update(bytes);
+      if (sha256 !== undefined) byIndex.update(bytes);
+    }
+  } catch {
+    return false;
+  }
+  return byWim.digest("hex") === sha1 && (sha256 === undefined || byIndex.digest("hex") === sha256);
+}
+
+/** The delta takes its name when it is whole, its record after it. */
+async function writeDelta(cache: LocalCache, contentId: string, image: number, sparse: string, base: WimFile, baseId: string, signal: AbortSignal | undefined): Promise<string> {
+  const paths = deltaPaths(cache, contentId, image);
+  await mkdir(paths.folder, { recursive: true, mode: 0o700 });
+  const wim = await openWimFile(sparse);
+  try {
+    await exportWim({ images: [{ wim, image }], without: [base], integrity: false }, `${paths.wim}.new`, signal === undefined ? {} : { signal });
+  } finally {
+    await wim.close();
+  }
+  const hash = createHash("sha256");
+  let size = 0;
+  for await (const bytes of createReadStream(`${paths.wim}.new`, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+    hash.update(bytes);
+    size += bytes.length;
+  }
+  await rename(`${paths.wim}.new`, paths.wim);
+  await syncPath(paths.folder);
+  await writeDurably(paths.record, Buffer.from(JSON.stringify({ base: baseId, size, sha256: hash.digest("hex") })));
+  return paths.wim;
+}

@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { chmod, link, mkdir, open, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { promisify } from "node:util";
+import fc from "fast-check";
+import { ContentLibrary } from "../content-library.ts";
+import type { StoredVersion } from "../content-library.ts";
+import type { FetchOptions } from "../content-source.ts";
+import { fetchVersion } from "../fetch-version.ts";
+import { httpSource, TestDistributionPoint } from "../fixtures/distribution-point.ts";
+import { temporaryFolder } from "../fixtures/temporary-folder.ts";
+import { halfNoise, noise, writeTree } from "../fixtures/write-tree.ts";
+import { importImage } from "../import-content.ts";
+import { LocalCache } from "../local-cache.ts";
+import { runWimlib } from "../wimlib.ts";
+import { fetchImageDelta } from "./fetch-image-delta.ts";
+import type { ImageDeltaOptions } from "./fetch-image-delta.ts";
+
+const run = promisify(execFile);
+const folder = await temporaryFolder();
+const library = new ContentLibrary(join(folder, "library"));
+const point = await TestDistributionPoint.start(library);
+const source = httpSource(point.url);
+const quick: FetchOptions = { rounds: 2, waitSeconds: () => 0 };
+const large = halfNoise(2_000_000, 3);
+let older: StoredVersion;
+let newer: StoredVersion;
+
+/** Two states of one small system: files changed, added, removed, renamed; modes, links and an empty file too. */
+async function writeSystem(root: string, state: "old" | "new"): Promise<void> {
+  const isNew = state === "new";
+  const changed = Buffer.from(large);
+  changed.fill(9, 500_000, 500_100);
+  await writeTree(root, {
+    "usr/bin/kept": noise(900_000, 1), "usr/bin/tool": noise(200_000, isNew ? 12 : 2), "usr/lib/large.so": isNew ? changed : large, "etc/empty": "",
+    ...(isNew ? { "usr/bin/added": noise(40_000, 5), "usr/share/renamed": noise(300_000, 4) } : { "usr/share/first-name": noise(300_000, 4), "usr/bin/gone": "gone" }),
+  });
+  for (let i = 0; i < 200; i++) await writeTree(root, { [`usr/share/doc/${i}`]: `document ${i % 20 === 0 && isNew ? "revised" : "first"} ${i}\n`.repeat(40) });
+  await symlink(isNew ? "added" : "tool", join(root, "usr/bin/link"));
+  await link(join(root, "usr/bin/kept"), join(root, "usr/bin/kept-too"));
+  await chmod(join(root, "usr/bin/kept"), isNew ? 0o4755 : 0o755);
+}
+
+before(async () => {
+  const images: StoredVersion[] = [];
+  for (const state of ["old", "new"] as const) {
+    await mkdir(join(folder, state));
+    await writeSystem(join(folder, state), state);
+    for (const path of ["etc/empty", "usr/bin/tool"]) await utimes(join(folder, state, path), 1e9, state === "new" ? 1.1e9 : 1e9);
+    await runWimlib(["capture", join(folder, state), join(folder, `${state}.wim`), "os", "--compress=LZX:20", "--check", "--unix-data", "--norpfix"]);
+    images.push(await importImage(library, join(folder, `${state}.wim`), [1]));
+  }
+  [older, newer] = images as [StoredVersion, StoredVersion];
+});
+
+let caches = 0;
+async function cacheWithOld(): Promise<LocalCache> {
+  const cache = new LocalCache(join(folder, `cache-${caches++}`));
+  await fetchVersion(cache, [source], { ...older, earlierContentIds: [] }, quick);
+  point.ranges.length = 0;
+  return cache;
+}
+const served = () => point.ranges.reduce((sum, range) => sum + range.sent, 0);
+const delta = (cache: LocalCache, options: ImageDeltaOptions = {}, sources = [source]) => fetchImageDelta(cache, sources, { ...newer, earlierContentIds: [older.contentId] }, 1, { ...quick, ...options });
+
+/** Every path with what wimlib set on it. */
+async function listing(root: string): Promise<string> {
+  const { stdout } = await run("sh", ["-c", `cd "$1" && find . -printf '%P %y %m %U:%G %T@ %l %n\\n' | sort && find . -type f -exec sha256sum {} + | sort`, "sh", root], { maxBuffer: 1 << 26 });
+  return stdout;
+}
+async function assertApplies(made: Awaited<ReturnType<typeof delta>>): Promise<void> {
+  assert.ok(made !== undefined);
+  const [ours, theirs] = [join(folder, `applied-${caches}`), join(folder, `whole-${caches}`)];
+  await runWimlib(["apply", made.wim, String(made.image), ours, "--unix-data", "--norpfix", ...made.references.map((path) => `--ref=${path}`)]);
+  await runWimlib(["apply", join(folder, "new.wim"), "1", theirs, "--unix-data", "--norpfix"]);
+  assert.equal(await listing(ours), await listing(theirs));
+  for (const path of [ours, theirs]) await rm(path, { recursive: true });
+}
+
+test("a revised image is what differs from the one on the disk; applied with it, it is the whole image to the last attribute", async () => {
+  const cache = await cacheWithOld();
+  let planned = { bytes: 0, described: 0, files: 0, base: "" };
+  const made = await delta(cache, { onPlanned: (event) => void (planned = event) });
+  await assertApplies(made);
+  assert.equal(planned.base, older.contentId);
+  assert.equal(made?.bytes, served());
+  assert.equal(served(), planned.bytes + planned.described);
+  // The tool and the added file do not compress, the large file does by half.
+  assert.ok(planned.bytes > 1_200_000 && planned.bytes < 1_350_000, `${planned.bytes}`);
+  assert.ok(served() < newer.storedBytes * 0.65, `${served()} of ${newer.storedBytes}`);
+});
+
+test("made once it is not fetched again; damaged, it is made anew", async () => {
+  const cache = await cacheWithOld();
+  const made = (await delta(cache)) ?? assert.fail();
+  point.ranges.length = 0;
+  assert.deepEqual(await delta(cache), { ...made, bytes: 0 });
+  assert.deepEqual(point.ranges, []);
+  const file = await open(made.wim, "r+");
+  await file.write(Buffer.from("x"), 0, 1, 300_000);
+  await file.close();
+  await assertApplies(await delta(cache));
+});
+
+test("without a whole older image there is no delta: damaged, gone, or never there", async () => {
+  const cache = await cacheWithOld();
+  const path = cache.filePath(older.contentId, "image.wim");
+  const bytes = await readFile(path);
+  bytes[1_000_000] = (bytes[1_000_000] ?? 0) ^ 1;
+  await writeFile(path, bytes);
+  assert.equal(await delta(cache), undefined);
+  await rm(path);
+  assert.equal(await delta(cache), undefined);
+  assert.equal(await fetchImageDelta(cache, [source], { ...newer, earlierContentIds: [] }, 1, quick), undefined);
+});
+
+test("wrong bytes, in the tables or in the data: another distribution point is asked, and with none left it fails", async () => {
+  for (const [name, where] of [["tables", (start: number) => start < 300], ["data", (start: number, length: number) => start > 300 && length > 100_000]] as const) {
+    const liar = await TestDistributionPoint.start(library);
+    liar.misbehave = (file, bytes, start) => (file === "content.wim" && where(start, bytes.length) ? { send: Buffer.from(bytes.map((byte, i) => (i === bytes.length >> 1 ? byte ^ 1 : byte))) } : undefined);
+    const failed: string[] = [];
+    await assertApplies(await delta(await cacheWithOld(), { onSourceFailed: (event) => failed.push(event.source) }, [httpSource(liar.url), source]));
+    assert.ok(failed.length > 0 && failed.every((url) => url === liar.url), `${name}: ${failed.join()}`);
+    await assert.rejects(delta(await cacheWithOld(), {}, [httpSource(liar.url)]), { code: "PRESTAGE_CONTENT_FETCH_FAILED" }, name);
+  }
+});
+
+test("cut off at any moment the next attempt ends well, and what was fetched is not fetched again", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.double({ min: 0.01, max: 0.99, noNaN: true }), async (when) => {
+      const cache = await cacheWithOld();
+      const abort = new AbortController();
+      await assert.rejects(delta(cache, { signal: abort.signal, onProgress: ({ done, total }) => void (done >= total * when && abort.abort(new Error("power"))) }));
+      const before = served();
+      point.ranges.length = 0;
+      const made = await delta(cache);
+      assert.ok(made !== undefined && served() <= newer.storedBytes * 0.65);
+      if (when > 0.9 && before > 1_000_000) assert.ok(served() < 1_100_000, `${served()} after ${before}`);
+    }),
+    { numRuns: 6 },
+  );
+});
+
+test("where hardly anything would be saved the image is fetched like any other file", async () => {
+  const other = join(folder, "other");
+  await writeTree(other, { "usr/bin/all-new": noise(2_000_000, 99), "etc/x": "" });
+  await runWimlib(["capture", other, join(folder, "other.wim"), "os", "--compress=LZX:20", "--check", "--unix-data", "--norpfix"]);
+  const version = await importImage(library, join(folder, "other.wim"), [1]);
+  assert.equal(await fetchImageDelta(await cacheWithOld(), [source], { ...version, earlierContentIds: [older.contentId] }, 1, quick), undefined);
+});
