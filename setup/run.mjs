@@ -17,6 +17,7 @@ const tasks = {
   lint: { packages: debianPackages.lint, commands: [["setup/lint.mjs"]] },
   test: { packages: debianPackages.all, commands: [["setup/lint.mjs"], ["setup/test.mjs", ...args]] },
   "test-long": { packages: debianPackages.all, commands: [["setup/test.mjs", "--long", ...args]] },
+  "fuzz-wim": { packages: debianPackages.all, commands: [["packages/wim/src/fuzz/main.ts", ...args]] },
   torture: { packages: debianPackages.all, commands: [["setup/torture.mjs", ...args]] },
   screenshots: { packages: debianPackages.all, commands: [["test/support/screenshots.ts"]] },
   bench: { packages: debianPackages.all, commands: [["bench/main.ts", ...args]] },

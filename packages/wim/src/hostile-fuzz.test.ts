@@ -11,7 +11,8 @@ import { buildWim, memorySource, openWim, openWimFile, WimError } from "./index.
 import { decodeLzx } from "./lzx.ts";
 import { decodeXpress } from "./xpress.ts";
 
-const methods = ["none", "XPRESS", "LZX:20"] as const;
+const methods = ["none", "XPRESS", "LZX:20", "LZMS", "solid", "pipable"] as const;
+const optionsOf = (method: string): string[] => (method === "solid" ? ["--solid", "--solid-chunk-size=64K"] : method === "pipable" ? ["--pipable"] : [`--compress=${method}`, ...(method === "LZMS" ? ["--chunk-size=32K"] : [])]);
 
 describe("a damaged WIM ends in a WimError, within a second", () => {
   let folder = "";
@@ -29,7 +30,7 @@ describe("a damaged WIM ends in a WimError, within a second", () => {
     ] });
     for (const method of methods) {
       const path = join(folder, `${method}.wim`);
-      await capture(join(folder, "tree"), path, `--compress=${method}`, "--check");
+      await capture(join(folder, "tree"), path, ...optionsOf(method), "--check");
       wims.set(method, await readFile(path));
     }
   });
