@@ -7,6 +7,8 @@ import { runProgram } from "./run-program.ts";
 export interface ApplyOsImageOptions {
   /** Path of the .wim, which may lie on the target volume itself. */
   wim: string;
+  /** WIMs that hold what `wim` leaves out, where it is a delta. */
+  references?: readonly string[];
   index: number;
   /** Where the volume is mounted. */
   target: string;
@@ -32,7 +34,7 @@ export async function applyOsImage(options: ApplyOsImageOptions): Promise<void> 
     if (!keep.has(name)) await rm(join(options.target, name), { recursive: true, force: true });
   }
   let percent = -1;
-  await runProgram("wimlib-imagex", ["apply", options.wim, String(options.index), options.target, "--unix-data", "--norpfix"], {
+  await runProgram("wimlib-imagex", ["apply", options.wim, String(options.index), options.target, "--unix-data", "--norpfix", ...(options.references ?? []).map((path) => `--ref=${path}`)], {
     signal: options.signal,
     onLine: (line) => {
       const found = Number(/\((\d+)%\) done/.exec(line)?.[1] ?? "NaN");

@@ -43,9 +43,9 @@ export async function ntfsSerial(disk: string, extent: Extent): Promise<string> 
  * Applies an image straight onto an NTFS that is not mounted: security descriptors, streams, reparse points, hard links and
  * short names come with it. The volume's root may hold other names; one the image brings too is an error.
  */
-export async function applyWimToNtfs(wim: string, index: number, device: string, options: Options & { onPercent?: (percent: number) => void } = {}): Promise<void> {
+export async function applyWimToNtfs(wim: string, index: number, device: string, options: Options & { references?: readonly string[]; onPercent?: (percent: number) => void } = {}): Promise<void> {
   let percent = -1;
-  await runProgram("wimlib-imagex", ["apply", wim, String(index), device], {
+  await runProgram("wimlib-imagex", ["apply", wim, String(index), device, ...(options.references ?? []).map((path) => `--ref=${path}`)], {
     signal: options.signal,
     onLine: (line) => {
       const found = Number(/\((\d+)%\) done/.exec(line)?.[1] ?? "NaN");
@@ -80,6 +80,8 @@ export interface ApplyOsImageToNtfsOptions extends Pick<ApplyOsImageOptions, "in
   device: string;
   /** Path of the .wim on that volume, such as prestage/content/ID/files/image.wim. */
   wim: string;
+  /** Likewise, WIMs that hold what it leaves out, where it is a delta. */
+  references?: readonly string[];
 }
 
 /**
@@ -98,7 +100,7 @@ export async function applyOsImageToNtfs(options: ApplyOsImageToNtfsOptions): Pr
       if (!keep.has(name.toLowerCase())) await rm(join(folder, name), { recursive: true, force: true });
     }
   }, { signal });
-  await withNtfs(device, (folder) => applyWimToNtfs(join(folder, options.wim), index, device, { signal, onPercent: (percent) => options.onProgress?.({ phase: "apply", percent }) }), { signal, readOnly: true });
+  await withNtfs(device, (folder) => applyWimToNtfs(join(folder, options.wim), index, device, { signal, references: (options.references ?? []).map((path) => join(folder, path)), onPercent: (percent) => options.onProgress?.({ phase: "apply", percent }) }), { signal, readOnly: true });
   options.onProgress?.({ phase: "sync", percent: 100 });
   await runProgram("sync", [device], { signal });
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { mkdir, rm } from "node:fs/promises";
-import { fetchVersion, LocalCache } from "@prestage/content";
-import type { CacheAnswer, ContentIndex, FetchVersionOptions } from "@prestage/content";
+import { lstat, mkdir, rm } from "node:fs/promises";
+import { fetchImageDelta, fetchVersion, LocalCache } from "@prestage/content";
+import type { CacheAnswer, ContentIndex, FetchVersionOptions, ImageDelta } from "@prestage/content";
 import type { ContentState, ContentUrlsAnswer, Policy, PolicyContent } from "@prestage/contract";
 import { AgentError } from "../error.ts";
 import type { ContentAccess } from "../run/run-context.ts";
@@ -61,18 +61,55 @@ export class PolicyContentAccess implements ContentAccess {
     return { content, folder, release: () => rm(folder, { recursive: true, force: true }) };
   }
 
+  async ensureImage(objectId: string, index: number): Promise<{ content: PolicyContent; wim: string; image: number; references: string[] }> {
+    const content = this.#contentOf(objectId);
+    const delta = this.#whole.has(content.contentId) || (await this.#isThere(content)) ? undefined : await this.#fetchDelta(content, index);
+    if (delta !== undefined) return { content, ...delta };
+    const { folder } = await this.ensure(objectId);
+    return { content, wim: join(folder, "image.wim"), image: index, references: [] };
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#sources.map((source) => source.close()));
   }
 
   async #resolve(objectId: string): Promise<{ content: PolicyContent; index: ContentIndex }> {
-    const content = this.#options.policy.content.find((one) => one.objectId === objectId);
-    if (content === undefined) throw new AgentError("PRESTAGE_AGENT_CONTENT_UNKNOWN", `Expected the policy to name content ${objectId}; it does not.`, "Ask the administrator to check the task sequence.");
+    const content = this.#contentOf(objectId);
     const held = await this.#cache.readIndex(content.contentId);
     if (held !== undefined && this.#whole.has(content.contentId)) return { content, index: held };
     const index = await this.#fetch(content);
     this.#whole.add(content.contentId);
     return { content, index };
+  }
+
+  #contentOf(objectId: string): PolicyContent {
+    const content = this.#options.policy.content.find((one) => one.objectId === objectId);
+    if (content === undefined) throw new AgentError("PRESTAGE_AGENT_CONTENT_UNKNOWN", `Expected the policy to name content ${objectId}; it does not.`, "Ask the administrator to check the task sequence.");
+    return content;
+  }
+
+  /** The image itself, perhaps damaged: then it is mended, not made of an older one. */
+  async #isThere({ contentId }: PolicyContent): Promise<boolean> {
+    const [file] = (await this.#cache.readIndex(contentId))?.files ?? [];
+    return file !== undefined && (await lstat(this.#cache.filePath(contentId, file.path)).then((status) => status.isFile(), () => false));
+  }
+
+  /** A revised OS image: what differs from the older one on the disk, where there is one. */
+  async #fetchDelta(content: PolicyContent, index: number): Promise<ImageDelta | undefined> {
+    const files = (hit: number) => ({ state: "revised" as const, files: { hit, revised: 1, missing: 0 } });
+    let reported = false;
+    const delta = await fetchImageDelta(this.#cache, this.#sourcesInOrder(), content, index, {
+      ...this.#fetchOptions(content),
+      onPlanned: ({ bytes, described, files: data, base }) => {
+        reported = true;
+        this.#options.log(`${content.name} is made of ${base} on this disk and ${data} files that differ`);
+        this.#reportState("content-resolved", content, { ...files(0), bytesToFetch: bytes + described });
+      },
+    });
+    if (delta === undefined) return undefined;
+    if (reported) this.#reportState("content-fetch-finished", content, { ...files(0), bytesToFetch: delta.bytes });
+    else this.#reportState("content-resolved", content, { state: "hit", files: { hit: 1, revised: 0, missing: 0 }, bytesToFetch: 0 });
+    return delta;
   }
 
   /**
@@ -127,12 +164,12 @@ export class PolicyContentAccess implements ContentAccess {
 
   #report(kind: "content-resolved" | "content-fetch-finished", content: PolicyContent, answer: CacheAnswer, bytesToFetch: number): void {
     const count = (state: "hit" | "revised" | "missing") => answer.files.filter((file) => file.state === state).length;
-    const state: ContentState = {
-      objectId: content.objectId, kind: content.kind, name: content.name, contentId: content.contentId, state: answer.state,
-      files: { hit: count("hit"), revised: count("revised"), missing: count("missing") },
-      bytesToFetch: answer.state === "hit" ? 0 : bytesToFetch, bytesTotal: content.storedBytes,
-    };
-    this.#options.log(`${kind}: ${content.name} (${content.objectId}) is a ${answer.state}: ${state.files.hit} hit, ${state.files.revised} revised, ${state.files.missing} missing; ${state.bytesToFetch} of ${state.bytesTotal} bytes`);
+    this.#reportState(kind, content, { state: answer.state, files: { hit: count("hit"), revised: count("revised"), missing: count("missing") }, bytesToFetch: answer.state === "hit" ? 0 : bytesToFetch });
+  }
+
+  #reportState(kind: "content-resolved" | "content-fetch-finished", content: PolicyContent, found: Pick<ContentState, "state" | "files" | "bytesToFetch">): void {
+    const state: ContentState = { objectId: content.objectId, kind: content.kind, name: content.name, contentId: content.contentId, ...found, bytesTotal: content.storedBytes };
+    this.#options.log(`${kind}: ${content.name} (${content.objectId}) is a ${state.state}: ${state.files.hit} hit, ${state.files.revised} revised, ${state.files.missing} missing; ${state.bytesToFetch} of ${state.bytesTotal} bytes`);
     this.#options.screen.event("content", { ...state, phase: kind });
     this.#options.status.post({ kind, content: state });
   }

@@ -11,6 +11,8 @@ export interface ContentAccess {
   ensure(objectId: string): Promise<{ content: PolicyContent; folder: string }>;
   /** The same, and a root-only verified copy to run from; `release` removes it when the step has ended. */
   checkOut(objectId: string): Promise<{ content: PolicyContent; folder: string; release(): Promise<void> }>;
+  /** An OS image's .wim to apply, and which image of it; where it leaves out what an older image on the disk has, that image too. */
+  ensureImage(objectId: string, index: number): Promise<{ content: PolicyContent; wim: string; image: number; references: string[] }>;
 }
 
 export interface VariableSource { name: string; value: string; source: "collection" | "device" | "media" | "prestart" | "task-sequence" }

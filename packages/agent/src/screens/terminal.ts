@@ -71,7 +71,7 @@ export class Terminal {
   /** Ours again, drawn anew next time; false where it is gone. */
   async takeBack(): Promise<boolean> {
     if (!this.#lent) return true;
-    await runCommand("stty", ["-F", this.path, "sane"]); // whatever state a program was ended in
+    await runCommand("stty", ["-F", this.path, "sane"], AbortSignal.timeout(2000)); // whatever state a program was ended in; a port held by flow control is not waited for
     this.#opened = openTerminal(this.path, true) ?? this.#opened;
     this.#lent = false;
     this.#shown = [];

@@ -1,4 +1,4 @@
-import { join, relative } from "node:path";
+import { relative } from "node:path";
 import { applyOsImage, applyOsImageToNtfs } from "@prestage/disk";
 import { z } from "zod";
 import { integerSchema, referenceSchema } from "./settings.ts";
@@ -13,13 +13,12 @@ export const step = defineStep({
   settings,
   run: async (run, { osImage, index }) => {
     const { content, dataRoot, disk, signal } = run.context;
-    const { content: image, folder } = await content.ensure(osImage);
+    const { content: object, wim, image, references } = await content.ensureImage(osImage, index);
     const onProgress = ({ phase, percent }: { phase: keyof typeof labels; percent: number }) => run.progress({ label: labels[phase], done: percent, total: 100, unit: "percent" });
-    const wim = join(folder, "image.wim");
     // wimlib writes NTFS itself: the volume is not mounted meanwhile, and the image is named by its place on it.
-    if (disk.dataFileSystem === "ntfs") await applyOsImageToNtfs({ device: disk.dataPartition, wim: relative(dataRoot, wim), index, signal, onProgress });
-    else await applyOsImage({ wim, index, target: dataRoot, signal, onProgress });
-    run.output(`applied image ${index} of ${image.name}`);
+    if (disk.dataFileSystem === "ntfs") await applyOsImageToNtfs({ device: disk.dataPartition, wim: relative(dataRoot, wim), references: references.map((path) => relative(dataRoot, path)), index: image, signal, onProgress });
+    else await applyOsImage({ wim, references, index: image, target: dataRoot, signal, onProgress });
+    run.output(`applied image ${index} of ${object.name}`);
     return {};
   },
 });

@@ -187,6 +187,23 @@ test("the keys fit 80 columns in both languages; the shell is reported once open
   assert.ok(events.includes('@@prestage shell-closed {"terminal":"tty0","by":"agent"}'));
 });
 
+test("a shell whose process does not end whatever it is sent is not waited for longer than six seconds", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const logged: string[] = [];
+  const screen = new TerminalScreen();
+  const shell = new SupportShell({ screen, log: (line) => void logged.push(line), start: async () => ({ ended: new Promise(() => undefined), end: () => undefined, endNow: () => undefined }) });
+  const lendable = { path: "/dev/tty0", lent: false, lend: () => undefined, takeBack: async () => true };
+  screen.addTool(shell.tool());
+  shell.verified({ supportShell: true });
+  shell.enrolled({ post: () => undefined });
+  screen.typed(f8, { style: "screen", size: { width: 79, height: 23 }, draw: () => undefined, forget: () => undefined, event: () => undefined, print: () => undefined, lendable });
+  await new Promise(setImmediate);
+  const closed = shell.close();
+  context.mock.timers.tick(6000);
+  await closed;
+  assert.match(logged.join("\n"), /does not end; it is not waited for/);
+});
+
 test("a terminal that cannot be given away gets no shell, and one whose shell does not start is drawn on again", async () => {
   const { screen, shell, status, shown } = computer();
   shell.verified({ supportShell: true });

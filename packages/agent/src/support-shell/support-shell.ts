@@ -17,6 +17,9 @@ const refusals: Record<ShellRefusal, Text> = {
   "no-terminal": (texts) => texts.shellNoTerminal,
 };
 
+/** One whose process hangs in the kernel must not hold a restart up. */
+const longestEndMs = 6000;
+
 export interface SupportShellOptions {
   screen: Pick<Screen, "event"> & { setHeader(header: { shells: string | undefined }): void; inLanguage(text: Text): string };
   log: (line: string) => void;
@@ -53,13 +56,17 @@ export class SupportShell {
     this.#showOpen();
   }
 
-  /** Ends every shell, and opens none from now on; resolves when they have ended and are reported. */
+  /** Ends every shell, and opens none from now on; resolves when they have ended and are reported, or a process no signal ends was waited for in vain. */
   async close(why: "ending" | "not-enrolled" = "ending"): Promise<void> {
     this.#closed = true;
     this.#refusal ??= why;
     const open = [...this.#open.values()];
     for (const { process } of open) process?.end();
-    await Promise.all(open.map((one) => one.ended));
+    const { promise: waited, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(false), longestEndMs);
+    void Promise.all(open.map((one) => one.ended)).then(() => resolve(true));
+    if (!(await waited)) this.#options.log("a support shell does not end; it is not waited for");
+    clearTimeout(timer);
   }
 
   /** The agent's own process ends: no shell may outlive it. */
