@@ -7,7 +7,7 @@ import { processMark } from "./process-mark.ts";
 import { sha256Schema } from "./schema.ts";
 import type { ContentIndex } from "./schema.ts";
 
-/** A content version as it lies in a library: content/<id>/{content.wim, index.json, chunks.bin, storage.json}. */
+/** A content version as it lies in a library: content/<id>/{content.wim, index.json, index.json.zst, chunks.bin, storage.json}. */
 export interface StoredVersion {
   contentId: string;
   folder: string;
@@ -77,7 +77,7 @@ export class ContentLibrary {
       await rm(prepared, { recursive: true, force: true });
       return this.open(contentId);
     }
-    for (const name of ["content.wim", "index.json", "chunks.bin", "storage.json"]) await syncPath(join(prepared, name));
+    for (const name of ["content.wim", "index.json", "index.json.zst", "chunks.bin", "storage.json"]) await syncPath(join(prepared, name));
     await syncPath(prepared);
     await mkdir(join(this.root, "content"), { recursive: true });
     await rename(prepared, this.folderOf(contentId));

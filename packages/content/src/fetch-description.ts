@@ -1,6 +1,6 @@
 import type { ContentSource, FetchOptions } from "./content-source.ts";
 import { ContentError } from "./error.ts";
-import { checkChunkLists, openIndex, openStorageMap } from "./index-document.ts";
+import { checkChunkLists, openIndex, openStorageMap, unpackIndex } from "./index-document.ts";
 import { ResumingReader } from "./resuming-reader.ts";
 import type { ContentIndex, StorageMap } from "./schema.ts";
 import { wholeWimAsStoredFile } from "./storage-map.ts";
@@ -18,8 +18,20 @@ const maximumDescriptionBytes = 256 * 1024 * 1024;
  * @throws ContentError
  */
 export async function fetchDescription(sources: readonly ContentSource[], contentId: string, storageSha256: string, options: FetchOptions = {}): Promise<FetchedDescription> {
-  const { value: index, bytes: indexBytes } = await fetchWhole(sources, contentId, "index.json", (bytes) => openIndex(bytes, contentId), options);
+  const { index, indexBytes } = await fetchIndex(sources, contentId, options);
   return { indexBytes, ...(await completeDescription(sources, contentId, storageSha256, { index }, options)) };
+}
+
+/** Fetches a version's index: packed, or, where nobody has it so, as it is. `fetched`: what it cost. @throws ContentError */
+export async function fetchIndex(sources: readonly ContentSource[], contentId: string, options: FetchOptions = {}): Promise<{ index: ContentIndex; indexBytes: Buffer; fetched: number }> {
+  const open = (indexBytes: Buffer) => ({ index: openIndex(indexBytes, contentId), indexBytes });
+  // Not told where it fails: a distribution point may hold it unpacked alone.
+  const quiet = { rounds: 1, ...(options.signal && { signal: options.signal }) };
+  const packed = await fetchWhole(sources, contentId, "index.json.zst", (bytes) => open(unpackIndex(bytes)), quiet).catch(() => undefined);
+  options.signal?.throwIfAborted();
+  if (packed !== undefined) return { ...packed.value, fetched: packed.bytes.length };
+  const { value, bytes } = await fetchWhole(sources, contentId, "index.json", open, options);
+  return { ...value, fetched: bytes.length };
 }
 
 /**

@@ -27,8 +27,8 @@ export interface Assembly {
   inPlace: string | undefined;
   runs: StoredRun[];
 }
-/** How one file is got, for a person to read; `bytes`: payload, without the requests. */
-export interface PlannedWay { paths: string[]; way: "patch" | "chunks" | "whole"; bytes: number; requests: number; /** What it would cost whole, where that is known. */ whole?: number }
+/** How one file is got, for a person to read (`delta`: an OS image, as what differs from an older one); `bytes`: payload, without the requests. */
+export interface PlannedWay { paths: string[]; way: "patch" | "chunks" | "whole" | "delta"; bytes: number; requests: number; /** What it would cost whole, where that is known. */ whole?: number }
 export interface FetchPlan {
   runs: FetchRun[];
   assemblies: Assembly[];

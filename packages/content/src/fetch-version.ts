@@ -2,12 +2,12 @@ import { lstat } from "node:fs/promises";
 import { deriveChunkLists, fetchChunkLists } from "./chunk-lists.ts";
 import type { ContentSource, FetchOptions } from "./content-source.ts";
 import { fetchPlanned } from "./fetch-content.ts";
-import { fetchStorageMap, fetchWhole } from "./fetch-description.ts";
+import { fetchIndex, fetchStorageMap, fetchWhole } from "./fetch-description.ts";
 import type { VersionDescription } from "./fetch-description.ts";
 import { planFetch } from "./fetch-plan.ts";
 import type { FetchPlan } from "./fetch-plan.ts";
 import { chunkListsOf } from "./file-pieces.ts";
-import { checkChunkLists, openIndex } from "./index-document.ts";
+import { checkChunkLists } from "./index-document.ts";
 import type { CacheAnswer, LocalCache } from "./local-cache.ts";
 import type { PlannedPatch } from "./patches/apply-patch.ts";
 import { costOfPatch, patchesInReach } from "./patches/plan-patches.ts";
@@ -79,9 +79,9 @@ export async function fetchVersion(cache: LocalCache, sources: readonly ContentS
 export async function readOrFetchIndex(cache: LocalCache, sources: readonly ContentSource[], contentId: string, options: FetchOptions): Promise<{ index: ContentIndex; bytes: number }> {
   const held = await cache.readIndex(contentId);
   if (held !== undefined) return { index: held, bytes: 0 };
-  const { value, bytes } = await fetchWhole(sources, contentId, "index.json", (received) => openIndex(received, contentId), options);
-  await cache.keepDescription(contentId, bytes);
-  return { index: value, bytes: bytes.length };
+  const { index, indexBytes, fetched } = await fetchIndex(sources, contentId, options);
+  await cache.keepDescription(contentId, indexBytes);
+  return { index, bytes: fetched };
 }
 
 /** SHA-256 of the files whose patch is so much less than they are expected to cost whole that nothing else is asked about them. */

@@ -6,7 +6,7 @@ import type { BlobEntry, WimFile } from "@prestage/wim";
 import type { ContentLibrary, StoredVersion } from "./content-library.ts";
 import { describeBytes } from "./describe-bytes.ts";
 import { ContentError } from "./error.ts";
-import { encodeIndex } from "./index-document.ts";
+import { encodeIndex, packIndex } from "./index-document.ts";
 import { chunkingName } from "./schema.ts";
 import type { ContentIndex, IndexFile, StorageMap } from "./schema.ts";
 import { scanFolder } from "./scan-folder.ts";
@@ -171,6 +171,7 @@ async function describeImages(wim: WimFile, options: ImportOptions): Promise<Des
 async function keepVersion(library: ContentLibrary, prepared: string, description: Description): Promise<StoredVersion> {
   const { bytes, contentId } = encodeIndex(description.index);
   await writeFile(join(prepared, "index.json"), bytes);
+  await writeFile(join(prepared, "index.json.zst"), packIndex(bytes));
   await writeFile(join(prepared, "chunks.bin"), Buffer.concat(description.chunkLists));
   await writeFile(join(prepared, "storage.json"), JSON.stringify(description.storage));
   return library.keep(prepared, contentId);

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { canonicalJson } from "@prestage/trust";
 import { z } from "zod";
 import { chunkRecordSize } from "./chunking.ts";
@@ -16,6 +17,20 @@ export interface EncodedIndex { bytes: Buffer; contentId: string }
 export function encodeIndex(index: ContentIndex): EncodedIndex {
   const bytes = canonicalJson(index);
   return { bytes, contentId: createHash("sha256").update(bytes).digest("hex") };
+}
+
+/** index.json.zst: the index as it is fetched, a third of its size; half of what is left are hashes. The same bytes for the same index. */
+export function packIndex(bytes: Uint8Array): Buffer {
+  return zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 19 } });
+}
+
+/** @throws ContentError PRESTAGE_CONTENT_INDEX_MALFORMED where it is no zstd, or unpacks to more than an index may have */
+export function unpackIndex(packed: Uint8Array): Buffer {
+  try {
+    return zstdDecompressSync(packed, { maxOutputLength: maximumIndexBytes });
+  } catch (cause) {
+    throw new ContentError("PRESTAGE_CONTENT_INDEX_MALFORMED", `Expected an index packed by zstd, of at most ${maximumIndexBytes} bytes; found: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
 }
 
 /**

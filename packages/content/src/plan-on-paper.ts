@@ -8,6 +8,7 @@ import { chunkListsOf, piecesOf } from "./file-pieces.ts";
 import { chunkListOffsets, openStorageMap } from "./index-document.ts";
 import type { FileState } from "./local-cache.ts";
 import { chunkRecordSize } from "./chunking.ts";
+import { deltaOnPaper } from "./image-delta/paper-delta.ts";
 import { openPatchIndex, patchFileNames } from "./patches/patch-index.ts";
 import type { FilePatch } from "./patches/patch-index.ts";
 import { bytesOfPatch, costOfPatch } from "./patches/plan-patches.ts";
@@ -28,10 +29,11 @@ export interface PaperPlan {
 }
 
 /**
- * Plans a fetch from descriptions alone, as `planVersion` does on a computer that holds these versions undamaged.
+ * Plans a fetch from descriptions alone, as `planVersion` does - of an OS image `fetchImageDelta` - on a computer that holds these versions
+ * undamaged. `image`: which image of an OS image is applied.
  * @throws ContentError PRESTAGE_CONTENT_NOT_FOUND
  */
-export async function planOnPaper(library: ContentLibrary, wantedId: string, heldIds: readonly string[], offered: readonly OfferedPatches[] = []): Promise<PaperPlan> {
+export async function planOnPaper(library: ContentLibrary, wantedId: string, heldIds: readonly string[], offered: readonly OfferedPatches[] = [], image = 1): Promise<PaperPlan> {
   const wanted = await library.open(wantedId);
   const sizes = await descriptionSizes(wanted);
   const full = wanted.storedBytes + sizes.index + (wanted.index.shape === "image" ? sizes.chunks : sizes.storage);
@@ -41,6 +43,9 @@ export async function planOnPaper(library: ContentLibrary, wantedId: string, hel
   const left = distinct(wanted.index.files.filter((file) => !files.has(file.sha256) && file.size > 0));
   const state = left.size === 0 ? "hit" : held.length > 0 ? "revised" : "missing";
   if (left.size === 0) return { state, ways: [], bytes: 0, described: sizes.index, full };
+  const base = wanted.index.shape === "image" ? held.find((version) => version.index.shape === "image") : undefined;
+  const delta = base && (await deltaOnPaper(wanted, base, image, sizes.index));
+  if (delta !== undefined) return { state, ways: [{ paths: ["image.wim"], way: "delta", bytes: delta.bytes, requests: delta.requests, whole: wanted.storedBytes }], bytes: delta.bytes, described: delta.described, full };
   const reach = await patchesOnPaper(wanted, held, offered, left);
   const decided = cheapPatches(wanted.index, wanted.storedBytes, new Map([...reach.patches].map(([sha256, patch]) => [sha256, { patch }])));
   const open = [...left.values()].filter(([file]) => file !== undefined && !decided.has(file.sha256)).flat();
@@ -101,7 +106,7 @@ async function storageOf({ index, folder, storageSha256 }: StoredVersion): Promi
 }
 
 async function descriptionSizes({ folder }: StoredVersion): Promise<{ index: number; chunks: number; storage: number }> {
-  const [index, chunks, storage] = await Promise.all(["index.json", "chunks.bin", "storage.json"].map((name) => stat(join(folder, name)).then((status) => status.size)));
+  const [index, chunks, storage] = await Promise.all(["index.json.zst", "chunks.bin", "storage.json"].map((name) => stat(join(folder, name)).then((status) => status.size)));
   return { index: index ?? 0, chunks: chunks ?? 0, storage: storage ?? 0 };
 }
 

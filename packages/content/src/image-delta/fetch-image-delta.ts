@@ -29,7 +29,7 @@ export interface ImageDeltaOptions extends FetchOptions {
 }
 
 /** Where a delta would cost more than this part of the image, the image is fetched like any other file. */
-const worthIt = 0.8;
+export const worthIt = 0.8;
 const recordSchema = z.strictObject({ base: sha256Schema, size: z.int(), sha256: sha256Schema });
 
 /**

@@ -14,6 +14,7 @@ import { temporaryFolder } from "../fixtures/temporary-folder.ts";
 import { halfNoise, noise, writeTree } from "../fixtures/write-tree.ts";
 import { importImage } from "../import-content.ts";
 import { LocalCache } from "../local-cache.ts";
+import { planOnPaper } from "../plan-on-paper.ts";
 import { runWimlib } from "../wimlib.ts";
 import { fetchImageDelta } from "./fetch-image-delta.ts";
 import type { ImageDeltaOptions } from "./fetch-image-delta.ts";
@@ -90,6 +91,8 @@ test("a revised image is what differs from the one on the disk; applied with it,
   // The tool and the added file do not compress, the large file does by half.
   assert.ok(planned.bytes > 1_200_000 && planned.bytes < 1_350_000, `${planned.bytes}`);
   assert.ok(served() < newer.storedBytes * 0.65, `${served()} of ${newer.storedBytes}`);
+  const paper = await planOnPaper(library, newer.contentId, [older.contentId]);
+  assert.deepEqual([paper.ways.map(({ way, bytes }) => [way, bytes]), paper.described], [[["delta", planned.bytes]], planned.described], "the plan on paper is the same");
 });
 
 test("made once it is not fetched again; damaged, it is made anew", async () => {

@@ -85,7 +85,7 @@ test("with every file patched neither storage map nor chunk lists are fetched", 
   const cache = await cacheWith(from);
   const patches = [await makePatches(library, from.contentId, to.contentId, { level: 3 })];
   await fetchVersion(cache, [source], { ...to, earlierContentIds: [from.contentId], patches }, quick);
-  assert.deepEqual(point.ranges.map((range) => range.file), ["index.json", patchFileNames(from.contentId).index, patchFileNames(from.contentId).data]);
+  assert.deepEqual(point.ranges.map((range) => range.file), ["index.json.zst", patchFileNames(from.contentId).index, patchFileNames(from.contentId).data]);
 });
 
 test("where the old file is damaged or gone, or the disk holds another version, the file comes another way", async () => {

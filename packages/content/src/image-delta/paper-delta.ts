@@ -1,0 +1,36 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { openWimFile } from "@prestage/wim";
+import type { WimFile } from "@prestage/wim";
+import { chunkRecordSize } from "../chunking.ts";
+import type { StoredVersion } from "../content-library.ts";
+import { chunkListsOf, piecesOf } from "../file-pieces.ts";
+import { worthIt } from "./fetch-image-delta.ts";
+import { missingData } from "./missing-data.ts";
+import { joined } from "./range-image.ts";
+
+/** What `fetchImageDelta` would fetch on a computer that holds an older image undamaged; undefined where it would make no delta. Sizes in bytes. */
+export async function deltaOnPaper(wanted: StoredVersion, base: StoredVersion, image: number, indexBytes: number): Promise<{ bytes: number; described: number; requests: number } | undefined> {
+  const [file] = wanted.index.files;
+  const pieces = file && piecesOf(file, chunkListsOf(wanted.index, await readFile(join(wanted.folder, "chunks.bin"))).get(file.path));
+  if (file === undefined || pieces === undefined) return undefined;
+  const wims = await Promise.all([openWimFile(wanted.wimPath), openWimFile(base.wimPath)]);
+  const [wim, baseWim] = wims;
+  try {
+    const missing = await missingData(wim, image, wanted.index, baseWim, base.index);
+    if (missing.some(({ sha1 }) => baseWim.blobs.has(sha1))) return undefined;
+    const runs = joined(missing.map(({ resource }) => ({ start: resource.offset, end: resource.offset + resource.storedSize })));
+    const bytes = runs.reduce((sum, run) => sum + run.end - run.start, 0);
+    const tables = pieces.filter((piece) => tablesOf(wim, image).some(({ start, end }) => piece.offset < end && piece.offset + piece.length > start));
+    const described = indexBytes + (file.chunks?.count ?? 0) * chunkRecordSize + tables.reduce((sum, piece) => sum + piece.length, 0);
+    return bytes + described > wanted.storedBytes * worthIt ? undefined : { bytes, described, requests: runs.length };
+  } finally {
+    for (const one of wims) await one.close();
+  }
+}
+
+/** What is read of a WIM to know its tree and where its data lie. */
+function tablesOf(wim: WimFile, image: number): { start: number; end: number }[] {
+  const { blobTable, xml, integrity } = wim.header;
+  return [{ start: 0, end: 208 }, ...[blobTable, xml, integrity, wim.imageMetadata(image).resource].filter(({ storedSize }) => storedSize > 0).map(({ offset, storedSize }) => ({ start: offset, end: offset + storedSize }))];
+}
