@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import type { StatusRecord } from "@prestage/contract";
 import { debianImage } from "../../demo/debian-image.ts";
 import { approveWhenShown, silenceMs, waitForSequence } from "../../demo/deploy.ts";
 import type { ImportedObject } from "../../demo/factory.ts";
@@ -37,16 +38,17 @@ test("a revised operating system costs what differs from the one on the disk, is
   assert.equal(planned?.state, "revised");
   await withMachine(t, fixture, "revised", { disk: staged.path }, async ({ machine }) => {
     const device = await approveWhenShown(fixture.site, machine);
-    const status = (await waitForSequence(fixture.site, machine, device.id)).map(({ message }) => message);
+    await waitForSequence(fixture.site, machine, device.id);
+    await machine.serial.waitFor(/@@prestage done \{/, { timeoutMs: silenceMs });
+    await machine.powerButton();
+    assert.equal((await machine.waitForExit()).reason, "guest-shutdown");
+    const status = (await fixture.site.run<StatusRecord[]>(["status", "list", "--device", device.id, "--all"])).map(({ message }) => message);
     checkStatus(status);
     const resolved = status.find((message) => message.kind === "content-resolved" && message.content?.objectId === debian.osImage.id)?.content;
     const sent = [...(await bytesSent(fixture.site, revised.contentId)).values()].reduce((sum, bytes) => sum + bytes, 0);
     t.diagnostic(`${sent} bytes fetched of ${resolved?.bytesTotal}; ${resolved?.bytesToFetch} planned`);
     assert.equal(resolved?.state, "revised");
     assert.ok(sent > 0 && sent <= (resolved?.bytesToFetch ?? 0) * 1.1, "no dearer than planned");
-    await machine.serial.waitFor(/@@prestage done \{/, { timeoutMs: silenceMs });
-    await machine.powerButton();
-    assert.equal((await machine.waitForExit()).reason, "guest-shutdown");
   });
   await checkDisk(staged.path);
   await withDataVolume(staged.path, async (reader) => {
