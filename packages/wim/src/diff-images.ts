@@ -1,4 +1,5 @@
-import { symlinkTag, type WimEntry } from "./entry.ts";
+import { asBuffer } from "./bytes.ts";
+import { storedHashes, symlinkTag, type WimEntry } from "./entry.ts";
 import { walkEntries, type WimImage } from "./metadata.ts";
 import type { AnyWim } from "./wim-file.ts";
 
@@ -45,10 +46,13 @@ export interface DiffOptions {
 export async function diffImages(older: ComparedImage, newer: ComparedImage, options: DiffOptions = {}): Promise<ImageDiff> {
   const [oldImage, newImage] = [await older.wim.readImage(older.image), await newer.wim.readImage(newer.image)];
   const before = pathsOf(oldImage);
+  const after = pathsOf(newImage);
+  const had = hashesOf(before.values());
+  const has = hashesOf(after.values());
   const added: DiffEntry[] = [];
   const changed: ChangedEntry[] = [];
   let unchanged = 0;
-  for (const [path, entry] of pathsOf(newImage)) {
+  for (const [path, entry] of after) {
     const old = before.get(path);
     before.delete(path);
     const described = describe(newer.wim, path, entry);
@@ -60,7 +64,6 @@ export async function diffImages(older: ComparedImage, newer: ComparedImage, opt
     }
   }
   const removed = [...before].map(([path, entry]) => describe(older.wim, path, entry));
-  const [had, has] = [hashesOf(oldImage), hashesOf(newImage)];
   const fresh = [...has].filter((sha1) => !had.has(sha1)).map((sha1) => newer.wim.blob(sha1).resource);
   return {
     added, removed, changed, unchanged,
@@ -78,15 +81,15 @@ export function entryKind(entry: WimEntry): EntryKind {
 }
 
 function pathsOf(image: WimImage): Map<string, WimEntry> {
-  return new Map([["", image.root] as const, ...[...walkEntries(image)].map(({ path, entry }) => [path, entry] as const)]);
+  const paths = new Map([["", image.root]]);
+  for (const { path, entry } of walkEntries(image)) paths.set(path, entry);
+  return paths;
 }
 
-function hashesOf(image: WimImage): Set<string> {
-  return new Set([...pathsOf(image).values()].flatMap((entry) => entryHashes(entry)));
-}
-
-function entryHashes(entry: WimEntry): string[] {
-  return [entry.sha1, entry.reparseSha1, ...entry.streams.map(({ sha1 }) => sha1)].filter((sha1) => sha1 !== undefined);
+function hashesOf(entries: Iterable<WimEntry>): Set<string> {
+  const hashes = new Set<string>();
+  for (const { raw } of entries) for (const sha1 of storedHashes(asBuffer(raw))) hashes.add(sha1);
+  return hashes;
 }
 
 function sizeOf(wim: AnyWim, entry: WimEntry): number {

@@ -6,7 +6,7 @@ import { integritySpan, serializeIntegrityTable } from "./integrity.ts";
 import { OutputFile } from "./output-file.ts";
 import { planExport, type ExportContents, type ExportPlan } from "./export-plan.ts";
 import { kernelCopyRange } from "./range-clone.ts";
-import { copyResource, copyWay, type CopiedResource } from "./resource-copy.ts";
+import { copyResources, copyWay, type CopiedResource } from "./resource-copy.ts";
 import { noResource, resourceFlags, type ResourceHeader } from "./resource-header.ts";
 import type { AnyCompression } from "./compression.ts";
 import { xmlOf } from "./xml-edit.ts";
@@ -74,14 +74,7 @@ export async function writePart(file: FileHandle, path: string, contents: Export
     imageCount: contents.metadata.length, bootIndex: 0, blobTable: noResource, xml: noResource, bootMetadata: noResource, integrity: noResource,
   };
   await output.writeHeader(serializeHeader(header));
-  const copy = async (items: readonly CopiedResource[]): Promise<BlobEntry[]> => {
-    const entries: BlobEntry[] = [];
-    for (const item of items) {
-      options.signal?.throwIfAborted();
-      entries.push({ sha1: item.sha1, referenceCount: item.referenceCount, resource: await copyResource(output, item, form, options.signal) });
-    }
-    return entries;
-  };
+  const copy = (items: readonly CopiedResource[]): Promise<BlobEntry[]> => copyResources(output, items, form, options.signal);
   const blobs = await copy(options.blobs);
   const metadata = options.part === 1 ? await copy(contents.metadata) : [];
   const table = serializeBlobTable([...metadata, ...blobs], options.part);

@@ -5,6 +5,7 @@ import type { AnyCompression } from "./compression.ts";
 import { WimError } from "./error.ts";
 import type { OutputFile } from "./output-file.ts";
 import { resourceFlags, type ResourceHeader } from "./resource-header.ts";
+import type { RandomAccessSource } from "./source.ts";
 import type { AnyWim } from "./wim-file.ts";
 
 /** The one method and chunk size a WIM's header gives to all of its compressed resources. */
@@ -40,16 +41,55 @@ export async function copiedSize(copied: CopiedResource, form: StoredForm): Prom
   return sizes.reduce((sum, size) => sum + size, (sizes.length - 1) * tableWidth(copied.resource));
 }
 
-/** Copies it to the end of a WIM being written. What is decoded is checked against its SHA-1. */
-export async function copyResource(output: OutputFile, copied: CopiedResource, form: StoredForm, signal: AbortSignal | undefined): Promise<ResourceHeader> {
+/** Copies resources to the end of a WIM being written, in order. Neighbours that are copied as they are go in one piece. */
+export async function copyResources(output: OutputFile, items: readonly CopiedResource[], form: StoredForm, signal: AbortSignal | undefined): Promise<BlobEntry[]> {
+  const entries: BlobEntry[] = [];
+  for (let i = 0; i < items.length; ) {
+    signal?.throwIfAborted();
+    const { wim, resource } = items[i]!;
+    const source = sourceOf(items[i]!);
+    let end = i + 1;
+    let to = resource.offset + resource.storedSize;
+    if (copyWay(items[i]!, form) === "raw") {
+      for (; end < items.length; end++) {
+        const next = items[end]!;
+        if (next.wim !== wim || sourceOf(next) !== source || next.resource.offset !== to || copyWay(next, form) !== "raw") break;
+        to += next.resource.storedSize;
+      }
+    }
+    if (end === i + 1) entries.push(entryOf(items[i]!, await copyResource(output, items[i]!, form, signal)));
+    else {
+      const shift = output.position - resource.offset;
+      await output.copy(source, resource.offset, to - resource.offset);
+      for (const item of items.slice(i, end)) entries.push(entryOf(item, rawHeader(item.resource, item.resource.offset + shift)));
+    }
+    i = end;
+  }
+  return entries;
+}
+
+function entryOf({ sha1, referenceCount }: CopiedResource, resource: ResourceHeader): BlobEntry {
+  return { sha1, referenceCount, resource };
+}
+
+function sourceOf({ wim, resource }: CopiedResource): RandomAccessSource {
+  return (resource.place?.volume ?? wim.volume).source;
+}
+
+function rawHeader({ storedSize, flags, size }: ResourceHeader, offset: number): ResourceHeader {
+  return { storedSize, flags: flags & (resourceFlags.compressed | resourceFlags.metadata), offset, size };
+}
+
+/** Copies one. What is decoded is checked against its SHA-1. */
+async function copyResource(output: OutputFile, copied: CopiedResource, form: StoredForm, signal: AbortSignal | undefined): Promise<ResourceHeader> {
   const { wim, resource } = copied;
-  const source = (resource.place?.volume ?? wim.volume).source;
+  const source = sourceOf(copied);
   const offset = output.position;
   const metadata = resource.flags & resourceFlags.metadata;
   switch (copyWay(copied, form)) {
     case "raw":
       await output.copy(source, resource.offset, resource.storedSize);
-      return { storedSize: resource.storedSize, flags: resource.flags & (resourceFlags.compressed | resourceFlags.metadata), offset, size: resource.size };
+      return rawHeader(resource, offset);
     case "repack": {
       const { offsets, sizes } = await wim.chunkTable(resource);
       await output.append(chunkTableBytes(resource, sizes));
