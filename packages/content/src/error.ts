@@ -13,6 +13,7 @@ export const contentErrors = {
   PRESTAGE_CONTENT_WIMLIB: "wimlib-imagex is missing or failed.",
   PRESTAGE_CONTENT_ZSTD: "The program zstd, which makes patches, is missing or failed.",
   PRESTAGE_CONTENT_PATCH_MALFORMED: "A list of patches is not of the expected form, or its hash is not the one the policy names.",
+  PRESTAGE_CONTENT_CHUNK_FILE: "A .chunks file is not of the expected form.",
   PRESTAGE_CONTENT_FETCH_FAILED: "No distribution point delivered a file whole and correct.",
 } as const;
 

@@ -26,7 +26,14 @@ function stream() {
   let text = "";
   let from = 0;
   let check = () => {};
+  let fail = (_cause: Error) => {};
+  let ended: Error | undefined;
   return {
+    /** Nothing more comes: who waits learns it. */
+    end(cause: Error) {
+      ended = cause;
+      fail(cause);
+    },
     add(more: string) {
       text += more;
       check();
@@ -35,7 +42,7 @@ function stream() {
       return text;
     },
     until(pattern: RegExp): Promise<RegExpExecArray> {
-      const { promise, resolve } = Promise.withResolvers<RegExpExecArray>();
+      const { promise, resolve, reject } = Promise.withResolvers<RegExpExecArray>();
       check = () => {
         const found = pattern.exec(text.slice(from));
         if (found === null) return;
@@ -43,7 +50,9 @@ function stream() {
         from += found.index + found[0].length;
         resolve(found);
       };
+      fail = (cause) => reject(new Error(`${cause.message} while ${String(pattern)} was waited for, after ${JSON.stringify(text.slice(-500))}`));
       check();
+      if (ended !== undefined) fail(ended);
       return promise;
     },
   };
@@ -54,16 +63,21 @@ async function onTerminal(use: (computer: { shown: ReturnType<typeof stream>; to
   const folder = await mkdtemp(join(tmpdir(), "prestage-shell-"));
   const [shown, told] = [stream(), stream()];
   const server = createServer((socket) => socket.setEncoding("utf8").on("data", (text: string) => told.add(text))).listen(join(folder, "socket"));
-  const command = `exec setsid -w ${process.execPath} ${fixture} "$(tty)" ${folder}/socket ${folder} < /dev/null > /dev/null 2> ${folder}/errors`;
+  // It keeps the terminal open: where nobody does, script takes the end of a shell for its own.
+  const command = `exec 9<> "$(tty)"; exec setsid -w ${process.execPath} ${fixture} "$(tty)" ${folder}/socket ${folder} < /dev/null > /dev/null 2> ${folder}/errors`;
   const script = spawn("script", ["-q", "-c", command, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, A_SECRET_OF_THE_AGENT: "s3cr3t" } });
   script.stdout.setEncoding("utf8").on("data", (text: string) => shown.add(text));
   const ended = new Promise((resolve) => script.on("close", resolve));
+  const gone = () => [shown, told].forEach((one) => one.end(new Error("The terminal was gone, or 30 seconds were over,")));
+  script.on("close", gone);
+  const timer = setTimeout(gone, 30_000);
   let pid = 0;
   try {
     pid = Number((await told.until(/pid (\d+)/))[1]);
     await use({ shown, told, type: (keys) => void script.stdin.write(keys), reports: () => openDurableLines(join(folder, "messages")).values });
   } finally {
     if (pid > 0) process.kill(pid, "SIGKILL");
+    clearTimeout(timer);
     script.stdin.end();
     await ended;
     server.close();

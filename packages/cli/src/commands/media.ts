@@ -20,6 +20,7 @@ import { objectId } from "./import.ts";
 import { repair, verifyStagedDisk } from "./media-disk.ts";
 import { list, renew, revoke, show } from "./media-life.ts";
 import { plan } from "./media-plan.ts";
+import { chunks, refresh } from "./media-refresh.ts";
 import { trustedKeyring } from "./trusted-keyring.ts";
 import { variables } from "./variables.ts";
 
@@ -176,6 +177,6 @@ export const verify = command<{ disk?: string; keyring?: string; data?: string; 
 });
 
 export const mediaRoutes = buildRouteMap({
-  docs: { brief: "Media: create, set a password, list, show, plan, renew, revoke, inspect, verify, repair" },
-  routes: { create, "set-password": setPasswordCommand, list, show, plan, renew, revoke, inspect, verify, repair },
+  docs: { brief: "Media: create, set a password, list, show, plan, renew, revoke, inspect, verify, repair, chunks, refresh" },
+  routes: { create, "set-password": setPasswordCommand, list, show, plan, renew, revoke, inspect, verify, repair, chunks, refresh },
 });

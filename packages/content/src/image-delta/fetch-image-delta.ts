@@ -116,7 +116,10 @@ async function fetchMissing(source: RangeImage, sources: readonly ContentSource[
   // Without tables to fetch: only what lies in the file is read, and checked.
   const here = await openWim({ ...source.borrowed(), read: (offset, length) => source.readHere(offset, length) });
   let done = 0;
-  const onBytes = (count: number) => options.onProgress?.({ done: Math.min((done += count), total), total });
+  const onBytes = (count: number) => {
+    done += count;
+    options.onProgress?.({ done: Math.min(done, total), total });
+  };
   let wrong = await wrongData(here, missing, options.signal);
   for (let usable = [...sources]; wrong.length > 0; ) {
     const [first] = usable;

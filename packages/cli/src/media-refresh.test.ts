@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { chmod, mkdir, mkdtemp, open, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, test } from "node:test";
+import { runWimlib } from "@prestage/content";
+import { parseConfiguration, serve } from "@prestage/site";
+import { cli } from "./fixtures/run-cli.ts";
+
+const folder = await mkdtemp(join(tmpdir(), "prestage-media-refresh-"));
+await chmod(folder, 0o755);
+const data = join(folder, "data");
+const site = await serve(parseConfiguration({ dataDirectory: data, siteCode: "ABC", host: "127.0.0.1", port: 0, logLevel: "error", patchLevel: 3 }));
+/** Any web server with ranges. */
+let served = 0;
+const web = createServer((request, response) => {
+  void (async () => {
+    const bytes = await readFile(join(folder, decodeURIComponent(String(request.url).slice(1))));
+    const [, first = "", last = ""] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? [];
+    const part = first === "" ? bytes : bytes.subarray(Number(first), Number(last) + 1);
+    served += part.length;
+    response.writeHead(first === "" ? 200 : 206, { "content-length": part.length }).end(part);
+  })().catch(() => response.writeHead(404).end());
+});
+web.listen(0, "127.0.0.1");
+after(async () => {
+  web.close();
+  await site.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function at<T = Record<string, unknown>>(...args: string[]): Promise<T> {
+  const result = await cli([...args, "--data", data, "--json"]);
+  assert.equal(result.exitCode, 0, `${args.join(" ")}: ${result.stdout}${result.stderr}`);
+  return result.json as T;
+}
+
+async function tree(name: string, files: Record<string, string | Buffer>): Promise<string> {
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, name, path)), { recursive: true });
+    await writeFile(join(folder, name, path), content);
+  }
+  return join(folder, name);
+}
+
+test("a depot brings an older media up to the newer one over plain HTTP: the site's own bytes, and only what changed is fetched", async () => {
+  const boot = join(folder, "boot.wim");
+  await runWimlib(["capture", await tree("esp", { "EFI/BOOT/BOOTX64.EFI": "loader", "prestage/boot.env": "#".repeat(1024) }), boot, "1", "--unix-data", "--check", "--compress=LZX:20"]);
+  await runWimlib(["append", await tree("agent", { "agent.mjs": "agent" }), boot, "2", "--unix-data", "--check"]);
+  await at("boot-image", "import", boot, "--name", "Boot");
+  const large = randomBytes(3_000_000);
+  const importTool = async (version: string) => at<{ id: string }>("package", "import", await tree("tool", { "large.bin": large, "version.txt": version.repeat(1000) }), "--name", "Tool", "--program", "Run=true");
+  const tool = await importTool("one");
+  await writeFile(join(folder, "sequence.yaml"), `name: Deploy\nsteps:\n  - { name: Tool, type: install-package, with: { package: ${tool.id}, program: Run } }\n`);
+  const { id } = await at<{ id: string }>("sequence", "add", join(folder, "sequence.yaml"));
+  const [first, second, made] = ["first.wim", "second.wim", "made.wim"].map((name) => join(folder, name)) as [string, string, string];
+  const { mediaId } = await at<{ mediaId: string }>("media", "create", "--task-sequence", id, "-o", first);
+  await importTool("two");
+  const [plan] = await at<{ state: string; ways: { paths: string[] }[] }[]>("media", "plan", mediaId);
+  assert.deepEqual([plan?.state, plan?.ways.map((way) => way.paths)], ["revised", [["version.txt"]]]);
+  assert.match((await cli(["media", "plan", mediaId, "--files", "--data", data])).stdout, /Tool +version\.txt +(whole|patch)/);
+  await at("media", "create", "--task-sequence", id, "-o", second);
+  const list = await cli(["media", "chunks", second, "--json"]);
+  assert.equal(list.exitCode, 0, list.stdout + list.stderr);
+
+  const url = `http://127.0.0.1:${(web.address() as AddressInfo).port}/second.wim`;
+  const result = await at<{ reused: number; fetched: number }>("media", "refresh", first, "--from", url, "-o", made);
+  assert.ok((await readFile(made)).equals(await readFile(second)));
+  assert.equal(served, result.fetched);
+  assert.ok(result.fetched < 700_000 && result.reused > 2_500_000, JSON.stringify(result));
+  assert.equal(await readFile(`${made}.sha256`, "utf8"), (await readFile(`${second}.sha256`, "utf8")).replace("second.wim", "made.wim"));
+  await at("media", "refresh", first, "--from", second, "-o", join(folder, "from-file.wim"));
+
+  for (const [args, code] of [
+    [[join(folder, "none.wim"), "--from", url, "-o", made], "PRESTAGE_CLI_BAD_ARGUMENT"], [[first, "--from", url, "-o", first], "PRESTAGE_CLI_BAD_ARGUMENT"],
+    [[first, "--from", url.replace("second", "none"), "-o", made], "PRESTAGE_CLI_BAD_ARGUMENT"], [[first, "--from", first, "-o", made], "PRESTAGE_CLI_FILE_UNREADABLE"],
+  ] as const) {
+    const refused = await cli(["media", "refresh", ...args, "--data", data, "--json"]);
+    assert.deepEqual([refused.exitCode, (refused.json as { error: { code: string } }).error.code], [1, code], args.join(" "));
+  }
+  const { size } = await stat(second);
+  const file = await open(second, "r+");
+  await file.write(Buffer.from("not what the list says"), 0, 22, size >> 1);
+  await file.close();
+  const altered = await cli(["media", "refresh", boot, "--from", url, "-o", join(folder, "altered.wim"), "--data", data, "--json"]);
+  assert.equal((altered.json as { error: { code: string } }).error.code, "PRESTAGE_CONTENT_FETCH_FAILED");
+});
