@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { DiskBus } from "@prestage/lab";
 import { approveWhenShown, waitForSequence } from "../../demo/deploy.ts";
+import { runProgram } from "../../demo/program.ts";
 import { FaultSite } from "../support/fault-site.ts";
 import type { StagedDisk } from "../support/fault-site.ts";
 import { withMachine } from "../support/machines.ts";
@@ -39,3 +42,22 @@ for (const [bus, secureBoot] of [["nvme", true], ["sata", false], ["usb", false]
     });
   });
 }
+
+test("F10 puts the log on a USB stick and on nothing else", limit, async (t) => {
+  const disk = await fixture.copy(staged, "stick");
+  const stick = join(fixture.folder, "stick.img");
+  await writeFile(stick, "");
+  await truncate(stick, 64 * 1024 * 1024);
+  await runProgram("mkfs.vfat", ["-n", "LOGS", stick]);
+  await withMachine(t, fixture, "stick", { disk: disk.path, bus: "nvme", network: "none", cpu: "qemu64,cx16=off", extraDisks: [{ path: stick, bus: "usb" }] }, async ({ event, press }) => {
+    await event("waiting", { with: '"network"' });
+    press("\u001b[21~");
+    await event("overlay", { with: "log-stick" });
+    press("1");
+    const outcome = await event<{ kind: string; folder: string }>("log-stick");
+    assert.equal(outcome.kind, "copied", JSON.stringify(outcome));
+    const listed = await runProgram("mdir", ["-b", "-/", "-i", stick, "::"]);
+    assert.ok(listed.includes(`${outcome.folder}/recent.log`) && listed.split("\n").every((line) => line === "" || line.includes(outcome.folder)), listed);
+    assert.match(await runProgram("mtype", ["-i", stick, `::/${outcome.folder}/recent.log`]), /network/);
+  });
+});
