@@ -1,5 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { logStickTool } from "../../packages/agent/src/log-stick/log-stick-tool.ts";
 import { networkTool } from "../../packages/agent/src/network/network-form.ts";
+import { SupportShell } from "../../packages/agent/src/support-shell/support-shell.ts";
 import { byDhcp } from "../../packages/agent/src/network/network-settings.ts";
 import { Keyboard, setConsoleFont } from "../../packages/agent/src/screens/keyboard.ts";
 import { logTool } from "../../packages/agent/src/screens/log-view.ts";
@@ -37,6 +39,9 @@ const gallery: Record<string, () => void> = {
     screen.typed("\u001b[17~");
     setTimeout(() => screen.typed("\t192.168.1.50\r"), 500);
   },
+  "log-stick": () => {
+    screen.typed("\u001b\u001b[21~");
+  },
   log: () => screen.typed("\u001b\u001b[20~"),
 };
 
@@ -44,6 +49,11 @@ screen.setHeader({ machine: "PC-0042", site: "ABC" });
 screen.addTool(keyboard.tool());
 screen.addTool(networkTool({ settings: () => byDhcp, interfaces: async () => ["eth0", "eth1"], apply: async () => undefined }));
 screen.addTool(logTool(() => log));
+screen.addTool(logStickTool({ partitions: async () => [{ path: "/dev/sdb1", fileSystem: "vfat", label: "DEPOT", size: 31_000_000_000, model: "USB DISK 3.0" }], copy: async () => ({ kind: "copied", folder: "prestage-log-PC-0042-20261122T200500Z" }) }));
+const shell = new SupportShell({ screen, log: () => undefined });
+shell.verified({ supportShell: true });
+screen.addTool(shell.tool());
+shell.enrolled({ post: () => undefined });
 for (const [language, layout] of [["en", "us"], ["fr", "fr"]] as const) {
   screen.setLanguage(language);
   const loaded = await keyboard.use(layout);
