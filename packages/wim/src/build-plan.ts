@@ -49,11 +49,16 @@ export interface FileSource {
   readonly time?: bigint;
   readonly unix?: UnixItem;
   readonly securityDescriptor?: Uint8Array;
+  /** Files with the same text here are hard links of one file; their data must be the same. */
+  readonly hardLink?: string;
+  /** The data are reparse data under this tag; see `symlinkSource`. */
+  readonly reparseTag?: number;
 }
 
 export interface DirectorySource {
   readonly kind: "directory";
   readonly destination: string;
+  readonly time?: bigint;
   readonly unix?: UnixItem;
   readonly securityDescriptor?: Uint8Array;
 }

@@ -14,6 +14,7 @@ export type { ExportedImage, ExportPlan } from "./export-plan.ts";
 export { diffImages, entryKind, type ChangedEntry, type ComparedImage, type DiffEntry, type DiffOptions, type EntryKind, type ImageDiff } from "./diff-images.ts";
 export { extractImage, type ExtractOptions, type ExtractResult } from "./extract-image.ts";
 export type { LeftOut } from "./extract-plan.ts";
+export { folderSources, symlinkSource, type FolderOptions } from "./folder-sources.ts";
 export type { HttpFetch } from "./http-range.ts";
 export { openHttpSource, type HttpSource, type HttpSourceOptions } from "./http-source.ts";
 export { integritySpan, verifyIntegrity, type IntegrityTable, type VerifyOptions } from "./integrity.ts";

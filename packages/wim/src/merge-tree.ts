@@ -1,7 +1,7 @@
 import { asBuffer } from "./bytes.ts";
 import { destinationNames, refuseUnsafe, type FileSource, type WimBuildImage } from "./build-plan.ts";
 import { entryName, makeEntry, renameEntry } from "./entry-write.ts";
-import { storedHashes, type WimEntry } from "./entry.ts";
+import { attributeFlags, storedHashes, type WimEntry } from "./entry.ts";
 import { WimError } from "./error.ts";
 import type { WimImage } from "./metadata.ts";
 import { upperCase } from "./unsafe-names.ts";
@@ -36,7 +36,7 @@ export class TreeMerge {
       const names = destinationNames(source.destination);
       if (source.kind === "tree") this.graft(names, trees[i]!, source.securityDescriptor, i);
       else if (source.kind === "directory") {
-        this.claim(this.directoryAt(names), makeEntry("", true, time, source.unix), source.securityDescriptor, i);
+        this.claim(this.directoryAt(names), makeEntry("", true, source.time ?? time, source.unix), source.securityDescriptor, i);
       } else this.addFile(names, source, i);
     }
   }
@@ -72,8 +72,12 @@ export class TreeMerge {
     const name = names.at(-1);
     if (name === undefined) throw pathTaken("");
     const raw = makeEntry(name, false, file.time ?? this.time, file.unix);
+    if (file.reparseTag !== undefined) {
+      raw.writeUInt32LE(attributeFlags.reparsePoint, 8);
+      raw.writeUInt32LE(file.reparseTag, 88);
+    }
     this.add(this.directoryAt(names.slice(0, -1)), names.join("/"), {
-      name, raw, children: undefined, descriptor: file.securityDescriptor, link: undefined, file, source,
+      name, raw, children: undefined, descriptor: file.securityDescriptor, link: file.hardLink === undefined ? undefined : `file ${file.hardLink}`, file, source,
     });
   }
 
