@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, constants, openSync } from "node:fs";
-import { signalSession } from "./session.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { processesOfSession, signalSession } from "./session.ts";
 
 /** How long a shell that is asked to end may take. */
 const patienceMs = 1500;
@@ -35,9 +36,9 @@ export async function startShell(path: string): Promise<ShellProcess> {
   const session = child.pid;
   if (session === undefined) throw new Error("the shell has no process id");
   let force: NodeJS.Timeout | undefined;
-  const ended = exited.promise.then(() => {
+  const ended = exited.promise.then(async () => {
     clearTimeout(force);
-    signalSession(session, "SIGKILL"); // jobs left in the background
+    await endJobs(session);
   });
   return {
     ended,
@@ -48,4 +49,12 @@ export async function startShell(path: string): Promise<ShellProcess> {
     },
     endNow: () => signalSession(session, "SIGKILL"),
   };
+}
+
+/** Jobs left in the background: until none is there any more, since one may start another while it is ended; a hundred times at most. */
+async function endJobs(session: number): Promise<void> {
+  for (let left = 100; left > 0 && processesOfSession(session).length > 0; left--) {
+    signalSession(session, "SIGKILL");
+    await delay(20);
+  }
 }

@@ -76,7 +76,11 @@ async function onTerminal(use: (computer: { shown: ReturnType<typeof stream>; to
     pid = Number((await told.until(/pid (\d+)/))[1]);
     await use({ shown, told, type: (keys) => void script.stdin.write(keys), reports: () => openDurableLines(join(folder, "messages")).values });
   } finally {
-    if (pid > 0) process.kill(pid, "SIGKILL");
+    try {
+      if (pid > 0) process.kill(pid, "SIGKILL");
+    } catch {
+      // It has left by itself.
+    }
     clearTimeout(timer);
     script.stdin.end();
     await ended;
