@@ -44,7 +44,7 @@ export async function planOnPaper(library: ContentLibrary, wantedId: string, hel
   const state = left.size === 0 ? "hit" : held.length > 0 ? "revised" : "missing";
   if (left.size === 0) return { state, ways: [], bytes: 0, described: sizes.index, full };
   const base = wanted.index.shape === "image" ? held.find((version) => version.index.shape === "image") : undefined;
-  const delta = base && (await deltaOnPaper(wanted, base, image, sizes.index));
+  const delta = base && (await deltaOnPaper(wanted, base, image, sizes.index, offered));
   if (delta !== undefined) return { state, ways: [{ paths: ["image.wim"], way: "delta", bytes: delta.bytes, requests: delta.requests, whole: wanted.storedBytes }], bytes: delta.bytes, described: delta.described, full };
   const reach = await patchesOnPaper(wanted, held, offered, left);
   const decided = cheapPatches(wanted.index, wanted.storedBytes, new Map([...reach.patches].map(([sha256, patch]) => [sha256, { patch }])));

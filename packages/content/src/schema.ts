@@ -71,5 +71,5 @@ export const maximumPatchIndexBytes = 64 * 1024 * 1024;
 /** What the signed policy says of the patches from one earlier version: their list's hash and length, and the bytes of all patches. */
 export const offeredPatchesSchema = z.strictObject({ from: sha256Schema, indexSha256: sha256Schema, indexBytes: z.int().min(2).max(maximumPatchIndexBytes), bytes: z.int().min(0) });
 export type OfferedPatches = z.infer<typeof offeredPatchesSchema>;
-/** The names beside a version of the patches to it: `patch-FROM.json`, their list, and `patch-FROM.bin`. */
-export const patchFilePattern = /^patch-[0-9a-f]{64}\.(?:json|bin)$/;
+/** The names beside a version of the patches to it: `patch-FROM.json.zst`, their list, and `patch-FROM.bin`. */
+export const patchFilePattern = /^patch-[0-9a-f]{64}\.(?:json\.zst|bin)$/;

@@ -9,6 +9,7 @@ import { fetchChunkLists } from "../chunk-lists.ts";
 import { syncPath } from "../content-library.ts";
 import type { ContentSource, FetchOptions } from "../content-source.ts";
 import { ContentError } from "../error.ts";
+import { fetchWhole } from "../fetch-description.ts";
 import { readOrFetchIndex } from "../fetch-version.ts";
 import type { WantedVersion } from "../fetch-version.ts";
 import { piecesOf } from "../file-pieces.ts";
@@ -17,8 +18,12 @@ import type { LocalCache } from "../local-cache.ts";
 import { sha256Schema } from "../schema.ts";
 import type { ContentIndex } from "../schema.ts";
 import { verifyFiles } from "../verify-files.ts";
-import { missingData } from "./missing-data.ts";
+import { openPatchIndex, patchFileNames } from "../patches/patch-index.ts";
+import type { PatchIndex } from "../patches/patch-index.ts";
+import { missingData, resourcesBySha256 } from "./missing-data.ts";
 import type { MissingData } from "./missing-data.ts";
+import { dividePatched, makePatched, patchRanges, writePatchedWim } from "./patched-data.ts";
+import type { PatchedData, PatchedWork } from "./patched-data.ts";
 import { joined, RangeImage } from "./range-image.ts";
 
 /** An image as it can be applied: a WIM, and those that hold the data it leaves out. `bytes`: what was fetched for it. */
@@ -30,7 +35,9 @@ export interface ImageDeltaOptions extends FetchOptions {
 
 /** Where a delta would cost more than this part of the image, the image is fetched like any other file. */
 export const worthIt = 0.8;
-const recordSchema = z.strictObject({ base: sha256Schema, size: z.int(), sha256: sha256Schema });
+const fileSchema = z.strictObject({ size: z.int(), sha256: sha256Schema });
+/** `patched`: the WIM of the data made by patches, where there are any. */
+const recordSchema = fileSchema.extend({ base: sha256Schema, patched: fileSchema.optional() });
 
 /**
  * Makes one image of a revised OS image out of the older one on the disk: fetches its tables, its tree and the data the older one does not
@@ -59,15 +66,25 @@ export async function fetchImageDelta(cache: LocalCache, sources: readonly Conte
     const missing = await missingData(wim, image, index, baseWim, base.index);
     // Two files of one SHA-1: a WIM cannot hold both. Nobody has such files but who made them to be mistaken.
     if (missing.some(({ sha1 }) => baseWim.blobs.has(sha1))) return undefined;
-    const planned = joined(missing.map(rangeOf)).reduce((sum, run) => sum + run.end - run.start, 0);
-    const described = indexBytes + listBytes + source.fetched;
+    const patches = await fetchPatchList(sources, wanted, base.contentId, missing, options);
+    const { raw, patched } = dividePatched(missing, patches?.value, await resourcesBySha256(baseWim, base.index));
+    const planned = sizeOf(joined(raw.map(rangeOf))) + sizeOf(patchRanges(patched));
+    const described = indexBytes + listBytes + source.fetched + (patches?.bytes.length ?? 0);
     if (planned + described > wanted.storedBytes * worthIt) return undefined;
     options.onPlanned?.({ bytes: planned, described, files: missing.length, base: base.contentId });
-    await fetchMissing(source, sources, missing, planned, options);
+    let fetched = 0;
+    const onBytes = (count: number) => {
+      fetched += count;
+      options.onProgress?.({ done: Math.min(fetched, planned), total: planned });
+    };
+    const work = { folder: `${sparse}-patched`, contentId, from: base.contentId, base: baseWim, sources, options, onBytes };
+    const { made, failed } = await makePatched(patched, work);
+    await fetchMissing(source, sources, [...raw, ...failed.map(({ data }) => data)], options, onBytes);
     await source.sync();
-    const made = await writeDelta(cache, contentId, image, sparse, baseWim, base.contentId, options.signal);
+    const references = await writeDelta(cache, contentId, image, { sparse, base: baseWim, baseId: base.contentId, made, work, signal: options.signal });
     await rm(sparse, { force: true });
-    return { wim: made, image: 1, references: [base.path], bytes: indexBytes + listBytes + source.fetched };
+    await rm(work.folder, { recursive: true, force: true });
+    return { wim: deltaPaths(cache, contentId, image).wim, image: 1, references: [base.path, ...references], bytes: described + fetched };
   } finally {
     await baseWim.close();
     await source.close();
@@ -80,11 +97,21 @@ function unsupported(cause: unknown): undefined {
   throw cause;
 }
 
+/** The patches from the older image, where they are likely to be less than what they replace. */
+async function fetchPatchList(sources: readonly ContentSource[], wanted: WantedVersion, from: string, missing: readonly MissingData[], options: FetchOptions): Promise<{ value: PatchIndex; bytes: Buffer } | undefined> {
+  const offer = wanted.patches?.find((one) => one.from === from);
+  if (offer === undefined || offer.indexBytes > sizeOf(missing.map(rangeOf))) return undefined;
+  const list = await fetchWhole(sources, wanted.contentId, patchFileNames(from).index, (bytes) => openPatchIndex(bytes, { from, to: wanted.contentId, sha256: offer.indexSha256 }), { ...options, rounds: 1 }).catch(() => undefined);
+  options.signal?.throwIfAborted();
+  return list;
+}
+
+export const sizeOf = (ranges: readonly { start: number; end: number }[]): number => ranges.reduce((sum, { start, end }) => sum + end - start, 0);
 const rangeOf = ({ resource }: MissingData) => ({ start: resource.offset, end: resource.offset + resource.storedSize });
 
-function deltaPaths(cache: LocalCache, contentId: string, image: number): { folder: string; wim: string; record: string } {
+function deltaPaths(cache: LocalCache, contentId: string, image: number): { folder: string; wim: string; patched: string; record: string } {
   const folder = join(cache.folderOf(contentId), "delta");
-  return { folder, wim: join(folder, `image-${image}.wim`), record: join(folder, `image-${image}.json`) };
+  return { folder, wim: join(folder, `image-${image}.wim`), patched: join(folder, `image-${image}-patched.wim`), record: join(folder, `image-${image}.json`) };
 }
 
 /** What an earlier attempt finished, if both it and its base are still right. */
@@ -93,8 +120,9 @@ async function keptDelta(cache: LocalCache, wanted: WantedVersion, image: number
   const record = await readFile(paths.record, "utf8").then((text) => recordSchema.parse(JSON.parse(text))).catch(() => undefined);
   if (record === undefined || !wanted.earlierContentIds.includes(record.base)) return undefined;
   const base = await wholeBase(cache, [record.base], signal);
-  const bad = await verifyFiles([{ path: paths.wim, name: paths.wim, size: record.size, sha256: record.sha256 }], signal === undefined ? {} : { signal });
-  return base === undefined || bad.length > 0 ? undefined : { wim: paths.wim, image: 1, references: [base.path], bytes: 0 };
+  const files = [{ path: paths.wim, size: record.size, sha256: record.sha256 }, ...(record.patched === undefined ? [] : [{ path: paths.patched, ...record.patched }])];
+  const bad = await verifyFiles(files.map((file) => ({ ...file, name: file.path })), signal === undefined ? {} : { signal });
+  return base === undefined || bad.length > 0 ? undefined : { wim: paths.wim, image: 1, references: [base.path, ...files.slice(1).map(({ path }) => path)], bytes: 0 };
 }
 
 /** The first of the older images that is on the disk, right to the last bit. */
@@ -112,14 +140,9 @@ async function wholeBase(cache: LocalCache, contentIds: readonly string[], signa
 }
 
 /** Fetches what an earlier attempt has not; a source whose bytes are wrong is not asked again for them. */
-async function fetchMissing(source: RangeImage, sources: readonly ContentSource[], missing: readonly MissingData[], total: number, options: ImageDeltaOptions): Promise<void> {
+async function fetchMissing(source: RangeImage, sources: readonly ContentSource[], missing: readonly MissingData[], options: ImageDeltaOptions, onBytes: (count: number) => void): Promise<void> {
   // Without tables to fetch: only what lies in the file is read, and checked.
   const here = await openWim({ ...source.borrowed(), read: (offset, length) => source.readHere(offset, length) });
-  let done = 0;
-  const onBytes = (count: number) => {
-    done += count;
-    options.onProgress?.({ done: Math.min(done, total), total });
-  };
   let wrong = await wrongData(here, missing, options.signal);
   for (let usable = [...sources]; wrong.length > 0; ) {
     const [first] = usable;
@@ -154,24 +177,34 @@ async function isRight(wim: WimFile, { sha1, sha256, resource }: MissingData): P
   return byWim.digest("hex") === sha1 && (sha256 === undefined || byIndex.digest("hex") === sha256);
 }
 
-/** The delta takes its name when it is whole, its record after it. */
-async function writeDelta(cache: LocalCache, contentId: string, image: number, sparse: string, base: WimFile, baseId: string, signal: AbortSignal | undefined): Promise<string> {
+interface DeltaParts { sparse: string; base: WimFile; baseId: string; made: readonly PatchedData[]; work: Pick<PatchedWork, "folder" | "contentId">; signal: AbortSignal | undefined }
+
+/** The delta takes its name when it is whole, its record after it. Returns the WIMs it needs beside the base. */
+async function writeDelta(cache: LocalCache, contentId: string, image: number, { sparse, base, baseId, made, work, signal }: DeltaParts): Promise<string[]> {
   const paths = deltaPaths(cache, contentId, image);
   await mkdir(paths.folder, { recursive: true, mode: 0o700 });
+  if (made.length > 0) await writePatchedWim(made, work, paths.patched, signal);
+  const patched = made.length > 0 ? await openWimFile(paths.patched) : undefined;
   const wim = await openWimFile(sparse);
   try {
-    await exportWim({ images: [{ wim, image }], without: [base], integrity: false }, `${paths.wim}.new`, signal === undefined ? {} : { signal });
+    await exportWim({ images: [{ wim, image }], without: [base, ...(patched === undefined ? [] : [patched])], integrity: false }, `${paths.wim}.new`, signal === undefined ? {} : { signal });
   } finally {
     await wim.close();
+    await patched?.close();
   }
+  const record = { base: baseId, ...(await hashOf(`${paths.wim}.new`)), ...(patched !== undefined && { patched: await hashOf(paths.patched) }) };
+  await rename(`${paths.wim}.new`, paths.wim);
+  await syncPath(paths.folder);
+  await writeDurably(paths.record, Buffer.from(JSON.stringify(record)));
+  return patched === undefined ? [] : [paths.patched];
+}
+
+async function hashOf(path: string): Promise<{ size: number; sha256: string }> {
   const hash = createHash("sha256");
   let size = 0;
-  for await (const bytes of createReadStream(`${paths.wim}.new`, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+  for await (const bytes of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
     hash.update(bytes);
     size += bytes.length;
   }
-  await rename(`${paths.wim}.new`, paths.wim);
-  await syncPath(paths.folder);
-  await writeDurably(paths.record, Buffer.from(JSON.stringify({ base: baseId, size, sha256: hash.digest("hex") })));
-  return paths.wim;
+  return { size, sha256: hash.digest("hex") };
 }

@@ -14,6 +14,7 @@ import { temporaryFolder } from "../fixtures/temporary-folder.ts";
 import { halfNoise, noise, writeTree } from "../fixtures/write-tree.ts";
 import { importImage } from "../import-content.ts";
 import { LocalCache } from "../local-cache.ts";
+import { makePatches } from "../patches/make-patches.ts";
 import { planOnPaper } from "../plan-on-paper.ts";
 import { runWimlib } from "../wimlib.ts";
 import { fetchImageDelta } from "./fetch-image-delta.ts";
@@ -93,6 +94,25 @@ test("a revised image is what differs from the one on the disk; applied with it,
   assert.ok(served() < newer.storedBytes * 0.65, `${served()} of ${newer.storedBytes}`);
   const paper = await planOnPaper(library, newer.contentId, [older.contentId]);
   assert.deepEqual([paper.ways.map(({ way, bytes }) => [way, bytes]), paper.described], [[["delta", planned.bytes]], planned.described], "the plan on paper is the same");
+});
+
+test("with patches only what they cannot make is fetched; where one is of no use its file is fetched after all", async () => {
+  const offer = await makePatches(library, older.contentId, newer.contentId, { level: 9 });
+  const withPatches = async (sources = [source]) => {
+    let planned = { bytes: 0, described: 0 };
+    const made = await fetchImageDelta(await cacheWithOld(), sources, { ...newer, earlierContentIds: [older.contentId], patches: [offer] }, 1, { ...quick, onPlanned: (event) => void (planned = event) });
+    await assertApplies(made);
+    return { planned, made };
+  };
+  const { planned, made } = await withPatches();
+  assert.equal(made?.references.length, 2);
+  assert.deepEqual([made.bytes, served()], [planned.bytes + planned.described, planned.bytes + planned.described]);
+  assert.ok(planned.bytes < 260_000, `the tool and the added file whole, the library by patch: ${planned.bytes}`);
+  const paper = await planOnPaper(library, newer.contentId, [older.contentId], [offer]);
+  assert.deepEqual([paper.bytes, paper.described], [planned.bytes, planned.described]);
+  const liar = await TestDistributionPoint.start(library);
+  liar.misbehave = (file, bytes) => (/^patch-.*bin$/.test(file) ? { send: Buffer.from(bytes.map((byte) => byte ^ 1)) } : undefined);
+  assert.equal((await withPatches([httpSource(liar.url)])).made?.references.length, 1);
 });
 
 test("made once it is not fetched again; damaged, it is made anew", async () => {

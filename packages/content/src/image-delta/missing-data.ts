@@ -24,6 +24,16 @@ export async function missingData(wim: WimFile, image: number, index: ContentInd
   return [...missing.values()].sort((a, b) => a.resource.offset - b.resource.offset);
 }
 
+/** Where the data of a WIM's files lie, by the SHA-256 its index gives them. */
+export async function resourcesBySha256(wim: WimFile, index: ContentIndex): Promise<Map<string, ResourceHeader>> {
+  const found = new Map<string, ResourceHeader>();
+  for (const [sha1, sha256] of await sha256BySha1(wim, index)) {
+    const blob = wim.blobs.get(sha1);
+    if (blob !== undefined) found.set(sha256, blob.resource);
+  }
+  return found;
+}
+
 /** Every stream of a tree; `isFile`: the unnamed data of a plain file. */
 function* dataOf(tree: WimImage): Iterable<{ path: string; sha1: string; isFile: boolean }> {
   for (const { path, entry } of walkEntries(tree)) {

@@ -5,12 +5,15 @@ import type { WimFile } from "@prestage/wim";
 import { chunkRecordSize } from "../chunking.ts";
 import type { StoredVersion } from "../content-library.ts";
 import { chunkListsOf, piecesOf } from "../file-pieces.ts";
-import { worthIt } from "./fetch-image-delta.ts";
-import { missingData } from "./missing-data.ts";
+import { openPatchIndex, patchFileNames } from "../patches/patch-index.ts";
+import type { OfferedPatches } from "../schema.ts";
+import { sizeOf, worthIt } from "./fetch-image-delta.ts";
+import { missingData, resourcesBySha256 } from "./missing-data.ts";
+import { dividePatched, patchRanges } from "./patched-data.ts";
 import { joined } from "./range-image.ts";
 
 /** What `fetchImageDelta` would fetch on a computer that holds an older image undamaged; undefined where it would make no delta. Sizes in bytes. */
-export async function deltaOnPaper(wanted: StoredVersion, base: StoredVersion, image: number, indexBytes: number): Promise<{ bytes: number; described: number; requests: number } | undefined> {
+export async function deltaOnPaper(wanted: StoredVersion, base: StoredVersion, image: number, indexBytes: number, offered: readonly OfferedPatches[]): Promise<{ bytes: number; described: number; requests: number } | undefined> {
   const [file] = wanted.index.files;
   const pieces = file && piecesOf(file, chunkListsOf(wanted.index, await readFile(join(wanted.folder, "chunks.bin"))).get(file.path));
   if (file === undefined || pieces === undefined) return undefined;
@@ -19,10 +22,14 @@ export async function deltaOnPaper(wanted: StoredVersion, base: StoredVersion, i
   try {
     const missing = await missingData(wim, image, wanted.index, baseWim, base.index);
     if (missing.some(({ sha1 }) => baseWim.blobs.has(sha1))) return undefined;
-    const runs = joined(missing.map(({ resource }) => ({ start: resource.offset, end: resource.offset + resource.storedSize })));
-    const bytes = runs.reduce((sum, run) => sum + run.end - run.start, 0);
+    const all = missing.reduce((sum, { resource }) => sum + resource.storedSize, 0);
+    const offer = offered.find((one) => one.from === base.contentId && one.indexBytes <= all);
+    const patches = offer && openPatchIndex(await readFile(join(wanted.folder, patchFileNames(offer.from).index)), { from: offer.from, to: wanted.contentId, sha256: offer.indexSha256 });
+    const { raw, patched } = dividePatched(missing, patches, await resourcesBySha256(baseWim, base.index));
+    const runs = [...joined(raw.map(({ resource }) => ({ start: resource.offset, end: resource.offset + resource.storedSize }))), ...patchRanges(patched)];
+    const bytes = sizeOf(runs);
     const tables = pieces.filter((piece) => tablesOf(wim, image).some(({ start, end }) => piece.offset < end && piece.offset + piece.length > start));
-    const described = indexBytes + (file.chunks?.count ?? 0) * chunkRecordSize + tables.reduce((sum, piece) => sum + piece.length, 0);
+    const described = indexBytes + (offer?.indexBytes ?? 0) + (file.chunks?.count ?? 0) * chunkRecordSize + tables.reduce((sum, piece) => sum + piece.length, 0);
     return bytes + described > wanted.storedBytes * worthIt ? undefined : { bytes, described, requests: runs.length };
   } finally {
     for (const one of wims) await one.close();

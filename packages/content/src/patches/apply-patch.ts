@@ -63,7 +63,7 @@ async function makePiece(output: FileHandle, piece: PatchPiece, dictionary: Buff
           yield bytes;
         }
       };
-      if (await decodeInto(output, piece, dictionary, read())) return true;
+      if (await decodePatchPiece(output, piece, dictionary, read())) return true;
       if (fault !== undefined) throw fault;
       options.onSourceFailed?.({ source: reader.sourceName, reason: `the patch of ${JSON.stringify(planned.paths[0])} gives other bytes`, round: 1 });
       usable = usable.filter((source) => source.name !== reader.sourceName);
@@ -74,8 +74,8 @@ async function makePiece(output: FileHandle, piece: PatchPiece, dictionary: Buff
   return false;
 }
 
-/** True where the decoded bytes are the piece's; never writes behind its end. */
-async function decodeInto(output: FileHandle, piece: PatchPiece, dictionary: Buffer, input: AsyncIterable<Uint8Array>): Promise<boolean> {
+/** Decodes a piece into its place. True where the decoded bytes are the piece's; never writes behind its end. */
+export async function decodePatchPiece(output: FileHandle, piece: PatchPiece, dictionary: Uint8Array, input: AsyncIterable<Uint8Array>): Promise<boolean> {
   const decoder = createZstdDecompress({ dictionary, params: { [zlib.ZSTD_d_windowLogMax]: windowLogMax } });
   const source = Readable.from(input, { objectMode: false });
   source.on("error", (cause) => decoder.destroy(cause));

@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
+import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { z } from "zod";
 import { ContentError } from "../error.ts";
 import { maximumPatchIndexBytes, sha256Schema } from "../schema.ts";
 
 /** A piece is decoded with its part of the old file and its own bytes in memory: neither is longer than this. */
 export const longestPatchWindow = 128 * 1024 * 1024;
+/** A packed list unpacks to at most this. */
+const longestPatchIndex = 512 * 1024 * 1024;
 
 /**
  * A zstd frame that makes bytes [offset, offset + length) of the new file out of bytes [fromOffset, fromOffset + fromLength)
@@ -30,7 +33,7 @@ export const filePatchSchema = z.strictObject({
 });
 export type FilePatch = z.infer<typeof filePatchSchema>;
 
-/** patch-FROM.json beside the new version: every patch from one version to another. Bound by its hash in the signed policy. */
+/** patch-FROM.json.zst beside the new version, one zstd frame of JSON: every patch from one version to another. Bound by the packed bytes' hash in the signed policy. */
 export const patchIndexSchema = z.strictObject({
   format: z.literal("prestage-patches-v1"),
   from: sha256Schema,
@@ -43,7 +46,12 @@ export type PatchIndex = z.infer<typeof patchIndexSchema>;
 
 /** Names of the two files beside the new version that hold the patches from an old one. */
 export function patchFileNames(from: string): { index: string; data: string } {
-  return { index: `patch-${sha256Schema.parse(from)}.json`, data: `patch-${sha256Schema.parse(from)}.bin` };
+  return { index: `patch-${sha256Schema.parse(from)}.json.zst`, data: `patch-${sha256Schema.parse(from)}.bin` };
+}
+
+/** The list as it is kept and fetched; the same bytes for the same patches. */
+export function packPatchIndex(index: PatchIndex): Buffer {
+  return zstdCompressSync(JSON.stringify(index), { params: { [constants.ZSTD_c_compressionLevel]: 19 } });
 }
 
 /**
@@ -56,9 +64,9 @@ export function openPatchIndex(bytes: Uint8Array, expected: { from: string; to: 
   if (bytes.byteLength > maximumPatchIndexBytes) throw malformed(`a list of patches of at most ${maximumPatchIndexBytes} bytes; found ${bytes.byteLength}`);
   let index: PatchIndex;
   try {
-    index = patchIndexSchema.parse(JSON.parse(Buffer.from(bytes).toString("utf8")));
+    index = patchIndexSchema.parse(JSON.parse(zstdDecompressSync(bytes, { maxOutputLength: longestPatchIndex }).toString("utf8")));
   } catch (cause) {
-    throw malformed(`a list of patches of format version 1; found: ${cause instanceof z.ZodError ? z.prettifyError(cause) : "bytes that are not JSON"}`, cause);
+    throw malformed(`a list of patches of format version 1; found: ${cause instanceof z.ZodError ? z.prettifyError(cause) : "bytes that are no packed JSON"}`, cause);
   }
   if (index.from !== expected.from || index.to !== expected.to) throw malformed(`patches from ${expected.from} to ${expected.to}; found those from ${index.from} to ${index.to}`);
   for (const file of index.files) checkPieces(file, index.size);

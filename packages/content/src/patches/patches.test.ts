@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { zstdCompressSync } from "node:zlib";
+import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import fc from "fast-check";
 import { ContentLibrary } from "../content-library.ts";
 import type { StoredVersion } from "../content-library.ts";
@@ -17,7 +17,7 @@ import { importFolder } from "../import-content.ts";
 import { LocalCache } from "../local-cache.ts";
 import type { OfferedPatches } from "../schema.ts";
 import { makePatches, offeredPatches, removePatches } from "./make-patches.ts";
-import { openPatchIndex, patchFileNames } from "./patch-index.ts";
+import { openPatchIndex, packPatchIndex, patchFileNames } from "./patch-index.ts";
 import type { PatchIndex } from "./patch-index.ts";
 import { planOnPaper } from "../plan-on-paper.ts";
 import type { PlannedWay } from "../fetch-plan.ts";
@@ -48,6 +48,7 @@ before(async () => {
   offer = await makePatches(library, older.contentId, newer.contentId, { level: 9 });
 });
 
+const unpack = (bytes: Buffer) => JSON.parse(zstdDecompressSync(bytes).toString()) as PatchIndex;
 let caches = 0;
 async function cacheWith(of: StoredVersion): Promise<LocalCache> {
   const cache = new LocalCache(join(folder, `cache-${caches++}`));
@@ -115,15 +116,15 @@ test("a list of patches that is not the one the policy names, malformed, or not 
   const names = patchFileNames(older.contentId);
   const path = join(newer.folder, names.index);
   const good = await readFile(path);
-  const index = JSON.parse(good.toString()) as PatchIndex;
+  const index = unpack(good);
   const [file] = index.files;
   const change = (edit: (copy: PatchIndex) => void): Buffer => {
     const copy = structuredClone(index);
     edit(copy);
-    return Buffer.from(JSON.stringify(copy));
+    return packPatchIndex(copy);
   };
   const bad: [Buffer, boolean][] = [
-    [Buffer.from("{}"), false], [Buffer.from("not json"), true], [change((copy) => (copy.to = older.contentId)), true], [change((copy) => (copy.size -= 1)), true],
+    [Buffer.from("{}"), false], [Buffer.from("not json"), true], [zstdCompressSync("not json"), true], [zstdCompressSync(Buffer.alloc(600_000_000)), true], [change((copy) => (copy.to = older.contentId)), true], [change((copy) => (copy.size -= 1)), true],
     [change((copy) => ((copy.files[0]?.pieces[0] ?? assert.fail()).offset = 1)), true], [change((copy) => ((copy.files[0] ?? assert.fail()).size += 1)), true],
     [change((copy) => ((copy.files[0]?.pieces[0] ?? assert.fail()).fromLength = file?.from.size ?? 0)), false], [change((copy) => ((copy.files[0]?.pieces[0] ?? assert.fail()).fromOffset = 5)), true],
   ];
@@ -133,7 +134,7 @@ test("a list of patches that is not the one the policy names, malformed, or not 
       const sha256 = createHash("sha256").update(bytes).digest("hex");
       const offered = renamed ? { ...offer, indexSha256: sha256, indexBytes: bytes.length } : { ...offer, indexSha256: "0".repeat(64) };
       const brought = await bring(await cacheWith(older), { patches: [offered] });
-      assert.equal(brought.plans[0]?.plan.patches.length, 0, bytes.toString().slice(0, 100));
+      assert.equal(brought.plans[0]?.plan.patches.length, 0, bytes.toString("latin1").slice(0, 100));
       if (renamed) assert.throws(() => openPatchIndex(bytes, { from: older.contentId, to: newer.contentId }), { code: "PRESTAGE_CONTENT_PATCH_MALFORMED" });
     }
     await rm(path);
@@ -149,11 +150,11 @@ test("a patch that decodes to more than its file has, or to something else, writ
   try {
     for (const payload of [Buffer.alloc(200_000_000), Buffer.from("short"), noise(1_500_000, 77)]) {
       const frame = zstdCompressSync(payload);
-      const index = JSON.parse(good.index.toString()) as PatchIndex;
+      const index = unpack(good.index);
       const changed = index.files.find((file) => file.size === program.length)?.pieces[0] ?? assert.fail();
       Object.assign(changed, { at: index.size, storedSize: frame.length });
       index.size += frame.length;
-      const bytes = Buffer.from(JSON.stringify(index));
+      const bytes = packPatchIndex(index);
       await writeFile(join(newer.folder, names.index), bytes);
       await writeFile(join(newer.folder, names.data), Buffer.concat([good.data, frame]));
       const brought = await bring(await cacheWith(older), { patches: [{ ...offer, indexSha256: createHash("sha256").update(bytes).digest("hex"), indexBytes: bytes.length }] });

@@ -55,11 +55,11 @@ test("patches are made from the version on a media to the newest, offered in the
   assert.equal(offer?.from, first.contentId);
   const urls = await device.post(managementPointPaths.contentUrls, { contentIds: [second.contentId] });
   const queries = (urls.json["queries"] as unknown as Record<string, Record<string, string>>)[second.contentId] ?? {};
-  const list = await site.call(`/content/${second.contentId}/patch-${first.contentId}.json?${queries[`patch-${first.contentId}.json`]}`);
+  const list = await site.call(`/content/${second.contentId}/patch-${first.contentId}.json.zst?${queries[`patch-${first.contentId}.json.zst`]}`);
   assert.deepEqual([list.status, createHash("sha256").update(list.body).digest("hex"), list.body.length], [200, offer?.indexSha256, offer?.indexBytes]);
   assert.equal((await site.call(`/content/${second.contentId}/patch-${first.contentId}.bin?${queries[`patch-${first.contentId}.bin`]}`)).body.length, offer?.bytes);
   assert.equal((await site.call(`/content/${second.contentId}/patch-${first.contentId}.bin`)).status, 403, "not without a signed URL");
-  assert.equal((await site.call(`/content/${second.contentId}/patch-..%2f..%2fsite.json?${queries["content.wim"]}`)).status, 400);
+  assert.equal((await site.call(`/content/${second.contentId}/patch-..%2f..%2fsite.json.zst?${queries["content.wim"]}`)).status, 400);
 
   assert.equal((await patchFilesOf(second.contentId)).length, 2);
   await site.must(`/media/${media}/revoke`, "POST", {});

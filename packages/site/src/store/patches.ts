@@ -4,14 +4,14 @@ import type { PatchRecord } from "@prestage/contract";
 import type { SiteContext } from "../site-context.ts";
 import { listObjects } from "./objects.ts";
 
-/** The patches worth having: from each version on a media that is not revoked to the newest of its object. Images have none. */
+/** The patches worth having: from each version on a media that is not revoked to the newest of its object. Boot images have none: a computer starts from its own. */
 export async function wantedPatches(context: SiteContext): Promise<PatchRecord[]> {
   const newest = new Map((await listObjects(context.db)).map((object) => [object.id, object]));
   const media = await context.db.selectFrom("media").select("manifest").where("revoked", "is", null).execute();
   const wanted = new Map<string, PatchRecord>();
   for (const { objectId, contentId } of media.flatMap(({ manifest }) => manifest.content)) {
     const object = newest.get(objectId);
-    if (object === undefined || object.contentId === contentId || object.kind === "os-image" || object.kind === "boot-image") continue;
+    if (object === undefined || object.contentId === contentId || object.kind === "boot-image") continue;
     const offer = await offeredPatches(context.library, contentId, object.contentId);
     wanted.set(`${contentId} ${object.contentId}`, { objectId, name: object.name, from: contentId, to: object.contentId, bytes: offer?.bytes ?? null });
   }

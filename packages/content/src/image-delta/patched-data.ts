@@ -1,0 +1,124 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { constants } from "node:fs";
+import { mkdir, open, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { buildWim } from "@prestage/wim";
+import type { ResourceHeader, WimFile } from "@prestage/wim";
+import type { ContentSource, FetchOptions } from "../content-source.ts";
+import { decodePatchPiece } from "../patches/apply-patch.ts";
+import { patchFileNames } from "../patches/patch-index.ts";
+import type { FilePatch, PatchIndex } from "../patches/patch-index.ts";
+import { bytesOfPatch } from "../patches/plan-patches.ts";
+import { ResumingReader } from "../resuming-reader.ts";
+import type { MissingData } from "./missing-data.ts";
+import { joined } from "./range-image.ts";
+
+/** Data of a new image that are made from data of the older one. `from`: where those lie in the older image. */
+export interface PatchedData { data: MissingData & { sha256: string }; patch: FilePatch; from: ResourceHeader }
+
+/** Which of the missing data are made by a patch, since that is less than fetching them, and which are fetched. */
+export function dividePatched(missing: readonly MissingData[], index: PatchIndex | undefined, base: ReadonlyMap<string, ResourceHeader>): { raw: MissingData[]; patched: PatchedData[] } {
+  const patches = new Map(index?.files.map((patch) => [patch.sha256, patch]));
+  const [raw, patched]: [MissingData[], PatchedData[]] = [[], []];
+  for (const data of missing) {
+    const { sha256, resource } = data;
+    const patch = sha256 === undefined ? undefined : patches.get(sha256);
+    const from = patch && base.get(patch.from.sha256);
+    const usable = sha256 !== undefined && patch !== undefined && from !== undefined && patch.size === resource.size && from.size === patch.from.size && bytesOfPatch(patch) < resource.storedSize;
+    if (usable) patched.push({ data: { ...data, sha256 }, patch, from });
+    else raw.push(data);
+  }
+  return { raw, patched };
+}
+
+/** The ranges of patch-FROM.bin these need. */
+export function patchRanges(patched: readonly PatchedData[]): { start: number; end: number }[] {
+  return joined(patched.flatMap(({ patch }) => patch.pieces.map((piece) => ({ start: piece.at, end: piece.at + piece.storedSize }))));
+}
+
+export interface PatchedWork {
+  /** For what is being made; kept until all is done. */
+  folder: string;
+  contentId: string;
+  /** The older version. */
+  from: string;
+  base: WimFile;
+  sources: readonly ContentSource[];
+  options: FetchOptions;
+  onBytes: (count: number) => void;
+}
+
+/**
+ * Fetches patches and makes the data they give; what an earlier attempt made is kept. Returns what could not be made so, whatever the cause:
+ * it is fetched instead.
+ */
+export async function makePatched(patched: readonly PatchedData[], work: PatchedWork): Promise<{ made: PatchedData[]; failed: PatchedData[] }> {
+  await mkdir(work.folder, { recursive: true, mode: 0o700 });
+  const [made, open_]: [PatchedData[], PatchedData[]] = [[], []];
+  for (const one of patched) ((await isMade(work, one)) ? made : open_).push(one);
+  const failed: PatchedData[] = [];
+  const local = await open(join(work.folder, "patches"), constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+  try {
+    for (const run of patchRanges(open_)) {
+      const reader = new ResumingReader(work.sources, work.contentId, patchFileNames(work.from).data, run, work.options, work.onBytes);
+      try {
+        for (let at = run.start; at < run.end; ) {
+          const bytes = await reader.read(Math.min(1024 * 1024, run.end - at));
+          await local.write(bytes, 0, bytes.length, at);
+          at += bytes.length;
+        }
+      } finally {
+        await reader.close();
+      }
+    }
+    for (const one of open_) {
+      work.options.signal?.throwIfAborted();
+      const good = (await decodeFile(work, one, async (at, length) => (await local.read(Buffer.alloc(length), 0, length, at)).buffer)) && (await isMade(work, one));
+      (good ? made : failed).push(one);
+    }
+  } finally {
+    await local.close();
+  }
+  return { made, failed };
+}
+
+/** A WIM of what was made, stored as it is: a reference for the delta. */
+export async function writePatchedWim(made: readonly PatchedData[], work: Pick<PatchedWork, "folder" | "contentId">, path: string, signal: AbortSignal | undefined): Promise<void> {
+  const sources = made.map(({ data: { sha1, resource } }) => ({ kind: "file" as const, destination: sha1, from: { path: placeOf(work, sha1) }, size: resource.size, sha1 }));
+  await rm(path, { force: true });
+  await buildWim({ guid: Buffer.from(work.contentId.slice(0, 32), "hex"), time: 0n, images: [{ name: "patched", sources }], integrity: false }, path, signal === undefined ? {} : { signal });
+}
+
+function placeOf({ folder }: Pick<PatchedWork, "folder">, sha1: string): string {
+  return join(folder, sha1);
+}
+
+async function isMade(work: PatchedWork, { data: { sha1, sha256, resource } }: PatchedData): Promise<boolean> {
+  const path = placeOf(work, sha1);
+  if (!(await stat(path).then((status) => status.size === resource.size, () => false))) return false;
+  const [byWim, byIndex] = [createHash("sha1"), createHash("sha256")];
+  for await (const bytes of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+    byWim.update(bytes);
+    byIndex.update(bytes);
+  }
+  return byWim.digest("hex") === sha1 && byIndex.digest("hex") === sha256;
+}
+
+async function decodeFile(work: PatchedWork, { data, patch, from }: PatchedData, readPatch: (at: number, length: number) => Promise<Buffer>): Promise<boolean> {
+  const output = await open(placeOf(work, data.sha1), "w+", 0o600);
+  try {
+    for (const piece of patch.pieces) {
+      const dictionary = await work.base.readResourceRange(from, piece.fromOffset, piece.fromLength).catch(() => undefined);
+      if (dictionary === undefined) return false;
+      const input = (async function* () {
+        yield await readPatch(piece.at, piece.storedSize);
+      })();
+      if (!(await decodePatchPiece(output, piece, dictionary, input))) return false;
+    }
+    await output.sync();
+    return true;
+  } finally {
+    await output.close();
+  }
+}
