@@ -74,7 +74,7 @@ export async function writePart(file: FileHandle, path: string, contents: Export
     imageCount: contents.metadata.length, bootIndex: 0, blobTable: noResource, xml: noResource, bootMetadata: noResource, integrity: noResource,
   };
   await output.writeHeader(serializeHeader(header));
-  const copy = (items: readonly CopiedResource[]): Promise<BlobEntry[]> => copyResources(output, items, form, options.signal);
+  const copy = (items: readonly CopiedResource[]): Promise<BlobEntry[]> => copyResources(output, items, form, options);
   const blobs = await copy(options.blobs);
   const metadata = options.part === 1 ? await copy(contents.metadata) : [];
   const table = serializeBlobTable([...metadata, ...blobs], options.part);

@@ -10,7 +10,7 @@ import { makeEntry } from "./entry-write.ts";
 import { wimWithMetadata } from "./fixtures/resign.ts";
 import { describeTree, makeTree, treeModel } from "./fixtures/tree.ts";
 import { capture, inTemp, wimlib } from "./fixtures/wimlib.ts";
-import { buildWim, extractImage, memorySource, openAnyWim, openAnyWimFile, type AnyWim, type WimErrorCode } from "./index.ts";
+import { buildWim, extractEntry, extractImage, findEntry, memorySource, openAnyWim, openAnyWimFile, type AnyWim, type WimErrorCode } from "./index.ts";
 
 const run = promisify(execFile);
 const root = process.getuid?.() === 0;
@@ -151,6 +151,16 @@ describe("an extraction", () => {
   test("takes names that only Windows could not hold", async () => {
     await extractImage(await named("con", "a:b", "back\\slash", "trail. ", "A", "a"), 1, at("odd"), { unixData: false });
     assert.equal((await readdir(at("odd"))).length, 6);
+  });
+  test("of one file: never over another, and nothing half-written stays", async () => {
+    const image = await wim.readImage(1);
+    const entry = findEntry(image, "a/b/c/file")!;
+    await extractEntry(wim, entry, at("one file"));
+    assert.equal(await readFile(at("one file"), "utf8"), "text");
+    await assert.rejects(extractEntry(wim, entry, at("one file")), { code: "PRESTAGE_WIM_IO" });
+    await assert.rejects(extractEntry(wim, findEntry(image, "a/b")!, at("a folder")), { code: "PRESTAGE_WIM_NO_DATA" });
+    await assert.rejects(extractEntry(wim, findEntry(image, "a/zeros")!, at("aborted file"), { signal: AbortSignal.abort(new Error("enough")) }), /enough/);
+    for (const name of ["a folder", "aborted file"]) await assert.rejects(stat(at(name)), { code: "ENOENT" });
   });
   test("of a deep tree, deeper than a path may be", async () => {
     const destination = Array.from({ length: 60 }, () => "d".repeat(100)).join("/");

@@ -41,11 +41,17 @@ export async function copiedSize(copied: CopiedResource, form: StoredForm): Prom
   return sizes.reduce((sum, size) => sum + size, (sizes.length - 1) * tableWidth(copied.resource));
 }
 
+export interface CopyOptions {
+  readonly signal: AbortSignal | undefined;
+  /** Stored bytes since the last call. */
+  readonly onCopied: (bytes: number) => void;
+}
+
 /** Copies resources to the end of a WIM being written, in order. Neighbours that are copied as they are go in one piece. */
-export async function copyResources(output: OutputFile, items: readonly CopiedResource[], form: StoredForm, signal: AbortSignal | undefined): Promise<BlobEntry[]> {
+export async function copyResources(output: OutputFile, items: readonly CopiedResource[], form: StoredForm, options: CopyOptions): Promise<BlobEntry[]> {
   const entries: BlobEntry[] = [];
   for (let i = 0; i < items.length; ) {
-    signal?.throwIfAborted();
+    options.signal?.throwIfAborted();
     const { wim, resource } = items[i]!;
     const source = sourceOf(items[i]!);
     let end = i + 1;
@@ -57,8 +63,11 @@ export async function copyResources(output: OutputFile, items: readonly CopiedRe
         to += next.resource.storedSize;
       }
     }
-    if (end === i + 1) entries.push(entryOf(items[i]!, await copyResource(output, items[i]!, form, signal)));
-    else {
+    if (end === i + 1) {
+      entries.push(entryOf(items[i]!, await copyResource(output, items[i]!, form, options.signal)));
+      // What is copied as it is has been counted piece by piece.
+      if (copyWay(items[i]!, form) !== "raw") options.onCopied(resource.storedSize);
+    } else {
       const shift = output.position - resource.offset;
       await output.copy(source, resource.offset, to - resource.offset);
       for (const item of items.slice(i, end)) entries.push(entryOf(item, rawHeader(item.resource, item.resource.offset + shift)));
@@ -93,12 +102,24 @@ async function copyResource(output: OutputFile, copied: CopiedResource, form: St
     case "repack": {
       const { offsets, sizes } = await wim.chunkTable(resource);
       await output.append(chunkTableBytes(resource, sizes));
-      for (const [i, at] of offsets.entries()) await output.copy(source, at, sizes[i]!);
+      await copyChunks(output, source, offsets, sizes);
       return { storedSize: output.position - offset, flags: resourceFlags.compressed | metadata, offset, size: resource.size };
     }
     case "decode":
       await decodeInto(output, copied, signal);
       return { storedSize: resource.size, flags: metadata, offset, size: resource.size };
+  }
+}
+
+/** Copies chunks without the sizes between them, about 1 MiB at a time. */
+async function copyChunks(output: OutputFile, source: RandomAccessSource, offsets: readonly number[], sizes: readonly number[]): Promise<void> {
+  for (let first = 0; first < offsets.length; ) {
+    const from = offsets[first]!;
+    let end = first + 1;
+    while (end < offsets.length && offsets[end]! + sizes[end]! - from <= 2 ** 20) end++;
+    const bytes = await source.read(from, offsets[end - 1]! + sizes[end - 1]! - from);
+    await output.append(Buffer.concat(offsets.slice(first, end).map((at, i) => bytes.subarray(at - from, at - from + sizes[first + i]!))));
+    first = end;
   }
 }
 
