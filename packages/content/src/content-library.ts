@@ -5,6 +5,7 @@ import { ContentError } from "./error.ts";
 import { openIndex } from "./index-document.ts";
 import { processMark } from "./process-mark.ts";
 import { sha256Schema } from "./schema.ts";
+import { validateVersion } from "./validate-version.ts";
 import type { ContentIndex } from "./schema.ts";
 
 /** A content version as it lies in a library: content/<id>/{content.wim, index.json, index.json.zst, chunks.bin, storage.json}. */
@@ -17,6 +18,10 @@ export interface StoredVersion {
   storageSha256: string;
   storedBytes: number;
 }
+
+const versionFiles = ["content.wim", "index.json", "index.json.zst", "chunks.bin", "storage.json"];
+/** An import takes far less from its version to its revision. */
+const collectGraceMs = 10 * 60_000;
 
 /** The site's store of content versions: each is written once under its id and never changed. */
 export class ContentLibrary {
@@ -71,14 +76,46 @@ export class ContentLibrary {
     return removed;
   }
 
-  /** Moves a prepared version into place, durably. A version that is there already stays as it is. */
+  /**
+   * Removes the versions that are not needed. Each is first moved out of where it is served from, so that it is there whole or not at all; `sweep`
+   * removes what an interruption left. Versions younger than `graceMs` stay: an import puts its version into place before anything names it.
+   */
+  async collect(needed: ReadonlySet<string>, options: { signal?: AbortSignal; graceMs?: number; onProgress?: (event: { phase: "collect"; done: number; total: number }) => void } = {}): Promise<{ removed: string[]; bytes: number }> {
+    const names = (await readdir(join(this.root, "content")).catch(() => [])).filter((name) => sha256Schema.safeParse(name).success && !needed.has(name));
+    const removed: string[] = [];
+    let bytes = 0;
+    for (const [i, name] of names.entries()) {
+      options.signal?.throwIfAborted();
+      const folder = this.folderOf(name);
+      const { ctimeMs } = await stat(folder);
+      if (Date.now() - ctimeMs < (options.graceMs ?? collectGraceMs)) continue;
+      for (const file of await readdir(folder)) bytes += (await stat(join(folder, file))).size;
+      const away = await this.prepare();
+      await rename(folder, join(away, name));
+      await syncPath(join(this.root, "content"));
+      await rm(away, { recursive: true, force: true });
+      removed.push(name);
+      options.onProgress?.({ phase: "collect", done: i + 1, total: names.length });
+    }
+    return { removed, bytes };
+  }
+
+  /** Moves a prepared version into place, durably. One that is there already stays as it is, unless it is damaged: then the new one takes its place. */
   async keep(prepared: string, contentId: string): Promise<StoredVersion> {
+    for (const name of versionFiles) await syncPath(join(prepared, name));
+    await syncPath(prepared);
     if (await this.has(contentId)) {
-      await rm(prepared, { recursive: true, force: true });
+      if ((await validateVersion(this.folderOf(contentId), contentId, undefined)).length === 0) {
+        await rm(prepared, { recursive: true, force: true });
+        return this.open(contentId);
+      }
+      const away = await this.prepare();
+      await rename(this.folderOf(contentId), join(away, contentId));
+      await rename(prepared, this.folderOf(contentId));
+      await syncPath(join(this.root, "content"));
+      await rm(away, { recursive: true, force: true });
       return this.open(contentId);
     }
-    for (const name of ["content.wim", "index.json", "index.json.zst", "chunks.bin", "storage.json"]) await syncPath(join(prepared, name));
-    await syncPath(prepared);
     await mkdir(join(this.root, "content"), { recursive: true });
     await rename(prepared, this.folderOf(contentId));
     await syncPath(join(this.root, "content"));

@@ -29,10 +29,13 @@ export type { FilePatch, PatchIndex, PatchPiece } from "./patches/patch-index.ts
 export { patchLevels } from "./patches/zstd-program.ts";
 export { checkNoCaseTwins, checkRelativePath, checkTree } from "./relative-path.ts";
 export * from "./schema.ts";
+export { validateVersion } from "./validate-version.ts";
+export type { LibraryFault, ValidateOptions } from "./validate-version.ts";
 export { findBadChunks, verifyFiles } from "./verify-files.ts";
 export type { BadRange, DamagedFile, FileToVerify, VerifyOptions, VerifyProgress } from "./verify-files.ts";
 export { planOnPaper } from "./plan-on-paper.ts";
 export type { PaperPlan } from "./plan-on-paper.ts";
+export { publishVersion, unpublishOthers } from "./publish-version.ts";
 export { chunksOfFile, encodeChunkFile, openChunkFile } from "./refresh/chunk-file.ts";
 export type { FileChunks } from "./refresh/chunk-file.ts";
 export { refreshFile } from "./refresh/refresh-file.ts";

@@ -26,7 +26,7 @@ export type ImportRequest = z.infer<typeof importRequestSchema>;
 
 export const jobSchema = z.strictObject({
   id: z.guid(),
-  kind: z.enum(["import", "media-create", "patches"]),
+  kind: z.enum(["import", "media-create", "patches", "validate", "collect"]),
   state: z.enum(["waiting", "running", "succeeded", "failed", "cancelled"]),
   progress: z.strictObject({ phase: z.string(), done: z.number(), total: z.number() }).nullable(),
   result: z.record(z.string(), z.unknown()).nullable(),
@@ -37,9 +37,18 @@ export type Job = z.infer<typeof jobSchema>;
 /** Patches from one version of an object to its newest; `bytes` is null until they are made. */
 export const patchRecordSchema = z.strictObject({ objectId: objectIdSchema, name: z.string(), from: sha256Schema, to: sha256Schema, bytes: z.int().nullable() });
 export type PatchRecord = z.infer<typeof patchRecordSchema>;
+/** Of a validated library; `faults` stand in the job's result. */
+export const libraryFaultSchema = z.strictObject({ contentId: sha256Schema, file: z.string(), fault: z.string() });
+export type LibraryFault = z.infer<typeof libraryFaultSchema>;
+/** Every version the site has, with what it belongs to. */
+export const storedVersionSchema = z.strictObject({ contentId: sha256Schema, storedBytes: z.int(), objectIds: z.array(objectIdSchema), newest: z.boolean() });
+export type StoredVersionRecord = z.infer<typeof storedVersionSchema>;
 export const jobAnswerSchema = z.strictObject({ jobId: z.guid() });
 
 export const objectListQuerySchema = z.strictObject({ kind: z.enum(contentKinds).optional() });
+/** With a revision only that one. */
+export const removeObjectQuerySchema = z.strictObject({ revision: z.coerce.number().int().min(1).optional() });
+export const removedObjectSchema = z.strictObject({ id: objectIdSchema, revisions: z.array(z.int()) });
 export const objectListSchema = z.array(contentObjectSchema);
 
 export const addSequenceRequestSchema = z.strictObject({ yaml: z.string().max(4 * 1024 * 1024), update });

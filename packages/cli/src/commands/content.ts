@@ -1,10 +1,14 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
 import { buildRouteMap } from "@stricli/core";
-import { patchRecordSchema } from "@prestage/contract";
+import { ContentLibrary, publishVersion, unpublishOthers } from "@prestage/content";
+import { libraryFaultSchema, patchRecordSchema, storedVersionSchema } from "@prestage/contract";
 import { z } from "zod";
-import { command, siteFlags } from "../command.ts";
+import { command, flag, one, siteFlags } from "../command.ts";
 import type { SiteFlags } from "../command.ts";
-import { bytes, print, table } from "../output.ts";
-import { SiteClient } from "../site-client.ts";
+import { CliError } from "../error.ts";
+import { bytes, counted, print, Progress, table } from "../output.ts";
+import { defaultDataDirectory, SiteClient } from "../site-client.ts";
 
 const patchesSchema = z.array(patchRecordSchema);
 
@@ -36,7 +40,56 @@ const make = command<SiteFlags>({
   },
 });
 
+const validate = command<SiteFlags>({
+  brief: "Read every version in the site's library and compare it with what it must be; exit code 1 where anything is damaged",
+  example: "prestage content validate",
+  parameters: { flags: siteFlags },
+  async run(context, flags) {
+    const job = await (await SiteClient.open(context, flags.data)).runJob("/library/validate", undefined);
+    const result = z.object({ versions: z.int(), bytes: z.int(), faults: z.array(libraryFaultSchema) }).parse(job.result);
+    const text = result.faults.length === 0 ? `${counted(result.versions, "version")}, ${bytes(result.bytes)}: all as they must be` : table(["CONTENT", "FILE", "FAULT"], result.faults.map((fault) => [fault.contentId.slice(0, 16), fault.file, fault.fault]));
+    print(context, flags.json, result, text);
+    if (result.faults.length > 0) throw new CliError("PRESTAGE_CLI_LIBRARY_DAMAGED", `Expected a whole library; found ${counted(result.faults.length, "fault")}. Import what is damaged again from its source: a version that is the same takes its place.`);
+  },
+});
+
+const collect = command<SiteFlags>({
+  brief: "Remove from the library the versions no revision and no computer's policy names any more",
+  example: "prestage content collect",
+  parameters: { flags: siteFlags },
+  async run(context, flags) {
+    const job = await (await SiteClient.open(context, flags.data)).runJob("/library/collect", undefined);
+    const result = z.object({ removed: z.array(z.string()), bytes: z.int() }).parse(job.result);
+    print(context, flags.json, result, `${counted(result.removed.length, "version")} removed, ${bytes(result.bytes)}`);
+  },
+});
+
+const publish = command<SiteFlags & { all?: boolean; prune?: boolean }, [string]>({
+  brief: "Write content into a folder any web server with ranges can serve as a distribution point; what is there already stays",
+  example: "prestage content publish /srv/www/prestage --prune",
+  parameters: {
+    flags: { ...siteFlags, all: flag("Every revision; else the newest of each object alone"), prune: flag("Remove versions that are not published now") },
+    positional: one("Folder the web server serves; its listing must be off, since an id is all one needs to fetch", "DIR"),
+  },
+  async run(context, flags, folder) {
+    const client = await SiteClient.open(context, flags.data);
+    const versions = (await client.call("GET", "/versions", z.array(storedVersionSchema))).filter((version) => flags.all === true || version.newest);
+    const data = flags.data ?? defaultDataDirectory();
+    const library = new ContentLibrary(data);
+    if (!(await stat(join(data, "content")).then((status) => status.isDirectory(), () => versions.length === 0))) throw new CliError("PRESTAGE_CLI_NO_SITE", `Expected the site's library in ${data}; found none. Run this on the site's own machine, with --data.`);
+    const progress = new Progress(context);
+    let written = 0;
+    for (const [i, { contentId }] of versions.entries()) {
+      progress.update("publish", i, versions.length);
+      written += await publishVersion(library, contentId, folder, { signal: context.signal });
+    }
+    progress.end();
+    const removed = flags.prune === true ? await unpublishOthers(folder, new Set(versions.map((version) => version.contentId))) : [];
+    print(context, flags.json, { folder, versions: versions.length, written, removed }, `${folder}: ${counted(versions.length, "version")}, ${bytes(written)} written${removed.length > 0 ? `, ${counted(removed.length, "version")} removed` : ""}`);
+  },
+});
+
 export const contentLibraryRoutes = buildRouteMap({
-  docs: { brief: "The site's content library" },
-  routes: { patches: buildRouteMap({ docs: { brief: "Patches: what a computer fetches instead of a new version, where it holds an old one" }, routes: { list, make } }) },
+  docs: { brief: "The site's content library: validate, collect, publish, patches" },
+  routes: { validate, collect, publish, patches: buildRouteMap({ docs: { brief: "Patches: what a computer fetches instead of a new version, where it holds an old one" }, routes: { list, make } }) },
 });

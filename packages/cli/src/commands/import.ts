@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { buildRouteMap } from "@stricli/core";
 import type { RouteMap } from "@stricli/core";
-import { contentObjectSchema, objectListSchema } from "@prestage/contract";
+import { contentObjectSchema, objectListSchema, removedObjectSchema } from "@prestage/contract";
 import type { ContentObject, DetectionRule, ImportRequest } from "@prestage/contract";
 import type { ContentKind } from "@prestage/media";
 import { z } from "zod";
@@ -147,13 +147,26 @@ function showCommand(kind: ContentKind) {
   });
 }
 
+function removeCommand(kind: ContentKind) {
+  return command<SiteFlags & { revision?: number }, [string]>({
+    brief: "Remove one, or a revision of it; refused where a task sequence, an application or a media refers to it",
+    example: `prestage ${kind} remove ABC00003 --revision 1`,
+    parameters: { flags: { ...siteFlags, revision: { kind: "parsed", parse: wholeNumber, optional: true, brief: "This revision alone", placeholder: "N" } }, positional: one("Object", "ID") },
+    async run(context, flags, id) {
+      const query = flags.revision === undefined ? "" : `?revision=${flags.revision}`;
+      const removed = await (await SiteClient.open(context, flags.data)).call("DELETE", `/objects/${objectId(id)}${query}`, removedObjectSchema);
+      print(context, flags.json, removed, `${removed.id}: ${removed.revisions.length === 1 ? "revision" : "revisions"} ${removed.revisions.join(", ")} removed. Its content goes with \`prestage content collect\`.`);
+    },
+  });
+}
+
 function objectTable(objects: readonly ContentObject[]): string {
   return table(["ID", "NAME", "VERSION", "REVISION", "STORED", "CONTENT"], objects.map((o) => [o.id, o.name, o.softwareVersion || "-", String(o.revision), bytes(o.storedBytes), o.contentId.slice(0, 16)]));
 }
 
 const importers = { "os-image": importOsImage, "boot-image": importBootImage, application: importApplication, package: importPackage, "driver-package": importDriverPackage } as const;
 
-/** `import`, `list` and `show` of a kind of content, with more commands beside them. */
+/** `import`, `list`, `show` and `remove` of a kind of content, with more commands beside them. */
 export function contentRoutes(kind: ContentKind, more: Record<string, Parameters<typeof buildRouteMap<string, Context>>[0]["routes"][string]> = {}): RouteMap<Context> {
-  return buildRouteMap({ routes: { import: importers[kind], list: listCommand(kind), show: showCommand(kind), ...more }, docs: { brief: `${kind.replaceAll("-", " ")}s: import, list, show` } });
+  return buildRouteMap({ routes: { import: importers[kind], list: listCommand(kind), show: showCommand(kind), remove: removeCommand(kind), ...more }, docs: { brief: `${kind.replaceAll("-", " ")}s: import, list, show, remove` } });
 }

@@ -18,6 +18,7 @@ import { openDevice } from "../store/devices.ts";
 import { nextObjectId } from "../store/object-ids.ts";
 import { listObjects, objectRevisions } from "../store/objects.ts";
 import { wantedPatches } from "../store/patches.ts";
+import { removeObject, storedVersions } from "../store/stored-versions.ts";
 import { secretNamesOf } from "../store/secrets.ts";
 import { addSequence, listSequences, openSequence } from "../store/sequences.ts";
 
@@ -74,6 +75,15 @@ function objectRoutes(api: Routes, context: SiteContext): void {
   api.post("/content-urls", { schema: { body: contract.contentUrlsRequestSchema, response: { 200: contract.contentUrlsAnswerSchema } } }, async (request) => signContentUrls(context, "administrator", request.body.contentIds));
   api.get("/patches", { schema: { response: { 200: z.array(contract.patchRecordSchema) } } }, () => wantedPatches(context));
   api.post("/patches", { schema: { response: { 202: contract.jobAnswerSchema } } }, async (_request, reply) => reply.status(202).send({ jobId: await context.jobs.add("patches", {}) }));
+  api.get("/versions", { schema: { response: { 200: z.array(contract.storedVersionSchema) } } }, () => storedVersions(context.db));
+  for (const kind of ["validate", "collect"] as const) {
+    api.post(`/library/${kind}`, { schema: { response: { 202: contract.jobAnswerSchema } } }, async (_request, reply) => reply.status(202).send({ jobId: await context.jobs.add(kind, {}) }));
+  }
+  api.delete("/objects/:id", { schema: { params: idParams, querystring: contract.removeObjectQuerySchema, response: { 200: contract.removedObjectSchema } } }, async (request) => {
+    const removed = await removeObject(context.db, request.params.id, request.query.revision);
+    await audit(context, "administrator", "object-remove", `${request.params.id} revisions ${removed.revisions.join(", ")}`);
+    return removed;
+  });
   api.get("/objects", { schema: { querystring: contract.objectListQuerySchema, response: { 200: contract.objectListSchema } } }, async (request) => (await listObjects(context.db, request.query.kind)).map(shown));
   api.get("/objects/:id", { schema: { params: idParams, response: { 200: contract.objectListSchema } } }, async (request) => (await objectRevisions(context.db, request.params.id)).map(shown));
   api.post("/task-sequences", { schema: { body: contract.addSequenceRequestSchema, response: { 200: contract.sequenceRecordSchema } } }, async (request) => {

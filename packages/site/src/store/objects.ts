@@ -42,6 +42,8 @@ export async function objectRevisions(db: Database, id: string, kind?: ContentKi
  * @throws SiteError PRESTAGE_SITE_CONFLICT, PRESTAGE_SITE_NOT_FOUND
  */
 export async function keepRevision(db: Database, siteCode: string, request: ImportRequest, definition: ObjectDefinition, version: StoredVersion): Promise<ObjectRevision> {
+  // A damaged version that was imported again is stored anew, and its storage map is another.
+  await db.updateTable("object_revision").set({ storage_sha256: version.storageSha256, stored_bytes: version.storedBytes }).where("content_id", "=", version.contentId).where("storage_sha256", "<>", version.storageSha256).execute();
   const taken = await db.selectFrom("content_object").select("id").where("kind", "=", request.kind).where("name", "=", request.name).executeTakeFirst();
   const id = request.update ?? taken?.id;
   if (taken !== undefined && taken.id !== id) throw new SiteError("PRESTAGE_SITE_CONFLICT", `Expected a name no other ${request.kind} has; ${taken.id} is called ${request.name} already.`);
