@@ -44,7 +44,7 @@ for (const [bus, secureBoot] of [["nvme", true], ["sata", false], ["usb", false]
 }
 
 test("F10 puts the log on a USB stick and on nothing else", limit, async (t) => {
-  const disk = await fixture.copy(staged, "stick");
+  const disk = await fixture.copy(staged, "with-stick");
   const stick = join(fixture.folder, "stick.img");
   await writeFile(stick, "");
   await truncate(stick, 64 * 1024 * 1024);
