@@ -62,7 +62,9 @@ test("a depot brings an older media up to the newer one over plain HTTP: the sit
   const [plan] = await at<{ state: string; ways: { paths: string[] }[] }[]>("media", "plan", mediaId);
   assert.deepEqual([plan?.state, plan?.ways.map((way) => way.paths)], ["revised", [["version.txt"]]]);
   assert.match((await cli(["media", "plan", mediaId, "--files", "--data", data])).stdout, /Tool +version\.txt +(whole|patch)/);
-  await at("media", "create", "--task-sequence", id, "-o", second);
+  const rebuilt = await at<{ mediaId: string }>("media", "rebuild", mediaId, "-o", second);
+  assert.notEqual(rebuilt.mediaId, mediaId);
+  assert.equal((await at<{ mediaId: string }>("media", "rebuild", rebuilt.mediaId, "-o", join(folder, "same.wim"))).mediaId, rebuilt.mediaId, "nothing has changed since");
   const list = await cli(["media", "chunks", second, "--json"]);
   assert.equal(list.exitCode, 0, list.stdout + list.stderr);
 
@@ -87,4 +89,20 @@ test("a depot brings an older media up to the newer one over plain HTTP: the sit
   await file.close();
   const altered = await cli(["media", "refresh", boot, "--from", url, "-o", join(folder, "altered.wim"), "--data", data, "--json"]);
   assert.equal((altered.json as { error: { code: string } }).error.code, "PRESTAGE_CONTENT_FETCH_FAILED");
+});
+
+test("a media built again keeps every option, and its password without anybody knowing it", async () => {
+  const [{ taskSequence } = { taskSequence: { id: "" } }] = (await at<{ manifest: { taskSequence: { id: string } } }[]>("media", "list")).map((media) => media.manifest);
+  const options = ["--dynamic", "--management-point", "https://one.example.com", "--distribution-point", "https://dp.example.com", "--unattended", "--unattended-error", "power-off", "--variable", "OSDTimeZone=UTC", "--no-unknown-computers", "--valid-from", "2026-01-01T00:00:00Z", "--valid-to", "2199-01-01T00:00:00Z", "--language", "fr", "--keyboard", "de", "--stop-if-damaged", "--support-shell", "--user-device-affinity", "approval", "--prestart-command", "true", "--created-by", "me", "--version", "1", "--comment", "first"];
+  const first = await cli(["media", "create", "--task-sequence", taskSequence.id, ...options, "--password-stdin", "-o", join(folder, "options.wim"), "--data", data, "--json"], undefined, "a password");
+  assert.equal(first.exitCode, 0, first.stdout + first.stderr);
+  const { mediaId } = first.json as { mediaId: string };
+  const again = await at<{ mediaId: string }>("media", "rebuild", mediaId, "--version", "2", "-o", join(folder, "options-2.wim"));
+  const manifestOf = async (id: string) => (await at<{ manifest: Record<string, unknown> }>("media", "show", id)).manifest;
+  assert.deepEqual(await manifestOf(again.mediaId), { ...(await manifestOf(mediaId)), version: "2" });
+  const verifiers = await site.context.db.selectFrom("media_password").select(["media_id", "verifier"]).execute();
+  assert.deepEqual(new Set(verifiers.map((one) => one.media_id)), new Set([mediaId, again.mediaId]));
+  assert.equal(new Set(verifiers.map((one) => one.verifier)).size, 1);
+  const removed = await cli(["media", "rebuild", mediaId, "-o", join(folder, "options.wim"), "--data", data, "--json"]);
+  assert.equal((removed.json as { error: { code: string } }).error.code, "PRESTAGE_MEDIA_OUTPUT_EXISTS");
 });

@@ -146,10 +146,16 @@ export const createMediaRequestSchema = z.strictObject({
   userDeviceAffinity: manifestSchema.shape.userDeviceAffinity.default("none"),
   /** F8 opens a root shell at an enrolled computer. */
   supportShell: z.boolean().default(false),
+  /** A media whose password this one takes over. */
+  passwordOf: sha256Schema.optional(),
   /** Written by the site where it runs on the same machine; absent: kept at the site for download. */
   output: sourcePath.optional(),
 }).refine((request) => request.validFrom === undefined || request.validTo === undefined || Date.parse(request.validFrom) < Date.parse(request.validTo), "validFrom lies before validTo");
 export type CreateMediaRequest = z.infer<typeof createMediaRequestSchema>;
+
+/** A media built again with its own options and the site's content of now; what is given here takes the place of the old. */
+export const rebuildMediaRequestSchema = z.strictObject({ version: manifestSchema.shape.version.optional(), comment: manifestSchema.shape.comment.optional(), validTo: z.iso.datetime().optional(), output: sourcePath.optional() });
+export type RebuildMediaRequest = z.infer<typeof rebuildMediaRequestSchema>;
 
 export const statusListQuerySchema = z.strictObject({ deviceId: z.guid().optional(), after: z.coerce.number().int().min(0).default(0), limit: z.coerce.number().int().min(1).max(5000).default(500) });
 export const statusRecordSchema = z.strictObject({ position: z.int(), deviceId: z.guid(), received: z.iso.datetime(), message: statusMessageSchema });

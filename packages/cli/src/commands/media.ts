@@ -1,9 +1,9 @@
-import { access, writeFile } from "node:fs/promises";
-import { basename, resolve } from "node:path";
+import { access } from "node:fs/promises";
+import { resolve } from "node:path";
 import { buildRouteMap } from "@stricli/core";
 import { createMediaRequestSchema, mediaPasswordSchema, mediaRecordSchema } from "@prestage/contract";
 import type { CreateMediaRequest } from "@prestage/contract";
-import { affinityText, inspectMedia, mediaSheet, screensText, supportShellText, unattendedText, verifyMedia } from "@prestage/media";
+import { affinityText, inspectMedia, screensText, supportShellText, unattendedText, verifyMedia } from "@prestage/media";
 import { keyboardLayoutNames, screenLanguages, unattendedErrors } from "@prestage/media/schema";
 import { userDeviceAffinityModes } from "@prestage/sequence/schema";
 import { z } from "zod";
@@ -19,7 +19,9 @@ import { SiteClient } from "../site-client.ts";
 import { objectId } from "./import.ts";
 import { repair, verifyStagedDisk } from "./media-disk.ts";
 import { list, renew, revoke, show } from "./media-life.ts";
+import { downloadMedia } from "./media-download.ts";
 import { plan } from "./media-plan.ts";
+import { rebuild } from "./media-rebuild.ts";
 import { chunks, refresh } from "./media-refresh.ts";
 import { trustedKeyring } from "./trusted-keyring.ts";
 import { variables } from "./variables.ts";
@@ -97,7 +99,7 @@ const create = command<CreateFlags>({
     const job = await client.runJob("/media", request);
     const result = z.object({ mediaId: z.string(), size: z.number(), sha256: z.string(), path: z.string(), contents: z.number() }).parse(job.result);
     if (password !== undefined) await setPassword(client, result.mediaId, password);
-    if (!client.local) await download(client, output, result);
+    if (!client.local) await downloadMedia(client, output, result);
     print(context, flags.json, { ...result, path: output }, `${output}: ${bytes(result.size)}, ${counted(result.contents, "piece of content", "pieces of content")}\nmedia ${result.mediaId}\nSHA-256 ${result.sha256}`);
   },
 });
@@ -127,14 +129,6 @@ const setPasswordCommand = command<SiteFlags & Omit<PasswordFlags, "password">, 
     print(context, flags.json, { mediaId }, `The password of media ${mediaId.slice(0, 16)} is changed`);
   },
 });
-
-/** The media and what stands beside it, from a site on another machine. */
-async function download(client: SiteClient, output: string, media: { mediaId: string; size: number; sha256: string }): Promise<void> {
-  await client.download(`/media/${media.mediaId}/file`, output, media);
-  const { manifest } = await inspectMedia(output);
-  await writeFile(`${output}.sha256`, `${media.sha256}  ${basename(output)}\n`);
-  await writeFile(`${output}.txt`, mediaSheet(manifest, { name: basename(output), ...media }));
-}
 
 const keyringFlag = optionalText("Trust only media signed under this keyring (keyring.dsse.json); else the local site's, else the one on the media", "FILE");
 
@@ -177,6 +171,6 @@ export const verify = command<{ disk?: string; keyring?: string; data?: string; 
 });
 
 export const mediaRoutes = buildRouteMap({
-  docs: { brief: "Media: create, set a password, list, show, plan, renew, revoke, inspect, verify, repair, chunks, refresh" },
-  routes: { create, "set-password": setPasswordCommand, list, show, plan, renew, revoke, inspect, verify, repair, chunks, refresh },
+  docs: { brief: "Media: create, rebuild, set a password, list, show, plan, renew, revoke, inspect, verify, repair, chunks, refresh" },
+  routes: { create, rebuild, "set-password": setPasswordCommand, list, show, plan, renew, revoke, inspect, verify, repair, chunks, refresh },
 });

@@ -12,6 +12,7 @@ import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
 import { schedulePatches } from "../jobs/patches-job.ts";
 import { listMedia, openMedia, renewMedia, revisedContent, revokeMedia } from "../store/media-life.ts";
+import { requestLike } from "../store/media-request.ts";
 import { planMedia } from "../store/plan-media.ts";
 import { openSequence } from "../store/sequences.ts";
 
@@ -28,6 +29,11 @@ export function mediaRoutes(api: Routes, context: SiteContext): void {
   api.get("/media/:id", { schema: { params: mediaParams, response: { 200: contract.mediaRecordSchema } } }, (request) => open(request.params.id));
   api.get("/media/:id/revised", { schema: { params: mediaParams, response: { 200: z.array(contract.revisedContentSchema) } } }, async (request) => revisedContent(context.db, (await open(request.params.id)).manifest));
   api.get("/media/:id/plan", { schema: { params: mediaParams, querystring: z.strictObject({ taskSequence: objectIdSchema.optional() }), response: { 200: z.array(contract.contentPlanSchema) } } }, async (request) => planMedia(context, (await open(request.params.id)).manifest, request.query.taskSequence));
+  api.post("/media/:id/rebuild", { schema: { params: mediaParams, body: contract.rebuildMediaRequestSchema, response: { 202: contract.jobAnswerSchema } } }, async (request, reply) => {
+    const { mediaId, manifest } = await open(request.params.id);
+    await openSequence(context.db, manifest.taskSequence.id);
+    return reply.status(202).send({ jobId: await context.jobs.add("media-create", await requestLike(context.db, mediaId, manifest, request.body)) });
+  });
   api.post("/media/:id/renew", { schema: { params: mediaParams, body: contract.renewMediaRequestSchema, response: { 200: contract.mediaRecordSchema } } }, async (request) => {
     const { id } = request.params;
     const validTo = new Date(request.body.validTo);

@@ -10,6 +10,7 @@ import { resolveContent } from "../management-point/make-policy.ts";
 import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
 import { listObjects, objectRevisions } from "../store/objects.ts";
+import { copyMediaPassword } from "../store/media-passwords.ts";
 import { isSecretName } from "../store/secrets.ts";
 import { openSequence } from "../store/sequences.ts";
 import type { JobTools } from "./job-runner.ts";
@@ -58,6 +59,7 @@ export async function runMediaCreate(context: SiteContext, data: unknown, tools:
     .values({ media_id: result.mediaId, size: result.size, sha256: result.sha256, path: result.path, manifest: JSON.stringify(result.manifest) })
     .onConflict((conflict) => conflict.column("media_id").doUpdateSet({ path: result.path, size: result.size, sha256: result.sha256 }))
     .execute();
+  if (request.passwordOf !== undefined) await copyMediaPassword(context.db, request.passwordOf, result.mediaId);
   await audit(context, "administrator", "media-create", result.mediaId);
   await schedulePatches(context);
   return { mediaId: result.mediaId, size: result.size, sha256: result.sha256, path: result.path, contents: result.manifest.content.length };

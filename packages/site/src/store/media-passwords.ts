@@ -16,6 +16,13 @@ export async function setMediaPassword(db: Database, mediaId: string, password: 
   await db.insertInto("media_password").values({ media_id: mediaId, verifier }).onConflict((conflict) => conflict.column("media_id").doUpdateSet({ verifier, changed: new Date() })).execute();
 }
 
+/** A media takes over another's password; nobody needs to know it. */
+export async function copyMediaPassword(db: Database, from: string, to: string): Promise<void> {
+  const verifier = await readVerifier(db, from);
+  if (verifier === undefined || from === to) return;
+  await db.insertInto("media_password").values({ media_id: to, verifier }).onConflict((conflict) => conflict.column("media_id").doUpdateSet({ verifier, changed: new Date() })).execute();
+}
+
 export async function readVerifier(db: Database, mediaId: string): Promise<string | undefined> {
   return (await db.selectFrom("media_password").select("verifier").where("media_id", "=", mediaId).executeTakeFirst())?.verifier;
 }
