@@ -162,6 +162,16 @@ describe("exports", () => {
     await wimlib("verify", at("both.wim"));
   });
 
+  test("properties of solid WIMs are set too; of pipable and split ones not", async () => {
+    await writeFile(at("solid-set.wim"), await readFile(at("solid.wim")));
+    await setImageProperties(at("solid-set.wim"), [{ image: 1, name: "new name" }]);
+    assert.match(await wimlib("info", at("solid-set.wim"), "new name"), /Index: +1/);
+    await wimlib("verify", at("solid-set.wim"));
+    await refused("PRESTAGE_WIM_PIPABLE", () => setImageProperties(at("pipable.wim"), [{ image: 1, name: "x" }]));
+    await using("lzx.wim", async (wim) => void (await splitWim({ images: [{ wim, image: 1 }] }, at("props.swm"), 320_000)));
+    await refused("PRESTAGE_WIM_SPLIT", () => setImageProperties(at("props.swm"), [{ image: 1, name: "x" }]));
+  });
+
   const refused = async (code: WimErrorCode, run: () => Promise<unknown>): Promise<void> => {
     await assert.rejects(run, { code });
   };

@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { constants } from "node:fs";
 import { link, lutimes, lchown, mkdir, open, readdir, rm, symlink, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -9,6 +8,8 @@ import type { WimEntry } from "./entry.ts";
 import { linuxXattrs } from "./entry-items.ts";
 import { WimError } from "./error.ts";
 import { planExtract, specialType, type ExtractedEntry, type ExtractPlan, type LeftOut } from "./extract-plan.ts";
+import { joinPieces } from "./resource.ts";
+import { newFileFlags, writeSmallFile, type FileMetadata } from "./small-file.ts";
 import { ioGuard } from "./source.ts";
 import { writeSparse } from "./sparse-write.ts";
 import { setXattrs, type WantedXattr } from "./set-xattrs.ts";
@@ -65,6 +66,10 @@ async function refuseTaken(target: string): Promise<void> {
   if (present.length > 0) throw new WimError("PRESTAGE_WIM_EXTRACT", `${target} is not empty. Name an empty folder, or one that is not there yet.`);
 }
 
+/** Up to this many bytes a file is held in memory and made at once. */
+const smallFile = 65536;
+const umask = process.umask();
+
 class Extraction {
   private readonly wim: AnyWim;
   private readonly plan: ExtractPlan;
@@ -93,21 +98,30 @@ class Extraction {
     return { directories: plan.directories.length, files: plan.files.length + plan.hardLinks.length + plan.specials.length, links: plan.links.length, bytes: plan.bytes, leftOut };
   }
 
-  private async makeFile({ names, entry }: ExtractedEntry): Promise<void> {
+  private async makeFile({ names, entry, resource }: ExtractPlan["files"][number]): Promise<void> {
     this.options.signal?.throwIfAborted();
-    const place = await this.directories.place(names);
     const what = names.join("/");
-    const file = await ioGuard(`Cannot make ${what}`, () => open(place, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600));
+    const data = readEntryData(this.wim, entry, this.options.signal === undefined ? {} : { signal: this.options.signal });
+    const size = resource?.size ?? 0;
+    if (size <= smallFile) {
+      const bytes = await joinPieces(data, size);
+      writeSmallFile(await this.directories.place(names), what, bytes, this.metadataOf(entry, 0o666));
+      this.noteXattrs(names, entry);
+      return this.count(size);
+    }
+    const place = await this.directories.place(names);
+    const file = await ioGuard(`Cannot make ${what}`, () => open(place, newFileFlags, 0o600));
     try {
-      const data = readEntryData(this.wim, entry, this.options.signal === undefined ? {} : { signal: this.options.signal });
-      await writeSparse(file, what, data, (bytes) => {
-        this.done += bytes;
-        this.options.onProgress?.({ done: this.done, total: this.plan.bytes });
-      });
+      await writeSparse(file, what, data, (bytes) => this.count(bytes));
       await this.setMetadata(file, entry, names, 0o666);
     } finally {
       await file.close();
     }
+  }
+
+  private count(bytes: number): void {
+    this.done += bytes;
+    this.options.onProgress?.({ done: this.done, total: this.plan.bytes });
   }
 
   private async makeHardLink({ names, to }: ExtractPlan["hardLinks"][number]): Promise<void> {
@@ -154,13 +168,19 @@ class Extraction {
     await this.setTimes(place, entry);
   }
 
+  /** What an entry asks for; without UNIX data `mode` as this process would give it. */
+  private metadataOf(entry: WimEntry, mode: number): FileMetadata {
+    const unix = this.options.unixData === true ? entry.unix : undefined;
+    return { owner: unix, mode: unix === undefined ? mode & ~umask : unix.mode & 0o7777, accessed: seconds(entry.accessed), written: seconds(entry.written) };
+  }
+
   /** Owner before mode, as changing the owner drops set-user-ID; times last. */
   private async setMetadata(handle: FileHandle, entry: WimEntry, names: readonly string[], mode: number): Promise<void> {
-    const unix = this.options.unixData === true ? entry.unix : undefined;
+    const wanted = this.metadataOf(entry, mode);
     await ioGuard(`Cannot set the metadata of ${names.join("/")}`, async () => {
-      if (unix !== undefined) await handle.chown(unix.uid, unix.gid);
-      await handle.chmod(unix === undefined ? mode & ~process.umask() : unix.mode & 0o7777);
-      if (!entry.isDirectory) await handle.utimes(seconds(entry.accessed), seconds(entry.written));
+      if (wanted.owner !== undefined) await handle.chown(wanted.owner.uid, wanted.owner.gid);
+      await handle.chmod(wanted.mode);
+      if (!entry.isDirectory) await handle.utimes(wanted.accessed, wanted.written);
     });
     this.noteXattrs(names, entry);
   }

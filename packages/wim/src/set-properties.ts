@@ -3,7 +3,7 @@ import { WimError } from "./error.ts";
 import { headerSize, serializeHeader } from "./header.ts";
 import { resourceFlags } from "./resource-header.ts";
 import { ioGuard } from "./source.ts";
-import { openWimFile } from "./wim-file.ts";
+import { openAnyWimFile } from "./open-any.ts";
 import { editImageElement, xmlOf, type ImageProperties } from "./xml-edit.ts";
 
 export interface ChangedImage extends ImageProperties {
@@ -17,8 +17,9 @@ export interface ChangedImage extends ImageProperties {
  * exported. Throws WimError, PRESTAGE_WIM_NO_IMAGE among others.
  */
 export async function setImageProperties(path: string, changes: readonly ChangedImage[]): Promise<void> {
-  const wim = await openWimFile(path);
+  const wim = await openAnyWimFile([path]);
   try {
+    if (wim.header.pipable) throw new WimError("PRESTAGE_WIM_PIPABLE", "The header of a pipable WIM is its end, which cannot be changed in place. Export the WIM first, under another name.");
     const elements = wim.xml.images.map(({ element }) => element);
     for (const change of changes) {
       const element = elements[change.image - 1];
