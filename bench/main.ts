@@ -1,4 +1,4 @@
-// `npm run bench`: building and verifying a media against what the machine's own tools need for the same bytes.
+// `npm run bench`: building and verifying a media against what the machine's own tools need for the same bytes; `npm run bench -- top-up`: what is fetched of a new version.
 import { mkdir, open, rm, stat } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,12 +10,17 @@ import { generateSigningKey, signKeyring } from "@prestage/trust";
 import { benchContent } from "./content.ts";
 import type { BenchContent } from "./content.ts";
 import { line, median, timeProgram, timeWork } from "./measure.ts";
+import { benchTopUp, topUpLevel } from "./top-up.ts";
 
-const { values: options } = parseArgs({ options: { runs: { type: "string", default: "5" }, "capture-runs": { type: "string", default: "1" }, megabytes: { type: "string", default: "400" }, folder: { type: "string" } } });
+const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { level: { type: "string", default: String(topUpLevel) }, only: { type: "string" }, runs: { type: "string", default: "5" }, "capture-runs": { type: "string", default: "1" }, megabytes: { type: "string", default: "400" }, folder: { type: "string" } } });
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 
 const cache = options.folder ?? join(process.env["PRESTAGE_CACHE"] ?? join(tmpdir(), "prestage-cache"), "bench");
 await mkdir(cache, { recursive: true });
+if (positionals[0] === "top-up") {
+  await benchTopUp(cache, { level: Number(options.level), only: options.only, say });
+  process.exit(0);
+}
 const content = await benchContent(cache, Number(options.megabytes) * 1e6, say);
 const media = join(cache, "media.wim");
 const copy = join(cache, "copy.wim");

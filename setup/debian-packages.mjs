@@ -15,6 +15,7 @@ export const debianPackages = {
     "postgresql-15", // the site's database
     "busybox", // the root without our tools that a depot's bundle is tried in
   ],
+  bench: ["casync", "xdelta3"], // what a top-up is measured against
 };
 
 /** Installs what is missing, naming it first. */

@@ -20,7 +20,7 @@ const tasks = {
   "fuzz-wim": { packages: debianPackages.all, commands: [["packages/wim/src/fuzz/main.ts", ...args]] },
   torture: { packages: debianPackages.all, commands: [["setup/torture.mjs", ...args]] },
   screenshots: { packages: debianPackages.all, commands: [["test/support/screenshots.ts"]] },
-  bench: { packages: debianPackages.all, commands: [["bench/main.ts", ...args]] },
+  bench: { packages: [...debianPackages.all, ...debianPackages.bench], commands: [["bench/main.ts", ...args]] },
 };
 
 async function main() {
