@@ -1,30 +1,16 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { ContentLibrary, fetchVersion, LocalCache } from "@prestage/content";
-import { parseConfiguration, serve } from "@prestage/site";
 import { distributionPointSource } from "./distribution-point-source.ts";
+import { cliSite } from "./fixtures/cli-site.ts";
 import { cli } from "./fixtures/run-cli.ts";
 
-const folder = await mkdtemp(join(tmpdir(), "prestage-library-"));
-await chmod(folder, 0o755);
-const data = join(folder, "data");
-const site = await serve(parseConfiguration({ dataDirectory: data, siteCode: "ABC", host: "127.0.0.1", port: 0, logLevel: "error" }));
-after(async () => {
-  await site.stop();
-  await rm(folder, { recursive: true, force: true });
-});
-
-async function at<T = Record<string, unknown>>(...args: string[]): Promise<T> {
-  const result = await cli([...args, "--data", data, "--json"]);
-  assert.equal(result.exitCode, 0, `${args.join(" ")}: ${result.stdout}${result.stderr}`);
-  return result.json as T;
-}
+const { folder, data, at } = await cliSite();
 const refused = async (...args: string[]) => ((await cli([...args, "--data", data, "--json"])).json as { error: { code: string; message: string } }).error;
 
 interface Tool { id: string; contentId: string; storageSha256: string }

@@ -1,35 +1,13 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { after, test } from "node:test";
+import { open, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
 import { runWimlib } from "@prestage/content";
-import { parseConfiguration, serve } from "@prestage/site";
+import { cliSite } from "./fixtures/cli-site.ts";
 import { cli } from "./fixtures/run-cli.ts";
 
-const folder = await mkdtemp(join(tmpdir(), "prestage-media-disk-"));
-await chmod(folder, 0o755);
-const data = join(folder, "data");
-const site = await serve(parseConfiguration({ dataDirectory: data, siteCode: "ABC", host: "127.0.0.1", port: 0, logLevel: "error" }));
-after(async () => {
-  await site.stop();
-  await rm(folder, { recursive: true, force: true });
-});
-
-async function at<T = Record<string, unknown>>(...args: string[]): Promise<T> {
-  const result = await cli([...args, "--data", data, "--json"]);
-  assert.equal(result.exitCode, 0, `${args.join(" ")}: ${result.stdout}${result.stderr}`);
-  return result.json as T;
-}
-
-async function tree(name: string, files: Record<string, string | Buffer>): Promise<string> {
-  for (const [path, content] of Object.entries(files)) {
-    await mkdir(dirname(join(folder, name, path)), { recursive: true });
-    await writeFile(join(folder, name, path), content);
-  }
-  return join(folder, name);
-}
+const { folder, data, site, at, tree } = await cliSite();
 
 /** Alters one byte of the disk where `bytes` lie. */
 async function damage(disk: string, bytes: Buffer): Promise<void> {

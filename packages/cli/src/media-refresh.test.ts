@@ -1,19 +1,15 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, mkdtemp, open, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { open, readFile, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, test } from "node:test";
 import { runWimlib } from "@prestage/content";
-import { parseConfiguration, serve } from "@prestage/site";
+import { cliSite } from "./fixtures/cli-site.ts";
 import { cli } from "./fixtures/run-cli.ts";
 
-const folder = await mkdtemp(join(tmpdir(), "prestage-media-refresh-"));
-await chmod(folder, 0o755);
-const data = join(folder, "data");
-const site = await serve(parseConfiguration({ dataDirectory: data, siteCode: "ABC", host: "127.0.0.1", port: 0, logLevel: "error", patchLevel: 3 }));
+const { folder, data, site, at, tree } = await cliSite({ patchLevel: 3 });
 /** Any web server with ranges. */
 let served = 0;
 const web = createServer((request, response) => {
@@ -26,25 +22,7 @@ const web = createServer((request, response) => {
   })().catch(() => response.writeHead(404).end());
 });
 web.listen(0, "127.0.0.1");
-after(async () => {
-  web.close();
-  await site.stop();
-  await rm(folder, { recursive: true, force: true });
-});
-
-async function at<T = Record<string, unknown>>(...args: string[]): Promise<T> {
-  const result = await cli([...args, "--data", data, "--json"]);
-  assert.equal(result.exitCode, 0, `${args.join(" ")}: ${result.stdout}${result.stderr}`);
-  return result.json as T;
-}
-
-async function tree(name: string, files: Record<string, string | Buffer>): Promise<string> {
-  for (const [path, content] of Object.entries(files)) {
-    await mkdir(dirname(join(folder, name, path)), { recursive: true });
-    await writeFile(join(folder, name, path), content);
-  }
-  return join(folder, name);
-}
+after(() => void web.close());
 
 test("a depot brings an older media up to the newer one over plain HTTP: the site's own bytes, and only what changed is fetched", async () => {
   const boot = join(folder, "boot.wim");

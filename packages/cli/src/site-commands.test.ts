@@ -1,37 +1,14 @@
 import assert from "node:assert/strict";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { runWimlib } from "@prestage/content";
-import { parseConfiguration, serve } from "@prestage/site";
+import { cliSite } from "./fixtures/cli-site.ts";
 import { cli } from "./fixtures/run-cli.ts";
 import type { CliResult } from "./fixtures/run-cli.ts";
 
-const folder = await mkdtemp(join(tmpdir(), "prestage-cli-"));
-await chmod(folder, 0o755);
-const data = join(folder, "data");
-const site = await serve(parseConfiguration({ dataDirectory: data, siteCode: "ABC", host: "127.0.0.1", port: 0, logLevel: "error" }));
-after(async () => {
-  await site.stop();
-  await rm(folder, { recursive: true, force: true });
-});
-
-/** A command at this site, its answer as JSON. */
-async function at<T = Record<string, unknown>>(...args: string[]): Promise<T> {
-  const result = await cli([...args, "--data", data, "--json"]);
-  assert.equal(result.exitCode, 0, `${args.join(" ")}: ${result.stdout}${result.stderr}`);
-  return result.json as T;
-}
+const { folder, data, site, at, tree } = await cliSite();
 const code = (result: CliResult) => (result.json as { error?: { code: string } } | undefined)?.error?.code;
-
-async function tree(name: string, files: Record<string, string>): Promise<string> {
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(folder, name, path)), { recursive: true });
-    await writeFile(join(folder, name, path), text);
-  }
-  return join(folder, name);
-}
 
 let sequenceId = "";
 test("content, a sequence, a deployment and a media are made with commands alone", async () => {
