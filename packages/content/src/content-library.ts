@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { ContentError } from "./error.ts";
 import { openIndex } from "./index-document.ts";
@@ -105,16 +105,22 @@ export class ContentLibrary {
     for (const name of versionFiles) await syncPath(join(prepared, name));
     await syncPath(prepared);
     if (await this.has(contentId)) {
-      if ((await validateVersion(this.folderOf(contentId), contentId, undefined)).length === 0) {
-        await rm(prepared, { recursive: true, force: true });
+      // Young again: a collection must not take it before what is being imported names it.
+      await utimes(this.folderOf(contentId), new Date(), new Date()).catch(() => undefined);
+      const faults = await validateVersion(this.folderOf(contentId), contentId, undefined);
+      // A collection that had begun with it may have taken it meanwhile.
+      if (await this.has(contentId)) {
+        if (faults.length === 0) {
+          await rm(prepared, { recursive: true, force: true });
+          return this.open(contentId);
+        }
+        const away = await this.prepare();
+        await rename(this.folderOf(contentId), join(away, contentId));
+        await rename(prepared, this.folderOf(contentId));
+        await syncPath(join(this.root, "content"));
+        await rm(away, { recursive: true, force: true });
         return this.open(contentId);
       }
-      const away = await this.prepare();
-      await rename(this.folderOf(contentId), join(away, contentId));
-      await rename(prepared, this.folderOf(contentId));
-      await syncPath(join(this.root, "content"));
-      await rm(away, { recursive: true, force: true });
-      return this.open(contentId);
     }
     await mkdir(join(this.root, "content"), { recursive: true });
     await rename(prepared, this.folderOf(contentId));

@@ -7,6 +7,7 @@ import { assembleFile } from "./assemble-file.ts";
 import type { ContentSource, FetchOptions } from "./content-source.ts";
 import { ContentError } from "./error.ts";
 import { applyPatch } from "./patches/apply-patch.ts";
+import type { PatchOutcome } from "./patches/apply-patch.ts";
 import type { FetchPlan, FetchRun, PlannedFile } from "./fetch-plan.ts";
 import type { LocalCache } from "./local-cache.ts";
 import { placeFile } from "./place-file.ts";
@@ -28,8 +29,11 @@ export async function fetchPlanned(cache: LocalCache, sources: readonly ContentS
   };
   for (const path of plan.emptyFiles) await writeEmpty(cache.filePath(contentId, path));
   try {
+    let reachable = true;
     for (const patch of plan.patches) {
-      if (!(await applyPatch(cache, sources, contentId, patch, options, onBytes))) unpatched.push(...patch.paths);
+      const outcome: PatchOutcome = reachable ? await applyPatch(cache, sources, contentId, patch, options, onBytes) : "unreachable";
+      if (outcome !== "made") unpatched.push(...patch.paths);
+      reachable = outcome !== "unreachable";
     }
     for (const assembly of plan.assemblies) await assembleFile(cache, sources, contentId, assembly, plan.localChunks, options, onBytes);
     for (const run of plan.runs) await fetchRun(cache, sources, contentId, run, options, onBytes);

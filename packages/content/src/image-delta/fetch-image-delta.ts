@@ -16,7 +16,7 @@ import { piecesOf } from "../file-pieces.ts";
 import { writeDurably } from "../local-cache.ts";
 import type { LocalCache } from "../local-cache.ts";
 import { sha256Schema } from "../schema.ts";
-import type { ContentIndex } from "../schema.ts";
+import type { ContentIndex, IndexFile } from "../schema.ts";
 import { verifyFiles } from "../verify-files.ts";
 import { openPatchIndex, patchFileNames } from "../patches/patch-index.ts";
 import type { PatchIndex } from "../patches/patch-index.ts";
@@ -50,6 +50,18 @@ export async function fetchImageDelta(cache: LocalCache, sources: readonly Conte
   const { index, bytes: indexBytes } = await readOrFetchIndex(cache, sources, contentId, options);
   const [file] = index.files;
   if (index.shape !== "image" || file === undefined) return undefined;
+  const sparse = `${cache.partialPath(contentId, file.sha256)}.sparse`;
+  const made = await makeDelta(cache, sources, wanted, image, { index, indexBytes, file, sparse }, options);
+  // Whichever way is taken now, what was begun on this one is as large as the image, and nothing else would remove it.
+  await rm(sparse, { force: true });
+  await rm(`${sparse}-patched`, { recursive: true, force: true });
+  return made;
+}
+
+interface DeltaTarget { index: ContentIndex; indexBytes: number; file: IndexFile; /** Where the image's parts are gathered. */ sparse: string }
+
+async function makeDelta(cache: LocalCache, sources: readonly ContentSource[], wanted: WantedVersion, image: number, { index, indexBytes, file, sparse }: DeltaTarget, options: ImageDeltaOptions): Promise<ImageDelta | undefined> {
+  const { contentId } = wanted;
   const kept = await keptDelta(cache, wanted, image, options.signal);
   if (kept !== undefined) return kept;
   const base = await wholeBase(cache, wanted.earlierContentIds, options.signal);
@@ -57,7 +69,6 @@ export async function fetchImageDelta(cache: LocalCache, sources: readonly Conte
   const { lists, bytes: listBytes } = await fetchChunkLists(sources, contentId, index, [file], options);
   const pieces = piecesOf(file, lists.get(file.path));
   if (pieces === undefined) return undefined;
-  const sparse = `${cache.partialPath(contentId, file.sha256)}.sparse`;
   const source = await RangeImage.open(sparse, file.size, pieces, sources, contentId, options);
   const baseWim = await openWimFile(base.path);
   try {
@@ -82,8 +93,6 @@ export async function fetchImageDelta(cache: LocalCache, sources: readonly Conte
     await fetchMissing(source, sources, [...raw, ...failed.map(({ data }) => data)], options, onBytes);
     await source.sync();
     const references = await writeDelta(cache, contentId, image, { sparse, base: baseWim, baseId: base.contentId, made, work, signal: options.signal });
-    await rm(sparse, { force: true });
-    await rm(work.folder, { recursive: true, force: true });
     return { wim: deltaPaths(cache, contentId, image).wim, image: 1, references: [base.path, ...references], bytes: described + fetched };
   } finally {
     await baseWim.close();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { chmod, link, mkdir, open, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { chmod, link, lstat, mkdir, open, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
@@ -15,6 +15,7 @@ import { halfNoise, noise, writeTree } from "../fixtures/write-tree.ts";
 import { importImage } from "../import-content.ts";
 import { LocalCache } from "../local-cache.ts";
 import { makePatches } from "../patches/make-patches.ts";
+import { patchFileNames } from "../patches/patch-index.ts";
 import { planOnPaper } from "../plan-on-paper.ts";
 import { runWimlib } from "../wimlib.ts";
 import { fetchImageDelta } from "./fetch-image-delta.ts";
@@ -113,6 +114,32 @@ test("with patches only what they cannot make is fetched; where one is of no use
   const liar = await TestDistributionPoint.start(library);
   liar.misbehave = (file, bytes) => (/^patch-.*bin$/.test(file) ? { send: Buffer.from(bytes.map((byte) => byte ^ 1)) } : undefined);
   assert.equal((await withPatches([httpSource(liar.url)])).made?.references.length, 1);
+});
+
+test("patches dropped by the site after the policy named them: their files are fetched from the image", async () => {
+  const offer = await makePatches(library, older.contentId, newer.contentId, { level: 1 });
+  await rm(join(newer.folder, patchFileNames(older.contentId).data));
+  const made = await fetchImageDelta(await cacheWithOld(), [source], { ...newer, earlierContentIds: [older.contentId], patches: [offer] }, 1, quick);
+  assert.equal(made?.references.length, 1);
+  await assertApplies(made);
+});
+
+test("what a power cut left of the making is removed when the delta is found whole, and when another way is taken", async () => {
+  const cache = await cacheWithOld();
+  const sparse = `${cache.partialPath(newer.contentId, newer.index.files[0]?.sha256 ?? "")}.sparse`;
+  const leave = async () => {
+    await mkdir(`${sparse}-patched`, { recursive: true });
+    await writeFile(sparse, "begun");
+  };
+  const left = async () => [await lstat(sparse).catch(() => undefined), await lstat(`${sparse}-patched`).catch(() => undefined)];
+  assert.ok((await delta(cache)) !== undefined);
+  await leave();
+  assert.equal((await delta(cache))?.bytes, 0);
+  assert.deepEqual(await left(), [undefined, undefined]);
+  await leave();
+  await rm(cache.filePath(older.contentId, "image.wim"));
+  assert.equal(await delta(cache), undefined);
+  assert.deepEqual(await left(), [undefined, undefined]);
 });
 
 test("made once it is not fetched again; damaged, it is made anew", async () => {

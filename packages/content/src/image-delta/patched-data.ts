@@ -1,14 +1,16 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { constants } from "node:fs";
-import { mkdir, open, rm, stat } from "node:fs/promises";
+import { lstat, mkdir, open, rm } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { buildWim } from "@prestage/wim";
 import type { ResourceHeader, WimFile } from "@prestage/wim";
 import type { ContentSource, FetchOptions } from "../content-source.ts";
+import { ContentError } from "../error.ts";
 import { decodePatchPiece } from "../patches/apply-patch.ts";
 import { patchFileNames } from "../patches/patch-index.ts";
-import type { FilePatch, PatchIndex } from "../patches/patch-index.ts";
+import type { FilePatch, PatchIndex, PatchPiece } from "../patches/patch-index.ts";
 import { bytesOfPatch } from "../patches/plan-patches.ts";
 import { ResumingReader } from "../resuming-reader.ts";
 import type { MissingData } from "./missing-data.ts";
@@ -57,7 +59,9 @@ export async function makePatched(patched: readonly PatchedData[], work: Patched
   await mkdir(work.folder, { recursive: true, mode: 0o700 });
   const [made, open_]: [PatchedData[], PatchedData[]] = [[], []];
   for (const one of patched) ((await isMade(work, one)) ? made : open_).push(one);
-  const failed: PatchedData[] = [];
+  // The one whose patch ends first comes first: it is made as soon as that has arrived, so that a power cut loses one file's patch.
+  const inOrder = open_.map((one) => ({ one, end: Math.max(...one.patch.pieces.map((piece) => piece.at + piece.storedSize)) })).sort((a, b) => a.end - b.end);
+  let next = 0;
   const local = await open(join(work.folder, "patches"), constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   try {
     for (const run of patchRanges(open_)) {
@@ -67,20 +71,24 @@ export async function makePatched(patched: readonly PatchedData[], work: Patched
           const bytes = await reader.read(Math.min(1024 * 1024, run.end - at));
           await local.write(bytes, 0, bytes.length, at);
           at += bytes.length;
+          for (let due = inOrder[next]; due !== undefined && due.end <= at; due = inOrder[++next]) {
+            work.options.signal?.throwIfAborted();
+            if ((await decodeFile(work, due.one, local)) && (await isMade(work, due.one))) made.push(due.one);
+          }
         }
       } finally {
         await reader.close();
       }
     }
-    for (const one of open_) {
-      work.options.signal?.throwIfAborted();
-      const good = (await decodeFile(work, one, async (at, length) => (await local.read(Buffer.alloc(length), 0, length, at)).buffer)) && (await isMade(work, one));
-      (good ? made : failed).push(one);
-    }
+  } catch (cause) {
+    work.options.signal?.throwIfAborted();
+    // The patches cannot be had any more (the site may have dropped them since the policy was made); the image itself perhaps can.
+    if (!(cause instanceof ContentError && cause.code === "PRESTAGE_CONTENT_FETCH_FAILED")) throw cause;
   } finally {
     await local.close();
   }
-  return { made, failed };
+  const good = new Set(made);
+  return { made, failed: patched.filter((one) => !good.has(one)) };
 }
 
 /** A WIM of what was made, stored as it is: a reference for the delta. */
@@ -96,7 +104,7 @@ function placeOf({ folder }: Pick<PatchedWork, "folder">, sha1: string): string 
 
 async function isMade(work: PatchedWork, { data: { sha1, sha256, resource } }: PatchedData): Promise<boolean> {
   const path = placeOf(work, sha1);
-  if (!(await stat(path).then((status) => status.size === resource.size, () => false))) return false;
+  if (!(await lstat(path).then((status) => status.isFile() && status.size === resource.size, () => false))) return false;
   const [byWim, byIndex] = [createHash("sha1"), createHash("sha256")];
   for await (const bytes of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
     byWim.update(bytes);
@@ -105,20 +113,26 @@ async function isMade(work: PatchedWork, { data: { sha1, sha256, resource } }: P
   return byWim.digest("hex") === sha1 && byIndex.digest("hex") === sha256;
 }
 
-async function decodeFile(work: PatchedWork, { data, patch, from }: PatchedData, readPatch: (at: number, length: number) => Promise<Buffer>): Promise<boolean> {
-  const output = await open(placeOf(work, data.sha1), "w+", 0o600);
+async function decodeFile(work: PatchedWork, { data, patch, from }: PatchedData, patches: FileHandle): Promise<boolean> {
+  const output = await open(placeOf(work, data.sha1), constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW, 0o600);
   try {
     for (const piece of patch.pieces) {
       const dictionary = await work.base.readResourceRange(from, piece.fromOffset, piece.fromLength).catch(() => undefined);
       if (dictionary === undefined) return false;
-      const input = (async function* () {
-        yield await readPatch(piece.at, piece.storedSize);
-      })();
-      if (!(await decodePatchPiece(output, piece, dictionary, input))) return false;
+      if (!(await decodePatchPiece(output, piece, dictionary, partsOf(patches, piece)))) return false;
     }
     await output.sync();
     return true;
   } finally {
     await output.close();
+  }
+}
+
+async function* partsOf(file: FileHandle, { at, storedSize }: PatchPiece): AsyncIterable<Uint8Array> {
+  for (let done = 0; done < storedSize; ) {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(256 * 1024, storedSize - done)), 0, undefined, at + done);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+    done += bytesRead;
   }
 }

@@ -15,15 +15,17 @@ import type { FilePatch, PatchPiece } from "./patch-index.ts";
 /** A file to make by its patch. `base`: where the old file lies, its bytes checked when it was planned. */
 export interface PlannedPatch { paths: string[]; patch: FilePatch; from: string; base: string; /** Payload bytes. */ bytes: number }
 
+export type PatchOutcome = "made" | "wrong" | "unreachable";
+
 /** A window of 256 MiB, as the patches are made with. */
 const windowLogMax = 28;
 
 /**
  * Makes a file from an old one of the disk and its patch, piece by piece; what an earlier attempt made of it is kept.
- * Resolves to false where the patch does not give the file it promises, whatever the cause: then it is fetched another way.
- * @throws ContentError PRESTAGE_CONTENT_FETCH_FAILED
+ * Anything but `made`: the file is fetched another way. `wrong`: the patch does not give the file it promises; `unreachable`: no source
+ * has the patches (the site may have dropped them since the policy was made), and asking for the next one would cost as much waiting.
  */
-export async function applyPatch(cache: LocalCache, sources: readonly ContentSource[], contentId: string, planned: PlannedPatch, options: FetchOptions, onBytes: (count: number) => void): Promise<boolean> {
+export async function applyPatch(cache: LocalCache, sources: readonly ContentSource[], contentId: string, planned: PlannedPatch, options: FetchOptions, onBytes: (count: number) => void): Promise<PatchOutcome> {
   const { patch } = planned;
   const target = cache.partialPath(contentId, patch.sha256);
   await mkdir(dirname(target), { recursive: true, mode: 0o700 });
@@ -34,21 +36,22 @@ export async function applyPatch(cache: LocalCache, sources: readonly ContentSou
       options.signal?.throwIfAborted();
       if (await isMade(output, piece)) continue;
       const dictionary = await readExactly(base, piece.fromOffset, piece.fromLength);
-      if (dictionary === undefined || !(await makePiece(output, piece, dictionary, sources, contentId, planned, options, onBytes))) return false;
+      const outcome = dictionary === undefined ? "wrong" : await makePiece(output, piece, dictionary, sources, contentId, planned, options, onBytes);
+      if (outcome !== "made") return outcome;
     }
     await output.truncate(patch.size);
     await output.sync();
-    if ((await sha256Of(output, 0, patch.size)) !== patch.sha256) return false;
+    if ((await sha256Of(output, 0, patch.size)) !== patch.sha256) return "wrong";
   } finally {
     await output.close();
     await base.close();
   }
   await placeFile(cache, contentId, target, planned);
-  return true;
+  return "made";
 }
 
 /** Fetches one piece's patch and decodes it into its place; from the next source where the bytes of one are wrong. */
-async function makePiece(output: FileHandle, piece: PatchPiece, dictionary: Buffer, sources: readonly ContentSource[], contentId: string, planned: PlannedPatch, options: FetchOptions, onBytes: (count: number) => void): Promise<boolean> {
+async function makePiece(output: FileHandle, piece: PatchPiece, dictionary: Buffer, sources: readonly ContentSource[], contentId: string, planned: PlannedPatch, options: FetchOptions, onBytes: (count: number) => void): Promise<PatchOutcome> {
   for (let usable = [...sources]; usable.length > 0; ) {
     const reader = new ResumingReader(usable, contentId, patchFileNames(planned.from).data, { start: piece.at, end: piece.at + piece.storedSize }, options, onBytes);
     let fault: unknown;
@@ -63,15 +66,16 @@ async function makePiece(output: FileHandle, piece: PatchPiece, dictionary: Buff
           yield bytes;
         }
       };
-      if (await decodePatchPiece(output, piece, dictionary, read())) return true;
-      if (fault !== undefined) throw fault;
+      if (await decodePatchPiece(output, piece, dictionary, read())) return "made";
+      options.signal?.throwIfAborted();
+      if (fault !== undefined) return "unreachable";
       options.onSourceFailed?.({ source: reader.sourceName, reason: `the patch of ${JSON.stringify(planned.paths[0])} gives other bytes`, round: 1 });
       usable = usable.filter((source) => source.name !== reader.sourceName);
     } finally {
       await reader.close();
     }
   }
-  return false;
+  return "wrong";
 }
 
 /** Decodes a piece into its place. True where the decoded bytes are the piece's; never writes behind its end. */

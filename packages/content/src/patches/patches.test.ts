@@ -112,6 +112,19 @@ test("wrong bytes of a patch: another distribution point is asked; with none lef
   assert.deepEqual([alone.plans.length, alone.plans[1]?.plan.patches.length], [2, 0]);
 });
 
+test("patches dropped by the site after the policy named them: each source is asked for the first alone, and the files come another way", async () => {
+  const path = join(newer.folder, patchFileNames(older.contentId).data);
+  const good = await readFile(path);
+  const failed: string[] = [];
+  await rm(path);
+  try {
+    const brought = await bring(await cacheWith(older), { onSourceFailed: (event) => failed.push(event.reason) });
+    assert.deepEqual([brought.plans.length, brought.plans[1]?.plan.patches.length, failed.length], [2, 0, quick.rounds]);
+  } finally {
+    await writeFile(path, good);
+  }
+});
+
 test("a list of patches that is not the one the policy names, malformed, or not to be had is passed over", async () => {
   const names = patchFileNames(older.contentId);
   const path = join(newer.folder, names.index);

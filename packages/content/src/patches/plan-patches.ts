@@ -2,7 +2,7 @@ import { lstat } from "node:fs/promises";
 import type { ContentSource, FetchOptions } from "../content-source.ts";
 import { fetchWhole } from "../fetch-description.ts";
 import type { CacheAnswer, LocalCache } from "../local-cache.ts";
-import type { IndexFile, OfferedPatches } from "../schema.ts";
+import type { OfferedPatches } from "../schema.ts";
 import { requestCost } from "../stored-ranges.ts";
 import { verifyFiles } from "../verify-files.ts";
 import type { PlannedPatch } from "./apply-patch.ts";
@@ -35,8 +35,9 @@ export async function patchesInReach(cache: LocalCache, sources: readonly Conten
     }
   }
   const planned = new Map<string, PlannedPatch>();
-  for (const [sha256, { patch, from, bases }] of best) {
-    const base = await firstRight(bases, patch.from, options.signal);
+  const right = await rightBases(best, options.signal);
+  for (const [sha256, { patch, from }] of best) {
+    const base = right.get(sha256);
     const paths = (wanted.get(sha256) ?? []).map(({ file }) => file.path);
     if (base !== undefined) planned.set(sha256, { paths, patch, from, base, bytes: bytesOfPatch(patch) });
   }
@@ -59,10 +60,16 @@ async function present(paths: readonly string[]): Promise<string[]> {
   return found;
 }
 
-async function firstRight(paths: readonly string[], from: Pick<IndexFile, "sha256" | "size">, signal: AbortSignal | undefined): Promise<string | undefined> {
-  for (const path of paths) {
-    const bad = await verifyFiles([{ path, name: path, ...from }], signal === undefined ? {} : { signal });
-    if (bad.length === 0) return path;
+/** For each patch the first of its bases that is right; all are checked together, those with a bad one again with the next. */
+async function rightBases(best: ReadonlyMap<string, { patch: FilePatch; bases: string[] }>, signal: AbortSignal | undefined): Promise<Map<string, string>> {
+  const right = new Map<string, string>();
+  for (let round = 0; ; round++) {
+    const tried = [...best].flatMap(([name, { patch, bases }]) => {
+      const path = bases[round];
+      return path === undefined || right.has(name) ? [] : [{ path, name, size: patch.from.size, sha256: patch.from.sha256 }];
+    });
+    if (tried.length === 0) return right;
+    const bad = new Set((await verifyFiles(tried, signal === undefined ? {} : { signal })).map(({ file }) => file.name));
+    for (const { name, path } of tried) if (!bad.has(name)) right.set(name, path);
   }
-  return undefined;
 }
