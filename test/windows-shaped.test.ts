@@ -46,7 +46,7 @@ test("a Windows-shaped image goes through import, media and staging onto an NTFS
     await withLoopDevice(disk, volume, async (device) => {
       const place = `prestage/content/${media.manifest.osImage?.contentId ?? ""}/files`;
       const context = await fixture.context();
-      const access = { ...context.content, ensure: async () => ({ content: content[0]!, folder: join(context.dataRoot, place) }) };
+      const access = { ...context.content, ensureImage: async (_id: string, image: number) => ({ content: content[0]!, wim: join(context.dataRoot, place, "image.wim"), image, references: [] }) };
       // It installs no system that starts, so at the end the agent waits for a key.
       const key = setInterval(() => (context.screen as TerminalScreen).typed(" "), 100);
       const result = await runSequence({ ...context, content: access, disk: { ...context.disk, dataPartition: device, dataFileSystem: "ntfs" } }, { bootId: "1", machine: { restart: async () => undefined, cleanUp: async () => undefined } }).finally(() => clearInterval(key));
