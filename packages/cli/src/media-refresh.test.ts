@@ -14,7 +14,7 @@ const { folder, data, site, at, tree } = await cliSite({ patchLevel: 3 });
 let served = 0;
 const web = createServer((request, response) => {
   void (async () => {
-    const bytes = await readFile(join(folder, decodeURIComponent(String(request.url).slice(1))));
+    const bytes = await readFile(join(folder, decodeURIComponent(new URL(String(request.url), "http://web").pathname.slice(1))));
     const [, first = "", last = ""] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? [];
     const part = first === "" ? bytes : bytes.subarray(Number(first), Number(last) + 1);
     served += part.length;
@@ -61,6 +61,11 @@ test("a depot brings an older media up to the newer one over plain HTTP: the sit
     const refused = await cli(["media", "refresh", ...args, "--data", data, "--json"]);
     assert.deepEqual([refused.exitCode, (refused.json as { error: { code: string } }).error.code], [1, code], args.join(" "));
   }
+  const foreign = join(folder, "foreign.json");
+  await writeFile(foreign, await readFile(join(data, "keys/keyring.dsse.json")).then((bytes) => Buffer.from(JSON.stringify({ ...(JSON.parse(bytes.toString()) as object), payload: "e30=" }))));
+  const untrusted = join(folder, "untrusted.wim");
+  assert.equal((await cli(["media", "refresh", first, "--from", `${url}?token=1`, "-o", untrusted, "--keyring", foreign, "--json"])).exitCode, 1);
+  assert.equal(await stat(untrusted).then(() => true, () => false), false, "what is not trusted keeps no name");
   const { size } = await stat(second);
   const file = await open(second, "r+");
   await file.write(Buffer.from("not what the list says"), 0, 22, size >> 1);

@@ -1,5 +1,5 @@
 import { openAsBlob } from "node:fs";
-import { stat, writeFile } from "node:fs/promises";
+import { rm, stat, writeFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { chunksOfFile, encodeChunkFile, openChunkFile, refreshFile } from "@prestage/content";
 import type { ContentSource, FileChunks } from "@prestage/content";
@@ -53,8 +53,13 @@ export const refresh = command<{ from: string; output: string; keyring?: string;
       const progress = new Progress(context);
       const have = await chunksOfFile(old, { signal: context.signal, onProgress: (event) => progress.update("read", event.done, event.total) });
       const result = await refreshFile(list, [{ path: old, chunks: have }], source, basename(flags.from), output, { signal: context.signal, onProgress: (event) => progress.update("fetch", event.done, event.total) });
-      const verified = await verifyMedia(output, { ...(keyring && { trustedKeyring: keyring }), signal: context.signal, onProgress: (event) => progress.update("verify", event.done, event.total) });
+      // What is not whole, or not signed by who is trusted, keeps no name a person would take for a media's.
+      const verified = await verifyMedia(output, { ...(keyring && { trustedKeyring: keyring }), signal: context.signal, onProgress: (event) => progress.update("verify", event.done, event.total) }).catch(async (cause: unknown) => {
+        await rm(output, { force: true });
+        throw cause;
+      });
       progress.end();
+      if (verified.findings.length > 0) await rm(output, { force: true });
       if (verified.findings.length > 0) throw new CliError("PRESTAGE_MEDIA_FILE_DAMAGED", `Expected a whole media at ${flags.from}; found ${counted(verified.findings.length, "fault")}: ${verified.findings[0]?.message ?? ""}`);
       await writeFile(`${output}.sha256`, `${list.sha256}  ${basename(output)}\n`);
       const fetched = result.fetched + encodeChunkFile(list).length;
@@ -86,7 +91,9 @@ async function overHttp(context: Context, url: string): Promise<Newer> {
   try {
     const parts: Buffer[] = [];
     let size = 0;
-    for await (const part of (await ask(`${url}.chunks`, {}, context.signal)) as AsyncIterable<Buffer>) {
+    const list = new URL(url);
+    list.pathname += ".chunks";
+    for await (const part of (await ask(list.href, {}, context.signal)) as AsyncIterable<Buffer>) {
       if ((size += part.length) > mostListBytes) throw new Error(`more than ${mostListBytes} bytes`);
       parts.push(part);
     }

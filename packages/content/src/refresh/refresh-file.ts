@@ -47,7 +47,13 @@ export async function refreshFile(wanted: FileChunks, older: readonly { path: st
       fetched += count;
       options.onProgress?.({ done: fetched, total: toFetch });
     };
-    for (const run of runs) await fetchRun(file, run, missing, source, name, options, onBytes);
+    let next = 0;
+    for (const run of runs) {
+      // Runs and pieces are in order: each piece lies in one run.
+      const first = next;
+      while (next < missing.length && (missing[next]?.offset ?? 0) < run.end) next++;
+      await fetchRun(file, run, missing.slice(first, next), source, name, options, onBytes);
+    }
     await file.sync();
     await checkWhole(file, wanted, output);
     await rename(partial, output);
@@ -68,6 +74,7 @@ async function isHere(file: FileHandle, piece: FilePiece, local: LocalChunks): P
   return true;
 }
 
+/** `missing`: the pieces that lie in this run. */
 async function fetchRun(file: FileHandle, run: StoredRun, missing: readonly FilePiece[], source: ContentSource, name: string, options: FetchOptions, onBytes: (count: number) => void): Promise<void> {
   const reader = new ResumingReader([source], "", name, run, options, onBytes);
   try {
@@ -80,7 +87,7 @@ async function fetchRun(file: FileHandle, run: StoredRun, missing: readonly File
     await reader.close();
   }
   for (const piece of missing) {
-    if (piece.offset < run.start || piece.offset + piece.length > run.end || (await readPiece(file, piece)) !== undefined) continue;
+    if ((await readPiece(file, piece)) !== undefined) continue;
     throw new ContentError("PRESTAGE_CONTENT_FETCH_FAILED", `Expected bytes ${piece.offset} to ${piece.offset + piece.length} of ${name} as its list of chunks has them; ${source.name} sent others. Was the file replaced without its .chunks?`);
   }
 }
