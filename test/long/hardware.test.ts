@@ -4,7 +4,7 @@ import { truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { DiskBus } from "@prestage/lab";
-import { approveWhenShown, waitForSequence } from "../../demo/deploy.ts";
+import { approveWhenShown, silenceMs, waitForSequence } from "../../demo/deploy.ts";
 import { runProgram } from "../../demo/program.ts";
 import { FaultSite } from "../support/fault-site.ts";
 import type { StagedDisk } from "../support/fault-site.ts";
@@ -49,10 +49,11 @@ test("F10 puts the log on a USB stick and on nothing else", limit, async (t) => 
   await writeFile(stick, "");
   await truncate(stick, 64 * 1024 * 1024);
   await runProgram("mkfs.vfat", ["-n", "LOGS", stick]);
-  await withMachine(t, fixture, "stick", { disk: disk.path, bus: "nvme", network: "none", cpu: "qemu64,cx16=off", extraDisks: [{ path: stick, bus: "usb" }] }, async ({ event, press }) => {
+  await withMachine(t, fixture, "stick", { disk: disk.path, bus: "nvme", network: "none", cpu: "qemu64,cx16=off", extraDisks: [{ path: stick, bus: "usb" }] }, async ({ machine, event, press }) => {
     await event("waiting", { with: '"network"' });
     press("\u001b[21~");
     await event("overlay", { with: "log-stick" });
+    await machine.serial.waitFor(/LOGS/, { timeoutMs: silenceMs }); // the list is there
     press("1");
     const outcome = await event<{ kind: string; folder: string }>("log-stick");
     assert.equal(outcome.kind, "copied", JSON.stringify(outcome));
