@@ -112,8 +112,9 @@ async function deploy(site: SiteProcess, disk: string, options: DemoOptions, sec
   const workDir = join(options.output, "logs", attempt === 1 ? "machine" : `machine-${attempt}`);
   const machine = await startMachine({ disk, workDir, network: "user", secureBoot: options.secureBoot }, { onEvent: (name, data) => narrate(narrator, name, data), onLine: (line) => /^@@init/.test(line) && say(`  ${line}`) });
   try {
-    const device = await letIn(site, machine, secrets, options, say);
-    await machine.serial.waitFor(/@@prestage step \{[^\n]*"apply"/, { timeoutMs: 300_000 });
+    const device = (await alreadyIn(site, attempt)) ?? (await letIn(site, machine, secrets, options, say));
+    // After a crash the operating system may have been applied already.
+    await machine.serial.waitFor(attempt === 1 ? /@@prestage step \{[^\n]*"apply"/ : /@@prestage step \{/, { timeoutMs: 300_000 });
     await shoot(machine, options.output, "steps");
     const status = await waitForSequence(site, machine, device.id);
     await shoot(machine, options.output, "done");
@@ -123,6 +124,12 @@ async function deploy(site: SiteProcess, disk: string, options: DemoOptions, sec
     await machine.powerOff();
     await copyFile(join(workDir, "serial.log"), join(options.output, "logs", "serial.log")).catch(() => undefined);
   }
+}
+
+/** After a crash the computer may have been let in already: then it asks nobody again. */
+async function alreadyIn(site: SiteProcess, attempt: number): Promise<{ id: string } | undefined> {
+  if (attempt === 1) return undefined;
+  return (await site.run<{ id: string; state: string }[]>(["device", "list"])).find((device) => device.state === "enrolled");
 }
 
 /** By the media password, typed on the machine's own keyboard, or by an administrator's approval. */
