@@ -59,6 +59,7 @@ test("the site is away for two hours in the middle of a sequence, by its own clo
     });
     held.get("five")?.end("go\n");
     // Before step six ends the site has heard of step five: the computer has met it again, and knows its time.
+    // The site is asked as an administrator would: the serial port says nothing of a message that has arrived.
     while (!(await statusOf(device.id)).some(({ message }) => message.kind === "step-finished" && message.step?.id === "five")) await delay(500);
     await gateReached("six");
     held.get("six")?.end("go\n");
