@@ -1,6 +1,6 @@
 import { walkEntries } from "@prestage/wim";
 import type { ResourceHeader, WimFile, WimImage } from "@prestage/wim";
-import type { ContentIndex } from "../schema.ts";
+import type { ContentIndex } from "../description/schema.ts";
 
 /** Data of a new image the disk does not hold: where they are stored, and - for a file the index names - their SHA-256. */
 export interface MissingData { sha1: string; resource: ResourceHeader; sha256: string | undefined }

@@ -6,13 +6,13 @@ import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { buildWim } from "@prestage/wim";
 import type { ResourceHeader, WimFile } from "@prestage/wim";
-import type { ContentSource, FetchOptions } from "../content-source.ts";
+import type { ContentSource, FetchOptions } from "../fetch/content-source.ts";
 import { ContentError } from "../error.ts";
 import { decodePatchPiece } from "../patches/apply-patch.ts";
 import { patchFileNames } from "../patches/patch-index.ts";
 import type { FilePatch, PatchIndex, PatchPiece } from "../patches/patch-index.ts";
 import { bytesOfPatch } from "../patches/plan-patches.ts";
-import { ResumingReader } from "../resuming-reader.ts";
+import { ResumingReader } from "../fetch/resuming-reader.ts";
 import type { MissingData } from "./missing-data.ts";
 import { joined } from "./range-image.ts";
 

@@ -3,12 +3,12 @@ import { mkdir, open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { RandomAccessSource } from "@prestage/wim";
-import type { ContentSource, FetchOptions } from "../content-source.ts";
+import type { ContentSource, FetchOptions } from "../fetch/content-source.ts";
 import { ContentError } from "../error.ts";
-import { readPiece } from "../file-pieces.ts";
-import type { FilePiece } from "../file-pieces.ts";
-import { ResumingReader } from "../resuming-reader.ts";
-import { requestCost } from "../stored-ranges.ts";
+import { readPiece } from "../description/file-pieces.ts";
+import type { FilePiece } from "../description/file-pieces.ts";
+import { ResumingReader } from "../fetch/resuming-reader.ts";
+import { requestCost } from "../description/stored-ranges.ts";
 
 /**
  * An image file of which only parts are here: a sparse file of its full length, each part in its place. What is read of it is fetched when

@@ -5,10 +5,10 @@ import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Readable } from "node:stream";
 import { constants as zlib, createZstdDecompress } from "node:zlib";
-import type { ContentSource, FetchOptions } from "../content-source.ts";
-import type { LocalCache } from "../local-cache.ts";
-import { placeFile } from "../place-file.ts";
-import { ResumingReader } from "../resuming-reader.ts";
+import type { ContentSource, FetchOptions } from "../fetch/content-source.ts";
+import type { LocalCache } from "../cache/local-cache.ts";
+import { placeFile } from "../cache/place-file.ts";
+import { ResumingReader } from "../fetch/resuming-reader.ts";
 import { patchFileNames } from "./patch-index.ts";
 import type { FilePatch, PatchPiece } from "./patch-index.ts";
 

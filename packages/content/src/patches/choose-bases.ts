@@ -1,4 +1,4 @@
-import { parseChunkList } from "../chunking.ts";
+import { parseChunkList } from "../description/chunking.ts";
 import type { DescribedFile } from "./described-files.ts";
 
 export interface PatchPair { from: DescribedFile; to: DescribedFile }

@@ -1,6 +1,6 @@
-import { chunkRecordSize } from "../chunking.ts";
-import { chunkListOffsets } from "../index-document.ts";
-import type { ContentIndex, IndexFile } from "../schema.ts";
+import { chunkRecordSize } from "../description/chunking.ts";
+import { chunkListOffsets } from "../description/index-document.ts";
+import type { ContentIndex, IndexFile } from "../description/schema.ts";
 
 /** A file of a version, or of an image in it; `image` is the image of the stored WIM it lies in, from 1. */
 export interface DescribedFile { file: IndexFile; image: number; chunkList: Buffer | undefined }

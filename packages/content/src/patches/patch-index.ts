@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { z } from "zod";
 import { ContentError } from "../error.ts";
-import { maximumPatchIndexBytes, sha256Schema } from "../schema.ts";
+import { maximumPatchIndexBytes, sha256Schema } from "../description/schema.ts";
 
 /** A piece is decoded with its part of the old file and its own bytes in memory: neither is longer than this. */
 export const longestPatchWindow = 128 * 1024 * 1024;

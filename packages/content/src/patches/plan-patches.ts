@@ -1,10 +1,10 @@
 import { lstat } from "node:fs/promises";
-import type { ContentSource, FetchOptions } from "../content-source.ts";
-import { fetchWhole } from "../fetch-description.ts";
-import type { CacheAnswer, LocalCache } from "../local-cache.ts";
-import type { OfferedPatches } from "../schema.ts";
-import { requestCost } from "../stored-ranges.ts";
-import { verifyFiles } from "../verify-files.ts";
+import type { ContentSource, FetchOptions } from "../fetch/content-source.ts";
+import { fetchWhole } from "../fetch/fetch-description.ts";
+import type { CacheAnswer, LocalCache } from "../cache/local-cache.ts";
+import type { OfferedPatches } from "../description/schema.ts";
+import { requestCost } from "../description/stored-ranges.ts";
+import { verifyFiles } from "../cache/verify-files.ts";
 import type { PlannedPatch } from "./apply-patch.ts";
 import { openPatchIndex, patchFileNames } from "./patch-index.ts";
 import type { FilePatch } from "./patch-index.ts";

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { z } from "zod";
-import { ChunkList, chunkRecordSize, longestChunk, parseChunkList } from "../chunking.ts";
+import { ChunkList, chunkRecordSize, longestChunk, parseChunkList } from "../description/chunking.ts";
 import { ContentError } from "../error.ts";
-import { chunkingName, sha256Schema } from "../schema.ts";
+import { chunkingName, sha256Schema } from "../description/schema.ts";
 
 /** What a large file is made of: enough to make it out of an older one and what is fetched. */
 export interface FileChunks { size: number; sha256: string; /** Records as in chunks.bin. */ list: Buffer }

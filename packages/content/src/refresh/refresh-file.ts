@@ -3,17 +3,17 @@ import { constants } from "node:fs";
 import { open, rename } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
-import { parseChunkList } from "../chunking.ts";
-import { syncPath } from "../content-library.ts";
-import type { ContentSource, FetchOptions } from "../content-source.ts";
+import { parseChunkList } from "../description/chunking.ts";
+import { syncPath } from "../durable-files.ts";
+import type { ContentSource, FetchOptions } from "../fetch/content-source.ts";
 import { ContentError } from "../error.ts";
-import { readPiece } from "../file-pieces.ts";
-import type { FilePiece } from "../file-pieces.ts";
-import { LocalChunks } from "../local-chunks.ts";
-import { ResumingReader } from "../resuming-reader.ts";
-import { planStoredRanges } from "../stored-ranges.ts";
-import type { StoredRun } from "../stored-ranges.ts";
-import { wholeWimAsStoredFile } from "../storage-map.ts";
+import { readPiece } from "../description/file-pieces.ts";
+import type { FilePiece } from "../description/file-pieces.ts";
+import { LocalChunks } from "../cache/local-chunks.ts";
+import { ResumingReader } from "../fetch/resuming-reader.ts";
+import { planStoredRanges } from "../description/stored-ranges.ts";
+import type { StoredRun } from "../description/stored-ranges.ts";
+import { wholeWimAsStoredFile } from "../description/storage-map.ts";
 import type { FileChunks } from "./chunk-file.ts";
 
 export interface RefreshOptions extends FetchOptions {

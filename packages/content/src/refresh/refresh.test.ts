@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { ContentSource } from "../content-source.ts";
+import type { ContentSource } from "../fetch/content-source.ts";
 import { temporaryFolder } from "../fixtures/temporary-folder.ts";
 import { noise } from "../fixtures/write-tree.ts";
 import { chunksOfFile, encodeChunkFile, openChunkFile } from "./chunk-file.ts";

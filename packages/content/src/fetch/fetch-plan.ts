@@ -1,0 +1,168 @@
+import { constants } from "node:fs";
+import { lstat, open } from "node:fs/promises";
+import { ContentError } from "../error.ts";
+import type { VersionDescription } from "./fetch-description.ts";
+import { chunkListsOf, piecesOf, wrongPieces } from "../description/file-pieces.ts";
+import type { FilePiece } from "../description/file-pieces.ts";
+import { LocalChunks } from "../cache/local-chunks.ts";
+import type { PlannedPatch } from "../patches/apply-patch.ts";
+import { costOfPatch } from "../patches/plan-patches.ts";
+import type { CacheAnswer, LocalCache } from "../cache/local-cache.ts";
+import type { IndexFile, StorageMap, StoredFile } from "../description/schema.ts";
+import { costOf, planStoredRanges, requestCost } from "../description/stored-ranges.ts";
+import type { StoredRun } from "../description/stored-ranges.ts";
+
+/** One stored resource to fetch, and every path of the version that has its bytes. */
+export interface PlannedFile { paths: string[]; sha256: string; stored: StoredFile }
+/** Bytes [start, end) of content.wim, fetched by one request. */
+export interface FetchRun { start: number; end: number; files: PlannedFile[] }
+/** A file put together from what the disk holds and the ranges fetched for the rest. */
+export interface Assembly {
+  file: PlannedFile;
+  /** All of the file, in order. */
+  pieces: FilePiece[];
+  /** Its pieces that are not right where they are, but promised by another file of the disk. */
+  local: FilePiece[];
+  /** Where the file lies and is mended; otherwise it grows beside the others. */
+  inPlace: string | undefined;
+  runs: StoredRun[];
+}
+/** How one file is got, for a person to read (`delta`: an OS image, as what differs from an older one); `bytes`: payload, without the requests. */
+export interface PlannedWay { paths: string[]; way: "patch" | "chunks" | "whole" | "delta"; bytes: number; requests: number; /** What it would cost whole, where that is known. */ whole?: number }
+export interface FetchPlan {
+  runs: FetchRun[];
+  assemblies: Assembly[];
+  patches: PlannedPatch[];
+  emptyFiles: string[];
+  localChunks: LocalChunks;
+  ways: PlannedWay[];
+  /** Payload bytes of all requests. */
+  bytes: number;
+  requests: number;
+}
+export interface PlanOptions {
+  earlierContentIds?: readonly string[];
+  signal?: AbortSignal;
+  /** By the new file's SHA-256. */
+  patches?: ReadonlyMap<string, PlannedPatch>;
+  /** SHA-256 of files whose patch is taken without comparing: the storage map need not name them. */
+  decided?: ReadonlySet<string>;
+}
+
+/**
+ * Plans how the files that are not a hit are fetched: each whole, or only the chunks the disk does not hold, or by a patch of what it holds,
+ * whichever is least, requests counted. What is damaged, or another version, is read for what it still has.
+ * @throws ContentError PRESTAGE_CONTENT_STORAGE_MALFORMED
+ */
+export async function planFetch(cache: LocalCache, contentId: string, answer: CacheAnswer, version: VersionDescription, options: PlanOptions = {}): Promise<FetchPlan> {
+  const decided = [...(options.patches ?? [])].filter(([sha256]) => options.decided?.has(sha256) === true).map(([, patch]) => patch);
+  const open = { ...answer, files: answer.files.filter(({ file, state }) => state !== "hit" && options.decided?.has(file.sha256) !== true) };
+  const { files, emptyFiles } = filesToFetch(open, version.storage);
+  const lists = version.lists ?? chunkListsOf(version.index, version.chunks);
+  const localChunks = await cache.chunksOf(options.earlierContentIds ?? []);
+  const byPath = new Map(version.index.files.map((file) => [file.path, file]));
+  const assemblies: Assembly[] = [];
+  const patches = [...decided];
+  const whole: PlannedFile[] = [];
+  for (const file of files) {
+    const assembly = await planAssembly(cache, contentId, file, byPath, lists, localChunks, options.signal);
+    const patch = options.patches?.get(file.sha256);
+    const byChunks = assembly === undefined ? Infinity : costOf(assembly.runs);
+    if (patch !== undefined && costOfPatch(patch) < Math.min(byChunks, file.stored.storedSize)) patches.push(patch);
+    else if (assembly !== undefined && byChunks < file.stored.storedSize) assemblies.push(assembly);
+    else whole.push(file);
+  }
+  const runs = joinFiles(whole);
+  const ways = waysOf(patches, assemblies, whole, version.storage);
+  const requests = [...runs, ...assemblies.flatMap((assembly) => assembly.runs)];
+  return {
+    runs, assemblies, patches, emptyFiles, localChunks, ways,
+    bytes: requests.reduce((sum, run) => sum + run.end - run.start, 0) + patches.reduce((sum, patch) => sum + patch.bytes, 0),
+    requests: requests.length + patches.reduce((sum, { patch }) => sum + patch.pieces.length, 0),
+  };
+}
+
+function waysOf(patches: readonly PlannedPatch[], assemblies: readonly Assembly[], whole: readonly PlannedFile[], storage: StorageMap): PlannedWay[] {
+  const stored = new Map(storage.files.map((file) => [file.path, file.storedSize]));
+  const price = (paths: readonly string[]) => {
+    const size = stored.get(paths[0] ?? "");
+    return size === undefined ? {} : { whole: size };
+  };
+  return [
+    ...patches.map(({ paths, patch, bytes }): PlannedWay => ({ paths, way: "patch", bytes, requests: patch.pieces.length, ...price(paths) })),
+    ...assemblies.map(({ file, runs }): PlannedWay => ({ paths: file.paths, way: "chunks", bytes: runs.reduce((sum, run) => sum + run.end - run.start, 0), requests: runs.length, ...price(file.paths) })),
+    ...whole.map(({ paths, stored: { storedSize } }): PlannedWay => ({ paths, way: "whole", bytes: storedSize, requests: 1, whole: storedSize })),
+  ].sort((a, b) => ((a.paths[0] ?? "") < (b.paths[0] ?? "") ? -1 : 1));
+}
+
+/** Two paths with the same bytes are one resource, fetched once. */
+function filesToFetch(answer: CacheAnswer, storage: StorageMap): { files: PlannedFile[]; emptyFiles: string[] } {
+  const stored = new Map(storage.files.map((file) => [file.path, file]));
+  const byOffset = new Map<number, PlannedFile>();
+  const emptyFiles: string[] = [];
+  for (const { file } of answer.files) {
+    if (file.size === 0) {
+      emptyFiles.push(file.path);
+      continue;
+    }
+    const place = stored.get(file.path);
+    if (place === undefined || place.size !== file.size) {
+      throw new ContentError("PRESTAGE_CONTENT_STORAGE_MALFORMED", `Expected the storage map to place ${JSON.stringify(file.path)} (${file.size} bytes); found ${place ? `${place.size} bytes` : "nothing"}.`);
+    }
+    const planned = byOffset.get(place.offset);
+    if (planned?.sha256 === file.sha256) planned.paths.push(file.path);
+    else byOffset.set(place.offset, { paths: [file.path], sha256: file.sha256, stored: place });
+  }
+  return { files: [...byOffset.values()].sort((a, b) => a.stored.offset - b.stored.offset), emptyFiles };
+}
+
+/** What of a file the disk holds already, by reading it; undefined where nothing of it can be, or it can only be fetched whole. */
+async function planAssembly(cache: LocalCache, contentId: string, file: PlannedFile, byPath: ReadonlyMap<string, IndexFile>, lists: ReadonlyMap<string, Buffer>, localChunks: LocalChunks, signal: AbortSignal | undefined): Promise<Assembly | undefined> {
+  const [first = ""] = file.paths;
+  const described = byPath.get(first);
+  const pieces = described && piecesOf(described, lists.get(first));
+  if (pieces === undefined) return undefined;
+  const inPlace = await ownFile(file.paths.map((path) => cache.filePath(contentId, path)));
+  const from = inPlace ?? cache.assemblyPath(contentId, file.sha256);
+  const wrong = (await isFile(from)) ? await wrongIn(from, pieces, signal) : pieces;
+  const local = wrong.filter((piece) => localChunks.has(piece));
+  if (wrong.length === pieces.length && local.length === 0) return undefined;
+  const needed = wrong.filter((piece) => !localChunks.has(piece));
+  return { file, pieces, local, inPlace, runs: planStoredRanges(file.stored, needed) };
+}
+
+/** The first of the names that is a file with no other names than these: mending one in place must not reach a file that lies elsewhere. */
+async function ownFile(paths: readonly string[]): Promise<string | undefined> {
+  const found = await Promise.all(paths.map((path) => lstat(path).catch(() => undefined)));
+  for (const [i, status] of found.entries()) {
+    if (status?.isFile() === true && status.nlink <= found.filter((other) => other?.ino === status.ino && other.dev === status.dev).length) return paths[i];
+  }
+  return undefined;
+}
+
+async function wrongIn(path: string, pieces: FilePiece[], signal: AbortSignal | undefined): Promise<FilePiece[]> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    return await wrongPieces(handle, pieces, signal);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Whole files in stored order, neighbours in one request. */
+function joinFiles(files: readonly PlannedFile[]): FetchRun[] {
+  const runs: FetchRun[] = [];
+  for (const file of files) {
+    const end = file.stored.offset + file.stored.storedSize;
+    const last = runs.at(-1);
+    if (last !== undefined && file.stored.offset >= last.end && file.stored.offset - last.end < requestCost) {
+      last.files.push(file);
+      last.end = end;
+    } else runs.push({ start: file.stored.offset, end, files: [file] });
+  }
+  return runs;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return lstat(path).then((status) => status.isFile(), () => false);
+}

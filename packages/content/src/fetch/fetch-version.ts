@@ -1,0 +1,134 @@
+import { lstat } from "node:fs/promises";
+import { deriveChunkLists, fetchChunkLists } from "./chunk-lists.ts";
+import type { ContentSource, FetchOptions } from "./content-source.ts";
+import { fetchPlanned } from "./fetch-content.ts";
+import { fetchIndex, fetchStorageMap, fetchWhole } from "./fetch-description.ts";
+import type { VersionDescription } from "./fetch-description.ts";
+import { planFetch } from "./fetch-plan.ts";
+import type { FetchPlan } from "./fetch-plan.ts";
+import { chunkListsOf } from "../description/file-pieces.ts";
+import { checkChunkLists } from "../description/index-document.ts";
+import type { CacheAnswer, LocalCache } from "../cache/local-cache.ts";
+import type { PlannedPatch } from "../patches/apply-patch.ts";
+import { costOfPatch, patchesInReach } from "../patches/plan-patches.ts";
+import type { ContentIndex, IndexFile, OfferedPatches, StorageMap } from "../description/schema.ts";
+
+/** A version as the signed policy names it; sizes in bytes. */
+export interface WantedVersion {
+  contentId: string;
+  storageSha256: string;
+  /** Of content.wim. */
+  storedBytes: number;
+  earlierContentIds: readonly string[];
+  patches?: readonly OfferedPatches[] | undefined;
+}
+export interface PlannedVersion {
+  index: ContentIndex;
+  answer: CacheAnswer;
+  plan: FetchPlan;
+  /** Bytes of index, lists and maps that were fetched to plan with. */
+  described: number;
+}
+export interface FetchVersionOptions extends FetchOptions {
+  /** Before anything of the files themselves is fetched; again where a patch was of no use. */
+  onPlanned?: (planned: PlannedVersion) => void;
+}
+
+/** A patch below this part of what the file is expected to cost whole is taken without asking what its chunks would cost. */
+const cheap = 0.5;
+
+/**
+ * Plans how a version is brought into the cache, fetching no more of its description than the plan needs: the index; lists of patches for
+ * what the disk can patch; storage map and chunk lists for the files that are left. What the cache holds elsewhere is put in its place.
+ * The plan's open files are the caller's to close (`plan.localChunks`).
+ * @throws ContentError
+ */
+export async function planVersion(cache: LocalCache, sources: readonly ContentSource[], wanted: WantedVersion, options: FetchOptions = {}): Promise<PlannedVersion> {
+  const { contentId, earlierContentIds } = wanted;
+  const { index, bytes: indexBytes } = await readOrFetchIndex(cache, sources, contentId, options);
+  const answer = await cache.ask(contentId, index, earlierContentIds, options.signal === undefined ? {} : { signal: options.signal });
+  await cache.adopt(contentId, answer);
+  const reach = await patchesInReach(cache, sources, contentId, answer, wanted.patches ?? [], wanted.storedBytes, options);
+  const decided = cheapPatches(index, wanted.storedBytes, reach.planned);
+  const left = answer.files.filter(({ file, state }) => state !== "hit" && file.size > 0 && !decided.has(file.sha256)).map(({ file }) => file);
+  const description = await describeFiles(cache, sources, wanted, index, left, options);
+  const plan = await planFetch(cache, contentId, answer, description.version, { earlierContentIds, patches: reach.planned, decided, ...(options.signal && { signal: options.signal }) });
+  return { index, answer, plan, described: indexBytes + reach.fetched + description.bytes };
+}
+
+/**
+ * Brings a version into the cache. `bytes`: everything that was fetched. Every file has been checked when this resolves, and chunks.bin is there.
+ * @throws ContentError PRESTAGE_CONTENT_FETCH_FAILED
+ */
+export async function fetchVersion(cache: LocalCache, sources: readonly ContentSource[], wanted: WantedVersion, options: FetchVersionOptions = {}): Promise<{ index: ContentIndex; answer: CacheAnswer; bytes: number }> {
+  let first: CacheAnswer | undefined;
+  let bytes = 0;
+  for (let { patches } = wanted; ; patches = []) {
+    const planned = await planVersion(cache, sources, { ...wanted, patches }, options);
+    first ??= planned.answer;
+    options.onPlanned?.(planned);
+    const done = await fetchPlanned(cache, sources, wanted.contentId, planned.plan, options);
+    bytes += planned.described + done.bytes;
+    if (done.unpatched.length > 0) continue;
+    await completeChunkLists(cache, wanted, planned.index, options.signal);
+    return { index: planned.index, answer: first, bytes };
+  }
+}
+
+/** A version's index, from the disk or a distribution point, and what it cost. @throws ContentError */
+export async function readOrFetchIndex(cache: LocalCache, sources: readonly ContentSource[], contentId: string, options: FetchOptions): Promise<{ index: ContentIndex; bytes: number }> {
+  const held = await cache.readIndex(contentId);
+  if (held !== undefined) return { index: held, bytes: 0 };
+  const { index, indexBytes, fetched } = await fetchIndex(sources, contentId, options);
+  await cache.keepDescription(contentId, indexBytes);
+  return { index, bytes: fetched };
+}
+
+/** SHA-256 of the files whose patch is so much less than they are expected to cost whole that nothing else is asked about them. */
+export function cheapPatches(index: ContentIndex, storedBytes: number, patches: ReadonlyMap<string, Pick<PlannedPatch, "patch">>): Set<string> {
+  const raw = index.files.reduce((sum, file) => sum + file.size, 0);
+  return new Set([...patches].filter(([, planned]) => costOfPatch(planned) <= ((planned.patch.size * storedBytes) / raw) * cheap).map(([sha256]) => sha256));
+}
+
+/** What has to be known of the files no patch decides: where they lie, and - where the disk may hold parts of them - their chunks. */
+async function describeFiles(cache: LocalCache, sources: readonly ContentSource[], wanted: WantedVersion, index: ContentIndex, files: readonly IndexFile[], options: FetchOptions): Promise<{ version: VersionDescription; bytes: number }> {
+  const none: StorageMap = { format: "prestage-storage-v1", wimSize: wanted.storedBytes, wimSha256: "0".repeat(64), files: [] };
+  if (files.length === 0) return { version: { index, chunks: Buffer.alloc(0), lists: new Map(), storage: none }, bytes: 0 };
+  const { contentId } = wanted;
+  const { storage, bytes } = await fetchStorageMap(sources, contentId, index, wanted.storageSha256, options);
+  const held = await cache.readChunks(contentId, index);
+  if (held !== undefined) return { version: { index, chunks: held, lists: chunkListsOf(index, held), storage }, bytes };
+  if (index.shape === "image") {
+    // The lists of the files inside the image are in it too, and cannot be reckoned from its bytes alone.
+    const lists = await fetchWhole(sources, contentId, "chunks.bin", (received) => checkChunkLists(index, received), options);
+    await cache.keepChunks(contentId, lists.bytes);
+    return { version: { index, chunks: lists.bytes, storage }, bytes: bytes + lists.bytes.length };
+  }
+  const useful = await filesWithParts(cache, wanted, files);
+  const fetched = await fetchChunkLists(sources, contentId, index, useful, options);
+  return { version: { index, chunks: Buffer.alloc(0), lists: fetched.lists, storage }, bytes: bytes + fetched.bytes };
+}
+
+/** Those of the files the disk may hold a part of: there is an older version with chunks, or the file itself, damaged or begun. */
+async function filesWithParts(cache: LocalCache, { contentId, earlierContentIds }: WantedVersion, files: readonly IndexFile[]): Promise<IndexFile[]> {
+  const earlier = await cache.chunksOf(earlierContentIds);
+  const parts = !earlier.isEmpty;
+  await earlier.close();
+  if (parts) return [...files];
+  const found: IndexFile[] = [];
+  for (const file of files) {
+    const places = [cache.filePath(contentId, file.path), cache.assemblyPath(contentId, file.sha256)];
+    for (const place of places) {
+      if (!(await lstat(place).then((status) => status.isFile(), () => false))) continue;
+      found.push(file);
+      break;
+    }
+  }
+  return found;
+}
+
+async function completeChunkLists(cache: LocalCache, wanted: WantedVersion, index: ContentIndex, signal: AbortSignal | undefined): Promise<void> {
+  if ((await cache.readChunks(wanted.contentId, index)) !== undefined) return;
+  const chunks = await deriveChunkLists(cache, wanted.contentId, index, wanted.earlierContentIds, signal);
+  if (chunks !== undefined) await cache.keepChunks(wanted.contentId, chunks);
+}

@@ -1,0 +1,118 @@
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { parseChunkList } from "../description/chunking.ts";
+import type { ContentLibrary, StoredVersion } from "../library/content-library.ts";
+import type { PlannedWay } from "./fetch-plan.ts";
+import { cheapPatches } from "./fetch-version.ts";
+import { chunkListsOf, piecesOf } from "../description/file-pieces.ts";
+import { chunkListOffsets, openStorageMap } from "../description/index-document.ts";
+import type { FileState } from "../cache/local-cache.ts";
+import { chunkRecordSize } from "../description/chunking.ts";
+import { deltaOnPaper } from "../image-delta/paper-delta.ts";
+import { openPatchIndex, patchFileNames } from "../patches/patch-index.ts";
+import type { FilePatch } from "../patches/patch-index.ts";
+import { bytesOfPatch, costOfPatch } from "../patches/plan-patches.ts";
+import { wholeWimAsStoredFile } from "../description/storage-map.ts";
+import type { IndexFile, OfferedPatches, StorageMap } from "../description/schema.ts";
+import { costOf, planStoredRanges, requestCost } from "../description/stored-ranges.ts";
+
+/** What a computer that holds certain versions, all right, would fetch of another; sizes in bytes. */
+export interface PaperPlan {
+  state: FileState;
+  ways: PlannedWay[];
+  /** Payload of the files. */
+  bytes: number;
+  /** Index, lists and maps fetched to plan with. */
+  described: number;
+  /** All that the version costs whole, its description too. */
+  full: number;
+}
+
+/**
+ * Plans a fetch from descriptions alone, as `planVersion` does - of an OS image `fetchImageDelta` - on a computer that holds these versions
+ * undamaged. `image`: which image of an OS image is applied.
+ * @throws ContentError PRESTAGE_CONTENT_NOT_FOUND
+ */
+export async function planOnPaper(library: ContentLibrary, wantedId: string, heldIds: readonly string[], offered: readonly OfferedPatches[] = [], image = 1): Promise<PaperPlan> {
+  const wanted = await library.open(wantedId);
+  const sizes = await descriptionSizes(wanted);
+  const full = wanted.storedBytes + sizes.index + (wanted.index.shape === "image" ? sizes.chunks : sizes.storage);
+  if (heldIds.includes(wantedId)) return { state: "hit", ways: [], bytes: 0, described: 0, full };
+  const held = await Promise.all(heldIds.map((id) => library.open(id).catch(() => undefined))).then((all) => all.filter((one) => one !== undefined));
+  const files = new Set(held.flatMap((version) => version.index.files.map((file) => file.sha256)));
+  const left = distinct(wanted.index.files.filter((file) => !files.has(file.sha256) && file.size > 0));
+  const state = left.size === 0 ? "hit" : held.length > 0 ? "revised" : "missing";
+  if (left.size === 0) return { state, ways: [], bytes: 0, described: sizes.index, full };
+  const base = wanted.index.shape === "image" ? held.find((version) => version.index.shape === "image") : undefined;
+  const delta = base && (await deltaOnPaper(wanted, base, image, sizes.index, offered));
+  if (delta !== undefined) return { state, ways: [{ paths: ["image.wim"], way: "delta", bytes: delta.bytes, requests: delta.requests, whole: wanted.storedBytes }], bytes: delta.bytes, described: delta.described, full };
+  const reach = await patchesOnPaper(wanted, held, offered, left);
+  const decided = cheapPatches(wanted.index, wanted.storedBytes, new Map([...reach.patches].map(([sha256, patch]) => [sha256, { patch }])));
+  const open = [...left.values()].filter(([file]) => file !== undefined && !decided.has(file.sha256)).flat();
+  const chunks = await chunksOf(held);
+  const storage = await storageOf(wanted);
+  const lists = chunkListsOf(wanted.index, await readFile(join(wanted.folder, "chunks.bin")));
+  const ways = [...left].map(([sha256, twins]) => chooseWay(twins, storage, lists, chunks, reach.patches.get(sha256), decided.has(sha256)));
+  const described = sizes.index + reach.fetched + (open.length === 0 ? 0 : wanted.index.shape === "image" ? sizes.chunks : sizes.storage + (chunks.size === 0 ? 0 : listBytes(wanted, open)));
+  return { state, ways: ways.sort((a, b) => ((a.paths[0] ?? "") < (b.paths[0] ?? "") ? -1 : 1)), bytes: ways.reduce((sum, way) => sum + way.bytes, 0), described, full };
+}
+
+function distinct(files: readonly IndexFile[]): Map<string, IndexFile[]> {
+  return Map.groupBy(files, (file) => file.sha256);
+}
+
+function chooseWay(twins: readonly IndexFile[], storage: StorageMap, lists: ReadonlyMap<string, Buffer>, chunks: ReadonlySet<string>, patch: FilePatch | undefined, decided: boolean): PlannedWay {
+  const paths = twins.map((file) => file.path);
+  const [file] = twins;
+  const stored = storage.files.find((one) => one.path === paths[0]);
+  if (file === undefined || stored === undefined) throw new RangeError(`expected the storage map to place ${paths[0] ?? ""}`);
+  const whole = stored.storedSize;
+  const pieces = piecesOf(file, lists.get(file.path));
+  const missing = pieces?.filter((piece) => !chunks.has(piece.digest.toString("base64")));
+  const runs = pieces === undefined || missing === undefined || missing.length === pieces.length ? undefined : planStoredRanges(stored, missing);
+  const byChunks = runs === undefined ? Infinity : costOf(runs);
+  if (patch !== undefined && (decided || costOfPatch({ patch }) < Math.min(byChunks, whole))) return { paths, way: "patch", bytes: bytesOfPatch(patch), requests: patch.pieces.length, whole };
+  if (runs !== undefined && byChunks < whole) return { paths, way: "chunks", bytes: byChunks - requestCost * runs.length, requests: runs.length, whole };
+  return { paths, way: "whole", bytes: whole, requests: 1, whole };
+}
+
+async function patchesOnPaper(wanted: StoredVersion, held: readonly StoredVersion[], offered: readonly OfferedPatches[], left: ReadonlyMap<string, unknown>): Promise<{ patches: Map<string, FilePatch>; fetched: number }> {
+  const patches = new Map<string, FilePatch>();
+  let fetched = 0;
+  for (const offer of offered) {
+    const from = held.find((version) => version.contentId === offer.from);
+    if (from === undefined || offer.indexBytes + requestCost >= wanted.storedBytes) continue;
+    const index = openPatchIndex(await readFile(join(wanted.folder, patchFileNames(offer.from).index)), { from: offer.from, to: wanted.contentId, sha256: offer.indexSha256 });
+    fetched += offer.indexBytes;
+    const bases = new Set(from.index.files.map((file) => file.sha256));
+    for (const patch of index.files) if (left.has(patch.sha256) && bases.has(patch.from.sha256) && bytesOfPatch(patch) < bytesOfPatch(patches.get(patch.sha256))) patches.set(patch.sha256, patch);
+  }
+  return { patches, fetched };
+}
+
+/** Digests of every chunk the held versions have. */
+async function chunksOf(held: readonly StoredVersion[]): Promise<Set<string>> {
+  const digests = new Set<string>();
+  for (const { index, folder } of held) {
+    for (const list of chunkListsOf(index, await readFile(join(folder, "chunks.bin"))).values()) for (const { digest } of parseChunkList(list)) digests.add(digest.toString("base64"));
+  }
+  return digests;
+}
+
+async function storageOf({ index, folder, storageSha256 }: StoredVersion): Promise<StorageMap> {
+  const map = openStorageMap(await readFile(join(folder, "storage.json")), storageSha256);
+  const [image] = index.files;
+  return index.shape === "image" && image !== undefined ? { ...map, files: [wholeWimAsStoredFile(image.size)] } : map;
+}
+
+async function descriptionSizes({ folder }: StoredVersion): Promise<{ index: number; chunks: number; storage: number }> {
+  const [index, chunks, storage] = await Promise.all(["index.json.zst", "chunks.bin", "storage.json"].map((name) => stat(join(folder, name)).then((status) => status.size)));
+  return { index: index ?? 0, chunks: chunks ?? 0, storage: storage ?? 0 };
+}
+
+/** Bytes of chunks.bin that are asked for, with the gaps that are fetched along. */
+function listBytes({ index }: StoredVersion, files: readonly IndexFile[]): number {
+  const offsets = chunkListOffsets(index);
+  const places = files.flatMap((file) => (file.chunks === undefined ? [] : [{ start: offsets.get(file) ?? 0, end: (offsets.get(file) ?? 0) + file.chunks.count * chunkRecordSize }])).sort((a, b) => a.start - b.start);
+  return places.reduce((sum, place, i) => sum + place.end - (i > 0 && place.start - (places[i - 1]?.end ?? 0) < requestCost ? (places[i - 1]?.end ?? 0) : place.start), 0);
+}

@@ -1,0 +1,131 @@
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import { ContentError } from "../error.ts";
+import { syncPath } from "../durable-files.ts";
+import { openIndex } from "../description/index-document.ts";
+import { processMark } from "./process-mark.ts";
+import { sha256Schema } from "../description/schema.ts";
+import { validateVersion } from "./validate-version.ts";
+import type { ContentIndex } from "../description/schema.ts";
+
+/** A content version as it lies in a library: content/<id>/{content.wim, index.json, index.json.zst, chunks.bin, storage.json}. */
+export interface StoredVersion {
+  contentId: string;
+  folder: string;
+  wimPath: string;
+  index: ContentIndex;
+  /** SHA-256 of storage.json, as the signed policy names it. */
+  storageSha256: string;
+  storedBytes: number;
+}
+
+const versionFiles = ["content.wim", "index.json", "index.json.zst", "chunks.bin", "storage.json"];
+/** An import takes far less from its version to its revision. */
+const collectGraceMs = 10 * 60_000;
+
+/** The site's store of content versions: each is written once under its id and never changed. */
+export class ContentLibrary {
+  readonly root: string;
+
+  /** `root` holds the folder content/, which any web server can serve as a distribution point. */
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  folderOf(contentId: string): string {
+    return join(this.root, "content", sha256Schema.parse(contentId));
+  }
+
+  async has(contentId: string): Promise<boolean> {
+    return stat(join(this.folderOf(contentId), "storage.json")).then(() => true, () => false);
+  }
+
+  /** Reads a version's description. @throws ContentError PRESTAGE_CONTENT_NOT_FOUND, PRESTAGE_CONTENT_INDEX_MALFORMED */
+  async open(contentId: string): Promise<StoredVersion> {
+    const folder = this.folderOf(contentId);
+    try {
+      const [index, storage, wim] = await Promise.all([readFile(join(folder, "index.json")), readFile(join(folder, "storage.json")), stat(join(folder, "content.wim"))]);
+      return {
+        contentId, folder, wimPath: join(folder, "content.wim"), index: openIndex(index, contentId),
+        storageSha256: createHash("sha256").update(storage).digest("hex"), storedBytes: wim.size,
+      };
+    } catch (cause) {
+      if (cause instanceof ContentError) throw cause;
+      throw new ContentError("PRESTAGE_CONTENT_NOT_FOUND", `Expected content ${contentId} in the library; found none. Import it again.`, { cause });
+    }
+  }
+
+  /** A folder on the library's file system to prepare a version in; `keep` moves it into place. Its name tells whose it is. */
+  async prepare(): Promise<string> {
+    const folder = join(this.root, "incoming", `${await processMark(process.pid)}-${randomUUID()}`);
+    await mkdir(folder, { recursive: true });
+    return folder;
+  }
+
+  /** Removes what an import left whose process ended in the middle of it; a running one's is not touched. Returns the folders removed. */
+  async sweep(): Promise<string[]> {
+    const incoming = join(this.root, "incoming");
+    const removed: string[] = [];
+    for (const name of await readdir(incoming).catch(() => [])) {
+      const [pid = ""] = name.split("-");
+      if (!/^\d+$/.test(pid) || name.startsWith(`${await processMark(Number(pid))}-`)) continue;
+      // A program the dead process had started may write for a moment more.
+      await rm(join(incoming, name), { recursive: true, force: true, maxRetries: 5 });
+      removed.push(name);
+    }
+    return removed;
+  }
+
+  /**
+   * Removes the versions that are not needed. Each is first moved out of where it is served from, so that it is there whole or not at all; `sweep`
+   * removes what an interruption left. Versions younger than `graceMs` stay: an import puts its version into place before anything names it.
+   */
+  async collect(needed: ReadonlySet<string>, options: { signal?: AbortSignal; graceMs?: number; onProgress?: (event: { phase: "collect"; done: number; total: number }) => void } = {}): Promise<{ removed: string[]; bytes: number }> {
+    const names = (await readdir(join(this.root, "content")).catch(() => [])).filter((name) => sha256Schema.safeParse(name).success && !needed.has(name));
+    const removed: string[] = [];
+    let bytes = 0;
+    for (const [i, name] of names.entries()) {
+      options.signal?.throwIfAborted();
+      const folder = this.folderOf(name);
+      const { ctimeMs } = await stat(folder);
+      if (Date.now() - ctimeMs < (options.graceMs ?? collectGraceMs)) continue;
+      for (const file of await readdir(folder)) bytes += (await stat(join(folder, file))).size;
+      const away = await this.prepare();
+      await rename(folder, join(away, name));
+      await syncPath(join(this.root, "content"));
+      await rm(away, { recursive: true, force: true });
+      removed.push(name);
+      options.onProgress?.({ phase: "collect", done: i + 1, total: names.length });
+    }
+    return { removed, bytes };
+  }
+
+  /** Moves a prepared version into place, durably. One that is there already stays as it is, unless it is damaged: then the new one takes its place. */
+  async keep(prepared: string, contentId: string): Promise<StoredVersion> {
+    for (const name of versionFiles) await syncPath(join(prepared, name));
+    await syncPath(prepared);
+    if (await this.has(contentId)) {
+      // Young again: a collection must not take it before what is being imported names it.
+      await utimes(this.folderOf(contentId), new Date(), new Date()).catch(() => undefined);
+      const faults = await validateVersion(this.folderOf(contentId), contentId, undefined);
+      // A collection that had begun with it may have taken it meanwhile.
+      if (await this.has(contentId)) {
+        if (faults.length === 0) {
+          await rm(prepared, { recursive: true, force: true });
+          return this.open(contentId);
+        }
+        const away = await this.prepare();
+        await rename(this.folderOf(contentId), join(away, contentId));
+        await rename(prepared, this.folderOf(contentId));
+        await syncPath(join(this.root, "content"));
+        await rm(away, { recursive: true, force: true });
+        return this.open(contentId);
+      }
+    }
+    await mkdir(join(this.root, "content"), { recursive: true });
+    await rename(prepared, this.folderOf(contentId));
+    await syncPath(join(this.root, "content"));
+    return this.open(contentId);
+  }
+}

@@ -1,0 +1,68 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { checkChunkLists, openIndex, openStorageMap, unpackIndex } from "../description/index-document.ts";
+import { openPatchIndex } from "../patches/patch-index.ts";
+import { patchFilePattern, sha256Schema } from "../description/schema.ts";
+import type { StorageMap } from "../description/schema.ts";
+
+/** What is wrong with a file of a version in the library. */
+export interface LibraryFault { contentId: string; file: string; fault: string }
+export interface ValidateOptions { signal?: AbortSignal; onProgress?: (event: { done: number; total: number }) => void }
+
+/**
+ * Reads all of a version, in its `folder` of the library, and compares it with what it must be. `storageSha256`: the hash of its storage map, where it is
+ * known from elsewhere. Never throws for a bad file.
+ */
+export async function validateVersion(folder: string, contentId: string, storageSha256: string | undefined, options: ValidateOptions = {}): Promise<LibraryFault[]> {
+  const faults: LibraryFault[] = [];
+  const check = async <T>(file: string, use: (bytes: Buffer) => T): Promise<T | undefined> => {
+    try {
+      return use(await readFile(join(folder, file)));
+    } catch (cause) {
+      faults.push({ contentId, file, fault: cause instanceof Error ? cause.message : String(cause) });
+      return undefined;
+    }
+  };
+  const index = await check("index.json", (bytes) => openIndex(bytes, contentId));
+  await check("index.json.zst", (bytes) => openIndex(unpackIndex(bytes), contentId));
+  if (index !== undefined) await check("chunks.bin", (bytes) => checkChunkLists(index, bytes));
+  const storage = await check("storage.json", (bytes) => openStorageMap(bytes, storageSha256));
+  if (storage !== undefined) faults.push(...(await validateWim(folder, contentId, storage, options)));
+  for (const name of (await readdir(folder).catch(() => [])).filter((one) => patchFilePattern.test(one) && one.endsWith(".json.zst"))) faults.push(...(await validatePatches(folder, contentId, name)));
+  return faults;
+}
+
+async function validateWim(folder: string, contentId: string, storage: StorageMap, { signal, onProgress }: ValidateOptions): Promise<LibraryFault[]> {
+  const fault = (text: string): LibraryFault[] => [{ contentId, file: "content.wim", fault: text }];
+  const hash = createHash("sha256");
+  let done = 0;
+  try {
+    for await (const bytes of createReadStream(join(folder, "content.wim"), { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+      signal?.throwIfAborted();
+      hash.update(bytes);
+      done += bytes.length;
+      onProgress?.({ done, total: storage.wimSize });
+    }
+  } catch (cause) {
+    signal?.throwIfAborted();
+    return fault(cause instanceof Error ? cause.message : String(cause));
+  }
+  const found = hash.digest("hex");
+  if (done !== storage.wimSize) return fault(`expected ${storage.wimSize} bytes, found ${done}`);
+  return found === storage.wimSha256 ? [] : fault(`expected SHA-256 ${storage.wimSha256}, found ${found}`);
+}
+
+/** A pack of patches whose list cannot be read, or any of whose frames is not there, is of no use; their bytes are checked where they are used. */
+async function validatePatches(folder: string, contentId: string, name: string): Promise<LibraryFault[]> {
+  const from = sha256Schema.parse(name.slice("patch-".length, "patch-".length + 64));
+  try {
+    const index = openPatchIndex(await readFile(join(folder, name)), { from, to: contentId });
+    let size = 0;
+    for await (const bytes of createReadStream(join(folder, `patch-${from}.bin`)) as AsyncIterable<Buffer>) size += bytes.length;
+    return size === index.size ? [] : [{ contentId, file: `patch-${from}.bin`, fault: `expected ${index.size} bytes, found ${size}` }];
+  } catch (cause) {
+    return [{ contentId, file: name, fault: cause instanceof Error ? cause.message : String(cause) }];
+  }
+}
