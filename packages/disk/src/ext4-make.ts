@@ -1,6 +1,4 @@
-import { mkdtemp, open, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { open } from "node:fs/promises";
 import { DiskError } from "./error.ts";
 import { Ext4Reader } from "./ext4-reader.ts";
 import type { Extent } from "./partition-plan.ts";
@@ -65,35 +63,5 @@ export async function overwriteExt4File(disk: string, extent: Extent, path: stri
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-/** Removes files that are there, without mounting. */
-export async function removeExt4Files(disk: string, extent: Extent, paths: readonly string[], options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
-  for (const path of paths) {
-    checkPath(path);
-    await runProgram("debugfs", ["-w", "-R", `rm ${path}`, `${disk}?offset=${extent.start}`], { signal: options.signal });
-  }
-}
-
-function checkPath(path: string): void {
-  if (!/^[A-Za-z0-9._/+#-]+$/.test(path)) throw new TypeError(`A path for debugfs may not hold special characters: ${path}`);
-}
-
-/** Adds one file, owned by root and readable by nobody else, to a folder that is there, without mounting; from bytes, or from a file of any size. */
-export async function addExt4File(disk: string, extent: Extent, path: string, content: Uint8Array | { path: string }, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
-  checkPath(path);
-  const folder = await mkdtemp(join(tmpdir(), "prestage-ext4-"));
-  try {
-    // debugfs takes its commands line by line: a link has a name without surprises.
-    if (content instanceof Uint8Array) await writeFile(join(folder, "content"), content);
-    else await symlink(content.path, join(folder, "content"));
-    const fields = ["mode 0100600", "uid 0", "gid 0"].map((field) => `set_inode_field ${path} ${field}`);
-    await writeFile(join(folder, "commands"), [`write ${join(folder, "content")} ${path}`, ...fields, ""].join("\n"));
-    const { output } = await runProgram("debugfs", ["-w", "-f", join(folder, "commands"), `${disk}?offset=${extent.start}`], { signal: options.signal });
-    // debugfs ends with 0 whatever its commands do; what it wrote is read back by the caller.
-    if (/not found|No free space|while/.test(output)) throw new DiskError("PRESTAGE_DISK_BAD_FILE_SYSTEM", `Could not write /${path} on ${disk}: ${output.trim().slice(-500)}`);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
   }
 }

@@ -9,13 +9,34 @@ interface Gpt {
   entries: Buffer;
 }
 
+/** What a partition is told by: its type and its own GUID. */
+interface PartitionIdentity { type: string; guid: string }
+
 /**
- * Writes other GUIDs into a disk's GPT and keeps everything else: partitions, names, boot code. The second table moves
- * to the end of a disk that is larger than the one it was copied from. The second table is written and flushed before
- * the first is touched: a power cut leaves one of them whole, the old or the new.
+ * Writes other GUIDs into a disk's GPT and keeps everything else: partitions, names, boot code.
  * @throws DiskError PRESTAGE_DISK_BAD_TABLE
  */
 export async function writeGptGuids(disk: string, sizeBytes: number, sectorSize: number, guids: { disk: string; /** By number, from 1. */ partitions: ReadonlyMap<number, string> }): Promise<void> {
+  await rewriteGpt(disk, sizeBytes, sectorSize, guids.disk, (number, identity) => {
+    const guid = guids.partitions.get(number);
+    if (guid === undefined) throw bad(disk, `a partition ${number} that was not there when the disk was looked at`);
+    return { ...identity, guid };
+  });
+}
+
+/**
+ * Gives one partition another type and keeps everything else.
+ * @throws DiskError PRESTAGE_DISK_BAD_TABLE
+ */
+export async function writePartitionType(disk: string, sizeBytes: number, sectorSize: number, number: number, type: string): Promise<void> {
+  await rewriteGpt(disk, sizeBytes, sectorSize, undefined, (one, identity) => (one === number ? { ...identity, type } : identity));
+}
+
+/**
+ * The second table moves to the end of a disk that is larger than the one it was copied from. It is written and flushed before
+ * the first is touched: a power cut leaves one of them whole, the old or the new.
+ */
+async function rewriteGpt(disk: string, sizeBytes: number, sectorSize: number, diskGuid: string | undefined, change: (number: number, identity: PartitionIdentity) => PartitionIdentity): Promise<void> {
   const lastLba = Math.floor(sizeBytes / sectorSize) - 1;
   const file = await open(disk, "r+");
   try {
@@ -27,12 +48,12 @@ export async function writeGptGuids(disk: string, sizeBytes: number, sectorSize:
     for (let number = 1; number * entrySize <= gpt.entries.length; number++) {
       const entry = gpt.entries.subarray((number - 1) * entrySize, number * entrySize);
       if (entry.subarray(0, 16).every((byte) => byte === 0)) continue;
-      const guid = guids.partitions.get(number);
-      if (guid === undefined) throw bad(disk, `a partition ${number} that was not there when the disk was looked at`);
       if (entry.readBigUInt64LE(40) > BigInt(lastUsable)) throw bad(disk, `partition ${number} beyond the end of the disk; it was copied from a larger one`);
+      const { type, guid } = change(number, { type: guidText(entry.subarray(0, 16)), guid: guidText(entry.subarray(16, 32)) });
+      guidBytes(type).copy(entry, 0);
       guidBytes(guid).copy(entry, 16);
     }
-    guidBytes(guids.disk).copy(gpt.header, 56);
+    if (diskGuid !== undefined) guidBytes(diskGuid).copy(gpt.header, 56);
     await writeTable(file, gpt, { at: lastLba, other: 1, entries: lastLba - entrySectors, lastUsable }, sectorSize);
     await writeTable(file, gpt, { at: 1, other: lastLba, entries: 2, lastUsable }, sectorSize);
     await writeProtectiveSize(file, lastLba);
@@ -86,6 +107,15 @@ function guidBytes(guid: string): Buffer {
   bytes.subarray(4, 6).reverse();
   bytes.subarray(6, 8).reverse();
   return bytes;
+}
+
+function guidText(bytes: Buffer): string {
+  const fields = Buffer.from(bytes);
+  fields.subarray(0, 4).reverse();
+  fields.subarray(4, 6).reverse();
+  fields.subarray(6, 8).reverse();
+  const hex = fields.toString("hex");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
 function bad(disk: string, found: string): DiskError {

@@ -1,10 +1,12 @@
 export { diskErrors, DiskError, type DiskErrorCode } from "./error.ts";
 export { runProgram, type RunOptions, type RunResult } from "./run-program.ts";
 export { planPartitions, type DataFileSystem, type Extent, type PartitionPlan, type PartitionPlanOptions } from "./partition-plan.ts";
-export { basicDataType, clearPartitionTable, espType, linuxType, microsoftReservedType, readPartitionTable, writePartitionTable, type DiskGuids, type Partition, type PartitionTable } from "./partition-table.ts";
+export { basicDataType, clearPartitionTable, espType, linuxType, microsoftReservedType, readPartitionTable, refreshingType, writePartitionTable, type DiskGuids, type Partition, type PartitionTable } from "./partition-table.ts";
 export { biosMessageCode } from "./boot-code.ts";
 export { copyFatTree, fatClusterSectors, layFatTree, listFatRoot, makeFat, readFatFile, type FatOptions } from "./fat-volume.ts";
-export { addExt4File, ext4FileCapacity, makeExt4, overwriteExt4File, removeExt4Files, type Ext4Options } from "./ext4-make.ts";
+export { addExt4File, editExt4, removeExt4Files, type Ext4Attributes, type Ext4Edit } from "./ext4-edit.ts";
+export { ext4FileCapacity, makeExt4, overwriteExt4File, type Ext4Options } from "./ext4-make.ts";
+export { writePartitionType } from "./gpt.ts";
 export { Ext4Reader, type Ext4Node } from "./ext4-reader.ts";
 export { bootSwitchBlock, bootSwitchSector, readBootSwitch, switchBoot, type BootSwitch } from "./boot-switch.ts";
 export { describeDisk, settleDisk, type DiskDescription } from "./describe-disk.ts";

@@ -31,6 +31,8 @@ export interface PartitionTable {
 export const espType = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
 export const linuxType = "0fc63daf-8483-4772-8e79-3d69d8477de4";
 export const microsoftReservedType = "e3c9e316-0b5c-4db8-817d-f92df00215ae";
+/** Prestage's own: an EFI system partition whose disk is being refreshed. No firmware starts from it. */
+export const refreshingType = "5f0c1a4e-8d1b-4f5b-9a55-7072657374a6";
 export const basicDataType = "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7";
 
 /**

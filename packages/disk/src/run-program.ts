@@ -14,6 +14,8 @@ export interface RunOptions {
 
 export interface RunResult {
   output: string;
+  /** The end of its error output. */
+  errorOutput: string;
   exitCode: number;
 }
 
@@ -46,5 +48,5 @@ export async function runProgram(program: string, args: readonly string[], optio
   if (typeof exitCode !== "number" || !(options.accept ?? [0]).includes(exitCode)) {
     throw new DiskError("PRESTAGE_DISK_PROGRAM_FAILED", `${program} ${args.join(" ").slice(0, 300)} ended with ${exitCode}. It said: ${(errors.trim() || output.trim()).slice(-2000) || "nothing"}`);
   }
-  return { output, exitCode };
+  return { output, errorOutput: errors, exitCode };
 }

@@ -117,7 +117,7 @@ async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<void>)
   await Promise.all(Array.from({ length: 4 }, lane));
 }
 
-async function inspectOpen(wim: WimFile, data: Map<string, WimEntry>, options: VerifyMediaOptions): Promise<InspectedMedia> {
+export async function inspectOpen(wim: WimFile, data: Map<string, WimEntry>, options: VerifyMediaOptions): Promise<InspectedMedia> {
   const onMedia = await readSmall(wim, data, dataPaths.keyring, maximumDocumentBytes);
   const keyring = openTrustedKeyring(options.trustedKeyring ?? onMedia);
   const { manifest, mediaId } = openManifest(await readSmall(wim, data, dataPaths.manifest, maximumDocumentBytes * 1.5), keysOfRole(keyring, "media"));
@@ -126,13 +126,13 @@ async function inspectOpen(wim: WimFile, data: Map<string, WimEntry>, options: V
   return { manifest, mediaId, keyring, trustedBySite: options.trustedKeyring !== undefined, size: wim.source.size };
 }
 
-async function dataTree(wim: WimFile): Promise<Map<string, WimEntry>> {
+export async function dataTree(wim: WimFile): Promise<Map<string, WimEntry>> {
   if (wim.imageCount !== 2) throw new MediaError("PRESTAGE_MEDIA_NOT_MEDIA", `Expected a media with two images; found ${wim.imageCount}.`);
   return treeOf(await wim.readImage(mediaImages.data));
 }
 
 /** Files by path; a name that could leave its folder makes the whole media unusable. */
-function treeOf(image: Awaited<ReturnType<WimFile["readImage"]>>): Map<string, WimEntry> {
+export function treeOf(image: Awaited<ReturnType<WimFile["readImage"]>>): Map<string, WimEntry> {
   const unsafe = unsafeNames(image, "windows")[0];
   if (unsafe !== undefined) throw new MediaError("PRESTAGE_MEDIA_NOT_MEDIA", `Expected safe names on the media; found ${JSON.stringify(unsafe)}.`);
   const files = new Map<string, WimEntry>();
@@ -141,7 +141,7 @@ function treeOf(image: Awaited<ReturnType<WimFile["readImage"]>>): Map<string, W
 }
 
 /** Reads a whole file of at most `limit` bytes into memory. */
-async function readSmall(wim: WimFile, tree: Map<string, WimEntry>, path: string, limit: number): Promise<Buffer> {
+export async function readSmall(wim: WimFile, tree: Map<string, WimEntry>, path: string, limit: number): Promise<Buffer> {
   const entry = tree.get(path);
   if (entry === undefined || entry.reparseTag !== undefined) throw new MediaError("PRESTAGE_MEDIA_NOT_MEDIA", `Expected /${path} on the media; found none. Is this a media built by Prestage?`);
   if (entry.sha1 === undefined) return Buffer.alloc(0);
