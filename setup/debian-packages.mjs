@@ -15,8 +15,12 @@ export const debianPackages = {
     "postgresql-15", // the site's database
     "busybox", // the root without our tools that a depot's bundle is tried in
   ],
+  test: ["nginx-light"], // a web server as distribution point
   bench: ["casync", "xdelta3"], // what a top-up is measured against
 };
+
+/** Servers the tests start themselves, each on a port of its own: installing one must not open a port of this machine. */
+const keptStopped = ["nginx-light"];
 
 /** Installs what is missing, naming it first. */
 export function ensureDebianPackages(names) {
@@ -25,8 +29,13 @@ export function ensureDebianPackages(names) {
   if (missing.length === 0 && !noLists) return;
   if (missing.length > 0) console.error(`Installing Debian packages: ${missing.join(" ")}`);
   runAsRoot(["apt-get", "-q", "update"]);
-  if (missing.length > 0) runAsRoot(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", "--no-install-recommends", "install", ...missing]);
+  const [servers, others] = [missing.filter((name) => keptStopped.includes(name)), missing.filter((name) => !keptStopped.includes(name))];
+  if (others.length > 0) runAsRoot([...install, ...others]);
+  // Debian's own way to say "do not start it" (invoke-rc.d(8)); a file that is there already is its owner's.
+  if (servers.length > 0) runAsRoot(["sh", "-c", 'p=/usr/sbin/policy-rc.d; if [ -e $p ]; then exec "$@"; fi; trap "rm -f $p" EXIT INT TERM; printf "#!/bin/sh\\nexit 101\\n" >$p; chmod 755 $p; "$@"', "sh", ...install, ...servers]);
 }
+
+const install = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", "--no-install-recommends", "install"];
 
 function isInstalled(name) {
   const result = spawnSync("dpkg-query", ["-W", "-f=${Status}", name], { encoding: "utf8" });

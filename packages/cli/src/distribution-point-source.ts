@@ -1,3 +1,4 @@
+import { cutRange, RangesIgnored } from "@prestage/content";
 import type { ContentSource } from "@prestage/content";
 import { Agent, request } from "undici";
 
@@ -8,18 +9,24 @@ import { Agent, request } from "undici";
 export function distributionPointSource(url: string, options: { ca?: string | undefined; query: (contentId: string, file: string) => Promise<string | undefined> }): ContentSource & { close(): Promise<void> } {
   const name = url.replace(/\/+$/, "");
   const agent = new Agent({ connectTimeout: 10_000, headersTimeout: 60_000, bodyTimeout: 60_000, ...(options.ca !== undefined && { connect: { ca: options.ca } }) });
-  return {
+  const source: ContentSource & { close(): Promise<void>; ranges?: boolean } = {
     name,
-    open: async (contentId, file, { start, end }, signal) => {
+    open: async (contentId, file, range, signal) => {
       const query = await options.query(contentId, file);
-      const range = start > 0 || end !== undefined ? { range: `bytes=${start}-${end === undefined ? "" : end - 1}` } : {};
-      const answer = await request(`${name}/content/${contentId}/${file}${query === undefined ? "" : `?${query}`}`, { dispatcher: agent, headers: range, signal });
-      if (answer.statusCode !== ("range" in range ? 206 : 200)) {
-        await answer.body.dump();
-        throw new Error(`HTTP ${answer.statusCode}`);
+      const wanted = range.start > 0 || range.end !== undefined;
+      const headers = wanted ? { range: `bytes=${range.start}-${range.end === undefined ? "" : range.end - 1}` } : {};
+      const answer = await request(`${name}/content/${contentId}/${file}${query === undefined ? "" : `?${query}`}`, { dispatcher: agent, headers, signal });
+      if (answer.statusCode === (wanted ? 206 : 200)) return answer.body as AsyncIterable<Uint8Array>;
+      if (wanted && answer.statusCode === 200) {
+        source.ranges = false;
+        if (range.required !== true) return cutRange(answer.body, range);
+        await answer.body.dump({ limit: 0 });
+        throw new RangesIgnored();
       }
-      return answer.body as AsyncIterable<Uint8Array>;
+      await answer.body.dump();
+      throw new Error(`HTTP ${answer.statusCode}`);
     },
     close: () => agent.close(),
   };
+  return source;
 }

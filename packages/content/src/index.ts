@@ -1,6 +1,7 @@
 export { ChunkList, chunkRecordSize, parseChunkList } from "./description/chunking.ts";
 export { ContentLibrary } from "./library/content-library.ts";
 export type { StoredVersion } from "./library/content-library.ts";
+export { cutRange, RangesIgnored } from "./fetch/content-source.ts";
 export type { ContentSource, FetchOptions } from "./fetch/content-source.ts";
 export { ContentError, contentErrors } from "./error.ts";
 export type { ContentErrorCode } from "./error.ts";

@@ -57,7 +57,7 @@ async function fetchRun(cache: LocalCache, sources: readonly ContentSource[], co
       let at = from.offset;
       for (const file of files) {
         const begin = file === first ? from : { offset: file.stored.offset, chunk: 0 };
-        await reader.read(begin.offset - at);
+        await reader.skip(begin.offset - at);
         await receiveFile(reader, cache, contentId, file, begin.chunk);
         at = file.stored.offset + file.stored.storedSize;
         files = files.slice(1);

@@ -47,6 +47,8 @@ export interface PlanOptions {
   patches?: ReadonlyMap<string, PlannedPatch>;
   /** SHA-256 of files whose patch is taken without comparing: the storage map need not name them. */
   decided?: ReadonlySet<string>;
+  /** For sources without ranges: every file whole, in one pass over the stored WIM. */
+  onePass?: boolean;
 }
 
 /**
@@ -65,14 +67,14 @@ export async function planFetch(cache: LocalCache, contentId: string, answer: Ca
   const patches = [...decided];
   const whole: PlannedFile[] = [];
   for (const file of files) {
-    const assembly = await planAssembly(cache, contentId, file, byPath, lists, localChunks, options.signal);
+    const assembly = options.onePass === true ? undefined : await planAssembly(cache, contentId, file, byPath, lists, localChunks, options.signal);
     const patch = options.patches?.get(file.sha256);
     const byChunks = assembly === undefined ? Infinity : costOf(assembly.runs);
     if (patch !== undefined && costOfPatch(patch) < Math.min(byChunks, file.stored.storedSize)) patches.push(patch);
     else if (assembly !== undefined && byChunks < file.stored.storedSize) assemblies.push(assembly);
     else whole.push(file);
   }
-  const runs = joinFiles(whole);
+  const runs = joinFiles(whole, options.onePass === true ? Infinity : requestCost);
   const ways = waysOf(patches, assemblies, whole, version.storage);
   const requests = [...runs, ...assemblies.flatMap((assembly) => assembly.runs)];
   return {
@@ -149,13 +151,13 @@ async function wrongIn(path: string, pieces: FilePiece[], signal: AbortSignal | 
   }
 }
 
-/** Whole files in stored order, neighbours in one request. */
-function joinFiles(files: readonly PlannedFile[]): FetchRun[] {
+/** Whole files in stored order, those with less than `gap` bytes between them in one request. */
+function joinFiles(files: readonly PlannedFile[], gap: number): FetchRun[] {
   const runs: FetchRun[] = [];
   for (const file of files) {
     const end = file.stored.offset + file.stored.storedSize;
     const last = runs.at(-1);
-    if (last !== undefined && file.stored.offset >= last.end && file.stored.offset - last.end < requestCost) {
+    if (last !== undefined && file.stored.offset >= last.end && file.stored.offset - last.end < gap) {
       last.files.push(file);
       last.end = end;
     } else runs.push({ start: file.stored.offset, end, files: [file] });

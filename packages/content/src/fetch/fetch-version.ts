@@ -1,5 +1,6 @@
 import { lstat } from "node:fs/promises";
 import { deriveChunkLists, fetchChunkLists } from "./chunk-lists.ts";
+import { RangesIgnored } from "./content-source.ts";
 import type { ContentSource, FetchOptions } from "./content-source.ts";
 import { fetchPlanned } from "./fetch-content.ts";
 import { fetchIndex, fetchStorageMap, fetchWhole } from "./fetch-description.ts";
@@ -40,19 +41,20 @@ const cheap = 0.5;
 /**
  * Plans how a version is brought into the cache, fetching no more of its description than the plan needs: the index; lists of patches for
  * what the disk can patch; storage map and chunk lists for the files that are left. What the cache holds elsewhere is put in its place.
- * The plan's open files are the caller's to close (`plan.localChunks`).
+ * `onePass`: the plan for sources without ranges, every file whole. The plan's open files are the caller's to close (`plan.localChunks`).
  * @throws ContentError
  */
-export async function planVersion(cache: LocalCache, sources: readonly ContentSource[], wanted: WantedVersion, options: FetchOptions = {}): Promise<PlannedVersion> {
+export async function planVersion(cache: LocalCache, sources: readonly ContentSource[], wanted: WantedVersion, options: FetchOptions & { onePass?: boolean } = {}): Promise<PlannedVersion> {
   const { contentId, earlierContentIds } = wanted;
+  const onePass = options.onePass === true;
   const { index, bytes: indexBytes } = await readOrFetchIndex(cache, sources, contentId, options);
   const answer = await cache.ask(contentId, index, earlierContentIds, options.signal === undefined ? {} : { signal: options.signal });
   await cache.adopt(contentId, answer);
-  const reach = await patchesInReach(cache, sources, contentId, answer, wanted.patches ?? [], wanted.storedBytes, options);
+  const reach = await patchesInReach(cache, sources, contentId, answer, onePass ? [] : (wanted.patches ?? []), wanted.storedBytes, options);
   const decided = cheapPatches(index, wanted.storedBytes, reach.planned);
   const left = answer.files.filter(({ file, state }) => state !== "hit" && file.size > 0 && !decided.has(file.sha256)).map(({ file }) => file);
-  const description = await describeFiles(cache, sources, wanted, index, left, options);
-  const plan = await planFetch(cache, contentId, answer, description.version, { earlierContentIds, patches: reach.planned, decided, ...(options.signal && { signal: options.signal }) });
+  const description = await describeFiles(cache, sources, wanted, index, left, options, onePass);
+  const plan = await planFetch(cache, contentId, answer, description.version, { earlierContentIds, patches: reach.planned, decided, onePass, ...(options.signal && { signal: options.signal }) });
   return { index, answer, plan, described: indexBytes + reach.fetched + description.bytes };
 }
 
@@ -63,15 +65,38 @@ export async function planVersion(cache: LocalCache, sources: readonly ContentSo
 export async function fetchVersion(cache: LocalCache, sources: readonly ContentSource[], wanted: WantedVersion, options: FetchVersionOptions = {}): Promise<{ index: ContentIndex; answer: CacheAnswer; bytes: number }> {
   let first: CacheAnswer | undefined;
   let bytes = 0;
+  let onePass = sources.length > 0 && sources.every((source) => source.ranges === false);
   for (let { patches } = wanted; ; patches = []) {
-    const planned = await planVersion(cache, sources, { ...wanted, patches }, options);
-    first ??= planned.answer;
-    options.onPlanned?.(planned);
-    const done = await fetchPlanned(cache, sources, wanted.contentId, planned.plan, options);
-    bytes += planned.described + done.bytes;
-    if (done.unpatched.length > 0) continue;
-    await completeChunkLists(cache, wanted, planned.index, options.signal);
-    return { index: planned.index, answer: first, bytes };
+    const done = await planAndFetch(cache, sources, { ...wanted, patches }, onePass, options, (planned) => {
+      first ??= planned.answer;
+      options.onPlanned?.(planned);
+    });
+    bytes += done.bytes;
+    if (done.planned !== undefined && first !== undefined && !done.again) {
+      await completeChunkLists(cache, wanted, done.planned.index, options.signal);
+      return { index: done.planned.index, answer: first, bytes };
+    }
+    // Nobody who can be reached sends ranges: every one would cost the whole file.
+    onePass ||= done.planned === undefined;
+  }
+}
+
+/** One plan, carried out as far as it goes. `planned` undefined: no source sends ranges; `again`: a patch was of no use. */
+async function planAndFetch(cache: LocalCache, sources: readonly ContentSource[], wanted: WantedVersion, onePass: boolean, options: FetchVersionOptions, onPlanned: (planned: PlannedVersion) => void): Promise<{ planned?: PlannedVersion; again: boolean; bytes: number }> {
+  let received = 0;
+  const onProgress: FetchOptions["onProgress"] = (event) => {
+    received = event.done;
+    options.onProgress?.(event);
+  };
+  try {
+    const planned = await planVersion(cache, sources, wanted, { ...options, onePass, rangesOnly: !onePass });
+    received = 0;
+    onPlanned(planned);
+    const done = await fetchPlanned(cache, sources, wanted.contentId, planned.plan, { ...options, onProgress, rangesOnly: !onePass });
+    return { planned, again: done.unpatched.length > 0, bytes: planned.described + done.bytes };
+  } catch (cause) {
+    if (onePass || !(cause instanceof RangesIgnored)) throw cause;
+    return { again: true, bytes: received };
   }
 }
 
@@ -91,11 +116,12 @@ export function cheapPatches(index: ContentIndex, storedBytes: number, patches: 
 }
 
 /** What has to be known of the files no patch decides: where they lie, and - where the disk may hold parts of them - their chunks. */
-async function describeFiles(cache: LocalCache, sources: readonly ContentSource[], wanted: WantedVersion, index: ContentIndex, files: readonly IndexFile[], options: FetchOptions): Promise<{ version: VersionDescription; bytes: number }> {
+async function describeFiles(cache: LocalCache, sources: readonly ContentSource[], wanted: WantedVersion, index: ContentIndex, files: readonly IndexFile[], options: FetchOptions, onePass: boolean): Promise<{ version: VersionDescription; bytes: number }> {
   const none: StorageMap = { format: "prestage-storage-v1", wimSize: wanted.storedBytes, wimSha256: "0".repeat(64), files: [] };
   if (files.length === 0) return { version: { index, chunks: Buffer.alloc(0), lists: new Map(), storage: none }, bytes: 0 };
   const { contentId } = wanted;
   const { storage, bytes } = await fetchStorageMap(sources, contentId, index, wanted.storageSha256, options);
+  if (onePass) return { version: { index, chunks: Buffer.alloc(0), lists: new Map(), storage }, bytes };
   const held = await cache.readChunks(contentId, index);
   if (held !== undefined) return { version: { index, chunks: held, lists: chunkListsOf(index, held), storage }, bytes };
   if (index.shape === "image") {

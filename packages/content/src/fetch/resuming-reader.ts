@@ -1,9 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { RangesIgnored } from "./content-source.ts";
 import type { ContentSource, FetchOptions } from "./content-source.ts";
 import { ContentError } from "../error.ts";
 
 /** A connection that broke after fewer bytes than this counts as a failure: a source that trickles must not hold a device for ever. */
 const worthAnotherTry = 64 * 1024;
+
+/** Told once, when it was found out: from then on the source is passed over in silence. */
+class KnownWithoutRanges extends RangesIgnored {}
 
 /**
  * Reads a range of a content's file in order, from the sources in turn: where one fails or breaks off, the next
@@ -52,6 +56,11 @@ export class ResumingReader {
     return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
   }
 
+  /** Passes over the next `count` bytes, without holding them. */
+  async skip(count: number): Promise<void> {
+    for (let left = count; left > 0; ) left -= (await this.read(Math.min(left, 1024 * 1024))).length;
+  }
+
   async close(): Promise<void> {
     await this.#iterator?.return?.(undefined);
   }
@@ -74,8 +83,13 @@ export class ResumingReader {
   async #connect(): Promise<AsyncIterator<Uint8Array>> {
     const source = this.sources[this.#source];
     if (source === undefined) throw new Error("no distribution point is known");
-    const range = { start: this.range.start + this.#received, end: this.range.end };
+    const range = { start: this.range.start + this.#received, end: this.range.end, ...(this.options.rangesOnly === true && { required: true }) };
+    if (this.#refuses(source)) throw new KnownWithoutRanges();
     return (await source.open(this.contentId, this.file, range, this.options.signal ?? new AbortController().signal))[Symbol.asyncIterator]();
+  }
+
+  #refuses(source: ContentSource): boolean {
+    return this.options.rangesOnly === true && source.ranges === false;
   }
 
   #accept(piece: Uint8Array): Uint8Array {
@@ -90,12 +104,14 @@ export class ResumingReader {
   /** Drops the connection; the same source again if it delivered enough to be of use, else the next; after the last, waits and begins a new round. */
   async #moveOn(cause: unknown): Promise<void> {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    this.options.onSourceFailed?.({ source: this.sourceName, reason, round: this.#round });
+    if (!(cause instanceof KnownWithoutRanges)) this.options.onSourceFailed?.({ source: this.sourceName, reason, round: this.#round });
     await Promise.resolve(this.#iterator?.return?.(undefined)).catch(() => undefined);
     this.#iterator = undefined;
     if (this.#delivered < worthAnotherTry) this.#source++;
     this.#delivered = 0;
     if (this.#source < this.sources.length) return;
+    // One that sends whole files now is better than one that may send ranges later.
+    if (this.sources.some((source) => this.#refuses(source))) throw new RangesIgnored();
     const rounds = this.options.rounds ?? 5;
     if (this.#round >= rounds || this.sources.length === 0) {
       throw new ContentError("PRESTAGE_CONTENT_FETCH_FAILED", `Expected ${this.file} of content ${this.contentId.slice(0, 12)} from ${this.sources.length} distribution point(s); all failed ${this.#round} time(s), last: ${reason}. Check the network and the distribution points.`, { cause });

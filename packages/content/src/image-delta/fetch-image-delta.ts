@@ -7,6 +7,7 @@ import type { WimFile } from "@prestage/wim";
 import { z } from "zod";
 import { fetchChunkLists } from "../fetch/chunk-lists.ts";
 import { syncPath, writeDurably } from "../durable-files.ts";
+import { RangesIgnored } from "../fetch/content-source.ts";
 import type { ContentSource, FetchOptions } from "../fetch/content-source.ts";
 import { ContentError } from "../error.ts";
 import { fetchWhole } from "../fetch/fetch-description.ts";
@@ -50,7 +51,7 @@ export async function fetchImageDelta(cache: LocalCache, sources: readonly Conte
   const [file] = index.files;
   if (index.shape !== "image" || file === undefined) return undefined;
   const sparse = `${cache.partialPath(contentId, file.sha256)}.sparse`;
-  const made = await makeDelta(cache, sources, wanted, image, { index, indexBytes, file, sparse }, options);
+  const made = await makeDelta(cache, sources, wanted, image, { index, indexBytes, file, sparse }, { ...options, rangesOnly: true }).catch(wholeFilesOnly);
   // Whichever way is taken now, what was begun on this one is as large as the image, and nothing else would remove it.
   await rm(sparse, { force: true });
   await rm(`${sparse}-patched`, { recursive: true, force: true });
@@ -97,6 +98,12 @@ async function makeDelta(cache: LocalCache, sources: readonly ContentSource[], w
     await baseWim.close();
     await source.close();
   }
+}
+
+/** A delta is made of ranges: where none can be had the image is fetched whole. */
+function wholeFilesOnly(cause: unknown): undefined {
+  if (cause instanceof RangesIgnored) return undefined;
+  throw cause;
 }
 
 /** An image this way cannot handle (solid, LZMS) is fetched whole. */

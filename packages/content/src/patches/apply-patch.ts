@@ -5,6 +5,7 @@ import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Readable } from "node:stream";
 import { constants as zlib, createZstdDecompress } from "node:zlib";
+import { RangesIgnored } from "../fetch/content-source.ts";
 import type { ContentSource, FetchOptions } from "../fetch/content-source.ts";
 import type { LocalCache } from "../cache/local-cache.ts";
 import { placeFile } from "../cache/place-file.ts";
@@ -68,6 +69,7 @@ async function makePiece(output: FileHandle, piece: PatchPiece, dictionary: Buff
       };
       if (await decodePatchPiece(output, piece, dictionary, read())) return "made";
       options.signal?.throwIfAborted();
+      if (fault instanceof RangesIgnored) throw fault;
       if (fault !== undefined) return "unreachable";
       options.onSourceFailed?.({ source: reader.sourceName, reason: `the patch of ${JSON.stringify(planned.paths[0])} gives other bytes`, round: 1 });
       usable = usable.filter((source) => source.name !== reader.sourceName);
