@@ -1,14 +1,13 @@
 import { createHash } from "node:crypto";
 import { spanSize } from "@prestage/content";
-import type { HashPool } from "@prestage/content";
-import { resourceFlags, WimError } from "@prestage/wim";
-import type { ResourceHeader, WimEntry, WimFile } from "@prestage/wim";
+import { WimError } from "@prestage/wim";
+import type { ResourceHasher, ResourceHeader, WimEntry, WimFile } from "@prestage/wim";
 
 /** What the manifest or an index says of a file. */
 export interface ExpectedFile { size: number; sha256: string; spans?: readonly string[] | undefined }
 export interface MediaFinding { code: "PRESTAGE_MEDIA_FILE_DAMAGED" | "PRESTAGE_MEDIA_FILE_MISSING" | "PRESTAGE_MEDIA_FILE_UNEXPECTED"; path: string; message: string }
-/** The media as a file, with threads that hash ranges of it. */
-export interface OpenMedia { wim: WimFile; path: string; pool: HashPool }
+/** The media, with threads that hash what it holds; `onBytes` is told what they have done. */
+export interface OpenMedia { wim: WimFile; hasher: ResourceHasher; onBytes: (bytes: number) => void }
 
 /** Compares one entry of an image with what is expected there; `name` is what a person is shown. Damage is a finding, never an error. */
 export async function checkEntry(media: OpenMedia, entry: WimEntry | undefined, name: string, expected: ExpectedFile): Promise<MediaFinding | undefined> {
@@ -31,39 +30,23 @@ interface Found { sha256: string; spans: readonly string[]; error?: string }
 
 const emptyFile: Found = { sha256: createHash("sha256").digest("hex"), spans: [] };
 
-/** Hashes a resource: of a stored one every span by a thread of its own, of a compressed one what it decodes to. */
+/** Hashes what a resource decodes to: where spans are known each by itself, so that one large file uses every core. */
 async function describe(media: OpenMedia, resource: ResourceHeader, spans: readonly string[] | undefined): Promise<Found> {
-  if ((resource.flags & resourceFlags.compressed) !== 0) return decode(media.wim, resource, spans !== undefined);
-  const ranges = spans === undefined ? [{ at: 0, length: resource.size }] : spans.map((_, i) => ({ at: i * spanSize, length: Math.min(spanSize, resource.size - i * spanSize) }));
   if (spans !== undefined && spans.length !== Math.ceil(resource.size / spanSize)) return { sha256: "", spans: [], error: `${spans.length} spans for ${resource.size} bytes` };
-  const hashes = await Promise.all(ranges.map(({ at, length }) => media.pool.hash(media.path, resource.offset + at, length)));
-  const digests = hashes.map((hash) => ("error" in hash ? `unreadable: ${hash.error}` : hash.sha256));
-  return spans === undefined ? { sha256: digests[0] ?? "", spans: [] } : { sha256: "", spans: digests };
-}
-
-async function decode(wim: WimFile, resource: ResourceHeader, spanned: boolean): Promise<Found> {
-  const whole = createHash("sha256");
-  const spans: string[] = [];
-  let span = createHash("sha256");
-  let room = spanSize;
+  const hash = (from: number, to: number) => media.hasher.hash(media.wim, resource, from, to, "sha256", media.onBytes);
   try {
-    for await (const piece of wim.readResource(resource)) {
-      if (!spanned) whole.update(piece);
-      for (let offset = 0; spanned && offset < piece.length; ) {
-        const take = Math.min(piece.length - offset, room);
-        span.update(piece.subarray(offset, offset + take));
-        offset += take;
-        room -= take;
-        if (room > 0) continue;
-        spans.push(span.digest("hex"));
-        span = createHash("sha256");
-        room = spanSize;
-      }
-    }
+    if (spans === undefined) return { sha256: await hash(0, resource.size), spans: [] };
+    return { sha256: "", spans: await allSpans(spans.length, (i) => hash(i * spanSize, Math.min(resource.size, (i + 1) * spanSize))) };
   } catch (cause) {
     if (cause instanceof WimError) return { sha256: "", spans: [], error: cause.code };
     throw cause;
   }
-  if (room < spanSize) spans.push(span.digest("hex"));
-  return { sha256: whole.digest("hex"), spans };
+}
+
+/** A span that cannot be decoded is one that is not as it should be: the others are checked all the same. */
+async function allSpans(count: number, hash: (span: number) => Promise<string>): Promise<string[]> {
+  return await Promise.all(Array.from({ length: count }, async (_, i) => await hash(i).catch((cause: unknown) => {
+    if (cause instanceof WimError) return `unreadable: ${cause.code}`;
+    throw cause;
+  })));
 }

@@ -1,10 +1,8 @@
 import { createHash } from "node:crypto";
-import { realpath } from "node:fs/promises";
-import { availableParallelism } from "node:os";
-import { checkChunkLists, ContentError, HashPool, openIndex } from "@prestage/content";
+import { checkChunkLists, ContentError, openIndex } from "@prestage/content";
 import { keysOfRole, maximumDocumentBytes, openTrustedKeyring } from "@prestage/trust";
 import type { Keyring } from "@prestage/trust";
-import { openWimFile, unsafeNames, walkEntries, WimError } from "@prestage/wim";
+import { openWimFile, ResourceHasher, unsafeNames, walkEntries, WimError, worthThreads } from "@prestage/wim";
 import type { WimEntry, WimFile } from "@prestage/wim";
 import { checkEntry } from "./check-entry.ts";
 import type { ExpectedFile, MediaFinding } from "./check-entry.ts";
@@ -40,31 +38,54 @@ export async function inspectMedia(path: string, options: VerifyMediaOptions = {
  */
 export async function verifyMedia(path: string, options: VerifyMediaOptions = {}): Promise<{ media: InspectedMedia; files: number; bytes: number; findings: MediaFinding[] }> {
   const wim = await openWimFile(path);
-  const pool = new HashPool(availableParallelism());
   try {
     const data = await dataTree(wim);
     const media = await inspectOpen(wim, data, options);
     const trees = { esp: treeOf(await wim.readImage(mediaImages.boot)), data };
     const { expected, unknown, findings } = await expectedFiles(wim, data, media.manifest);
-    const wanted = (["esp", "data"] as const).flatMap((volume) => [...expected[volume]].map(([name, file]) => ({ volume, name, file })));
-    const bytes = wanted.reduce((sum, { file }) => sum + file.size, 0);
-    const open = { wim, path: await realpath(path), pool };
-    let done = 0;
-    // A few at a time: stored files are hashed by the threads while this one decodes compressed ones.
-    await inLanes(wanted, async ({ volume, name, file }) => {
-      options.signal?.throwIfAborted();
-      const finding = await checkEntry(open, trees[volume].get(name), `${volume}:/${name}`, file);
-      if (finding !== undefined) findings.push(finding);
-      done += file.size;
-      options.onProgress?.({ done, total: bytes, name });
-    });
-    findings.push(...unexpectedFiles(trees, expected, unknown));
+    const wanted = (["esp", "data"] as const).flatMap((volume) => [...expected[volume]].map(([name, file]) => ({ name: `${volume}:/${name}`, file, entry: trees[volume].get(name) })));
+    findings.push(...await checkFiles(wim, wanted, options), ...unexpectedFiles(trees, expected, unknown));
     findings.sort((a, b) => (a.path < b.path ? -1 : 1));
-    return { media, files: wanted.length + 1, bytes, findings };
+    return { media, files: wanted.length + 1, bytes: bytesOf(wanted), findings };
   } finally {
-    await pool.close();
     await wim.close();
   }
+}
+
+interface WantedFile { name: string; file: ExpectedFile; entry: WimEntry | undefined }
+
+function bytesOf(files: readonly WantedFile[]): number {
+  return files.reduce((sum, { file }) => sum + file.size, 0);
+}
+
+/** Each file against what is expected, read in the order it is stored. */
+async function checkFiles(wim: WimFile, wanted: readonly WantedFile[], { signal, onProgress }: VerifyMediaOptions): Promise<MediaFinding[]> {
+  const total = bytesOf(wanted);
+  const hasher = new ResourceHasher({ ...(total < worthThreads && { threads: 0 }), signal });
+  const findings: MediaFinding[] = [];
+  let done = 0;
+  let name = "";
+  const report = () => onProgress?.({ done, total, name });
+  const offset = ({ entry }: WantedFile) => (entry?.sha1 === undefined ? 0 : (wim.blobs.get(entry.sha1)?.resource.offset ?? 0));
+  try {
+    await inLanes(wanted.toSorted((a, b) => offset(a) - offset(b)), async (item) => {
+      signal?.throwIfAborted();
+      let counted = 0;
+      const onBytes = (bytes: number) => {
+        counted += bytes;
+        done += bytes;
+        report();
+      };
+      ({ name } = item);
+      const finding = await checkEntry({ wim, hasher, onBytes }, item.entry, item.name, item.file);
+      if (finding !== undefined) findings.push(finding);
+      done += item.file.size - counted; // of what is missing or damaged less was read
+      report();
+    });
+  } finally {
+    await hasher.close();
+  }
+  return findings;
 }
 
 type Expected = Record<"esp" | "data", Map<string, ExpectedFile>>;
@@ -109,12 +130,15 @@ function unexpectedFiles(trees: Record<"esp" | "data", Map<string, WimEntry>>, e
   );
 }
 
+/** Files asked for at once: threads are given small ones by hundreds. */
+const lanes = 512;
+
 async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   let next = 0;
   const lane = async () => {
     for (let item = items[next++]; item !== undefined; item = items[next++]) await work(item);
   };
-  await Promise.all(Array.from({ length: 4 }, lane));
+  await Promise.all(Array.from({ length: lanes }, lane));
 }
 
 export async function inspectOpen(wim: WimFile, data: Map<string, WimEntry>, options: VerifyMediaOptions): Promise<InspectedMedia> {

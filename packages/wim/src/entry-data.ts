@@ -6,6 +6,8 @@ import { storedHashes, symlinkTag, type WimEntry } from "./entry.ts";
 import { guarded, WimError } from "./error.ts";
 import type { VerifyOptions } from "./integrity.ts";
 import { walkEntries } from "./metadata.ts";
+import { inOrder } from "./in-order.ts";
+import { withHasher, type ResourceHasher } from "./resource-hasher.ts";
 import { ioGuard } from "./source.ts";
 import { inStorageOrder } from "./storage-order.ts";
 import type { AnyWim } from "./wim-file.ts";
@@ -22,7 +24,7 @@ export async function* readBlob(wim: AnyWim, sha1: string, options?: ReadOptions
     yield piece;
   }
   const found = hash.digest("hex");
-  if (found !== sha1) throw new WimError("PRESTAGE_WIM_BLOB_HASH", `Data at byte ${resource.offset} have SHA-1 ${found}, expected ${sha1}. The file is damaged; get it again from its source.`);
+  if (found !== sha1) throw wrongHash(resource.offset, found, sha1);
 }
 
 /** The unnamed data of a file, checked as `readBlob` does. Throws PRESTAGE_WIM_NO_DATA for directories and links. */
@@ -69,11 +71,14 @@ function parseLinkTarget(bytes: Buffer): string {
   return local.replaceAll(/[\\/]/g, (character) => (character === "\\" ? "/" : "\\"));
 }
 
+/** Blobs asked for before the first is done: small ones are handed to a thread by hundreds. */
+const ahead = 1024;
+
 /**
- * Checks the SHA-1 of every blob, and that no image names one that is missing. Progress counts decoded bytes. Throws
+ * Checks the SHA-1 of every blob, in several threads where it is worth it, and that no image names one that is missing. Progress counts decoded bytes. Throws
  * PRESTAGE_WIM_BLOB_HASH, PRESTAGE_WIM_BLOB_MISSING.
  */
-export async function verifyBlobs(wim: AnyWim, options: VerifyOptions = {}): Promise<void> {
+export async function verifyBlobs(wim: AnyWim, options: VerifyOptions & { readonly hasher?: ResourceHasher } = {}): Promise<void> {
   for (let index = 1; index <= wim.imageCount; index++) {
     options.signal?.throwIfAborted();
     const image = await wim.readImage(index);
@@ -83,10 +88,14 @@ export async function verifyBlobs(wim: AnyWim, options: VerifyOptions = {}): Pro
   const blobs = inStorageOrder(wim.blobs.values());
   const total = blobs.reduce((sum, blob) => sum + blob.resource.size, 0);
   let done = 0;
-  for (const { sha1 } of blobs) {
-    for await (const piece of readBlob(wim, sha1, options)) {
-      done += piece.length;
-      options.onProgress?.({ done, total });
-    }
-  }
+  const count = (bytes: number): void => options.onProgress?.({ done: (done += bytes), total });
+  await withHasher(options, total, async (hasher) => {
+    await inOrder(blobs, ahead, ({ resource }) => hasher.hash(wim, resource, 0, resource.size, "sha1", count), ({ sha1, resource }, found) => {
+      if (found !== sha1) throw wrongHash(resource.offset, found, sha1);
+    });
+  });
+}
+
+function wrongHash(offset: number, found: string, expected: string): WimError {
+  return new WimError("PRESTAGE_WIM_BLOB_HASH", `Data at byte ${offset} have SHA-1 ${found}, expected ${expected}. The file is damaged; get it again from its source.`);
 }

@@ -38,3 +38,4 @@ export type { StoredForm } from "./resource-copy.ts";
 export type { ImageProperties } from "./xml-edit.ts";
 export type { WimImageInfo, WimXml, WindowsInfo } from "./xml.ts";
 export { decompressXpressChunk } from "./xpress.ts";
+export { ResourceHasher, worthThreads, type HasherOptions } from "./resource-hasher.ts";

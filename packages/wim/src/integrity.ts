@@ -1,8 +1,9 @@
-import { createHash } from "node:crypto";
 import { asBuffer } from "./bytes.ts";
 import { WimError } from "./error.ts";
 import { headerSize } from "./header.ts";
 import type { WimHeader } from "./header.ts";
+import { withHasher, type HashedWim, type ResourceHasher } from "./resource-hasher.ts";
+import { inOrder } from "./in-order.ts";
 import type { RandomAccessSource } from "./source.ts";
 
 /** SHA-1 of each span of bytes [208, end of the blob table). */
@@ -53,28 +54,35 @@ export function integrityEnd(wim: Pick<CoveredWim, "header">): number {
   return wim.header.blobTable.offset + wim.header.blobTable.storedSize;
 }
 
+/** Spans asked for before the first is done: enough for every thread. */
+const ahead = 32;
+
 /** Checks every span. Throws PRESTAGE_WIM_INTEGRITY naming the first bad span, PRESTAGE_WIM_INTEGRITY_MISSING without a table. */
-export async function verifyIntegrity(wim: CoveredWim, options: VerifyOptions = {}): Promise<void> {
+export async function verifyIntegrity(wim: CoveredWim, options: VerifyOptions & { readonly hasher?: ResourceHasher } = {}): Promise<void> {
   const table = wim.integrity;
   if (table === undefined) throw new WimError("PRESTAGE_WIM_INTEGRITY_MISSING", "The WIM has no integrity table. Add one with: wimlib-imagex export IN all OUT.wim --check");
+  const { spanSize } = table;
   const total = integrityEnd(wim) - headerSize;
-  for (const [span, expected] of table.digests.entries()) {
-    const from = span * table.spanSize;
-    const to = Math.min(total, from + table.spanSize);
-    const hash = createHash("sha1");
-    for (let at = from; at < to; at += 2 ** 20) {
-      options.signal?.throwIfAborted();
-      hash.update(await wim.source.read(headerSize + at, Math.min(2 ** 20, to - at)));
-    }
-    const found = hash.digest();
-    if (!found.equals(expected)) {
-      throw new WimError(
-        "PRESTAGE_WIM_INTEGRITY",
-        `Integrity span ${span} (bytes ${headerSize + from} to ${headerSize + to}) has SHA-1 ${found.toString("hex")}, expected ${Buffer.from(expected).toString("hex")}. The file is damaged; get it again from its source.`,
-      );
-    }
-    options.onProgress?.({ done: to, total });
-  }
+  await withHasher(options, total, async (hasher) => {
+    const hash = (span: number): Promise<string> => {
+      const size = Math.min(total, (span + 1) * spanSize) - span * spanSize;
+      return hasher.hash(plain(wim), { offset: headerSize + span * spanSize, size, storedSize: size, flags: 0 }, 0, size, "sha1");
+    };
+    await inOrder(table.digests.entries(), ahead, ([span]) => hash(span), ([span, expected], found) => {
+      const from = span * spanSize;
+      const to = Math.min(total, from + spanSize);
+      if (found !== Buffer.from(expected).toString("hex")) {
+        throw new WimError("PRESTAGE_WIM_INTEGRITY", `Integrity span ${span} (bytes ${headerSize + from} to ${headerSize + to}) has SHA-1 ${found}, expected ${Buffer.from(expected).toString("hex")}. The file is damaged; get it again from its source.`);
+      }
+      options.onProgress?.({ done: to, total });
+    });
+  });
+}
+
+/** The file as bytes. */
+function plain({ source }: CoveredWim): HashedWim {
+  const volume = { source, compression: "none", chunkSize: 0, pipable: false } as const;
+  return { volume, chunkTable: async ({ offset, size }) => ({ chunkSize: size, offsets: [offset], sizes: [size] }) };
 }
 
 function badTable(why: string): WimError {

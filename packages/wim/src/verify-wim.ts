@@ -1,6 +1,7 @@
 import { verifyBlobs } from "./entry-data.ts";
 import { WimError, type WimErrorCode } from "./error.ts";
 import { verifyIntegrity, type VerifyOptions } from "./integrity.ts";
+import { withHasher, type ResourceHasher } from "./resource-hasher.ts";
 import { unsafeNames, type NameTarget, type UnsafeNameReason } from "./unsafe-names.ts";
 import type { AnyWim } from "./wim-file.ts";
 
@@ -28,6 +29,11 @@ export interface WimVerification {
  * are missing: what wimlib's verify refuses. Findings: names that would leave a folder or that Windows cannot hold.
  */
 export async function verifyWim(wim: AnyWim, options: VerifyOptions = {}): Promise<WimVerification> {
+  const bytes = [...wim.blobs.values()].reduce((sum, { resource }) => sum + resource.size, 0);
+  return await withHasher(options, bytes, async (hasher) => await verifyWith(wim, { ...options, hasher }));
+}
+
+async function verifyWith(wim: AnyWim, options: VerifyOptions & { readonly hasher: ResourceHasher }): Promise<WimVerification> {
   const damage: { code: WimErrorCode; message: string }[] = [];
   const attempt = async (check: () => Promise<void>): Promise<boolean> => {
     try {

@@ -62,7 +62,7 @@ export class WimFile<C extends AnyCompression = WimCompression> implements Resou
   readonly volume: Volume;
   readonly solidChunks = new SolidChunks();
   private readonly metadata: readonly BlobEntry[];
-  private readonly limits: WimLimits;
+  readonly limits: WimLimits;
   private lastTable: { readonly resource: ResourceHeader; readonly table: Promise<ChunkTable> } | undefined;
 
   constructor(path: string | undefined, contents: WimContents<C>, limits: WimLimits) {

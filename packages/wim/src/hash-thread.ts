@@ -1,0 +1,78 @@
+import { closeSync, openSync, readSync } from "node:fs";
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { readChunkTable, type ChunkTable } from "./chunk-table.ts";
+import type { AnyCompression } from "./compression.ts";
+import { WimError, type WimErrorCode } from "./error.ts";
+import { hashRange, type HashAlgorithm } from "./hash-range.ts";
+import type { WimLimits } from "./limits.ts";
+import type { ResourceReader } from "./resource.ts";
+import type { ResourceHeader } from "./resource-header.ts";
+import { checkRange, type RandomAccessSource } from "./source.ts";
+import type { Volume } from "./volume.ts";
+
+/** The file a thread reads, and how it stores its resources. */
+export interface HashedVolume { readonly id: number; readonly path: string; readonly size: number; readonly compression: AnyCompression; readonly chunkSize: number; readonly pipable: boolean; readonly limits: WimLimits }
+/** Decoded bytes [from, to) of a resource that lies in one file, chunk by chunk. */
+export interface HashJob { readonly id: number; readonly volume: HashedVolume; readonly resource: Pick<ResourceHeader, "offset" | "size" | "storedSize" | "flags">; readonly from: number; readonly to: number; readonly algorithm: HashAlgorithm }
+export type HashAnswer = { readonly id: number; readonly bytes: number } | { readonly id: number; readonly digest: string } | { readonly id: number; readonly code: WimErrorCode; readonly message: string };
+
+const mark = "prestage-hash-thread";
+
+/**
+ * A thread that takes lists of jobs and answers each job by itself: bytes done on the way, then a digest or an error. What it runs is this very file: bundled into
+ * one program, that is the program, whose main part must then do nothing (`isMainThread`).
+ */
+export function startHashThread(): Worker {
+  return new Worker(new URL(import.meta.url), { workerData: mark });
+}
+
+if (!isMainThread && workerData === mark) {
+  const readers = new Map<number, ResourceReader>();
+  parentPort?.on("message", (jobs: readonly HashJob[]) => void runAll(jobs, readers, (answer) => parentPort?.postMessage(answer)));
+}
+
+async function runAll(jobs: readonly HashJob[], readers: Map<number, ResourceReader>, answer: (answer: HashAnswer) => void): Promise<void> {
+  for (const { id, volume, resource, from, to, algorithm } of jobs) {
+    try {
+      let reader = readers.get(volume.id);
+      if (reader === undefined) readers.set(volume.id, (reader = openReader(volume)));
+      answer({ id, digest: await hashRange(reader, resource, from, to, algorithm, { onBytes: (bytes) => answer({ id, bytes }) }) });
+    } catch (cause) {
+      const message = cause instanceof Error ? cause.message : String(cause);
+      answer({ id, code: cause instanceof WimError ? cause.code : "PRESTAGE_WIM_IO", message });
+    }
+  }
+}
+
+/** Keeps the file open, and the chunk table of the last resource: a large one is asked for piece by piece. */
+function openReader({ path, size, limits, compression, chunkSize, pipable }: HashedVolume): ResourceReader {
+  const volume: Volume = { source: openSyncSource(path, size), compression, chunkSize, pipable };
+  let last: { offset: number; table: Promise<ChunkTable> } | undefined;
+  return {
+    volume,
+    chunkTable: async (resource) => {
+      // A stored resource needs none, and integrity spans are made up as such: they may begin where a compressed one does.
+      if (last?.offset !== resource.offset || resource.storedSize === resource.size) last = { offset: resource.offset, table: readChunkTable(volume, resource, limits) };
+      return await last.table;
+    },
+  };
+}
+
+/** A thread has nothing else to do while it reads: a call at once costs a tenth of one handed to another thread. */
+function openSyncSource(path: string, size: number): RandomAccessSource {
+  const file = openSync(path, "r");
+  return {
+    size,
+    read: async (offset, length) => {
+      checkRange(size, offset, length);
+      const bytes = Buffer.allocUnsafeSlow(length);
+      for (let done = 0; done < length; ) {
+        const read = readSync(file, bytes, done, length - done, offset + done);
+        if (read === 0) throw new WimError("PRESTAGE_WIM_TRUNCATED", `The file should reach byte ${offset + length} and ends at ${offset + done}. Get it again from its source.`);
+        done += read;
+      }
+      return bytes;
+    },
+    close: async () => closeSync(file),
+  };
+}

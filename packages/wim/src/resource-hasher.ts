@@ -1,0 +1,145 @@
+import { availableParallelism } from "node:os";
+import type { Worker } from "node:worker_threads";
+import { WimError } from "./error.ts";
+import { hashRange, type HashAlgorithm } from "./hash-range.ts";
+import { startHashThread, type HashAnswer, type HashedVolume, type HashJob } from "./hash-thread.ts";
+import { defaultWimLimits, type WimLimits } from "./limits.ts";
+import type { ResourceHeader } from "./resource-header.ts";
+import type { ResourceReader } from "./resource.ts";
+import type { Volume } from "./volume.ts";
+
+export interface HasherOptions {
+  /** By default one for each processor; 0: the calling thread does it. */
+  readonly threads?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Below this many bytes threads take longer to start than the work. */
+export const worthThreads = 2 ** 25;
+/** A thread is given small jobs together, up to this many and this many bytes. */
+const jobsAtOnce = 256;
+const bytesAtOnce = 2 ** 22;
+
+interface Waiting { readonly job: HashJob; readonly onBytes: (bytes: number) => void; readonly resolve: (digest: string) => void; readonly reject: (cause: unknown) => void }
+/** An open WIM, or one file of it. */
+export type HashedWim = ResourceReader & { readonly limits?: WimLimits };
+
+/**
+ * Hashes what resources decode to, in several threads that read the file themselves: decoding is what costs, and no bytes pass between threads. Data that cannot be
+ * read by range from a local file (solid, from a web server, in memory) are hashed by the calling thread. Close it: threads keep a process alive.
+ */
+export class ResourceHasher {
+  readonly #threads: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #workers = new Set<Worker>();
+  readonly #idle: Worker[] = [];
+  readonly #queue: Waiting[] = [];
+  readonly #running = new Map<number, { readonly waiting: Waiting; readonly worker: Worker }>();
+  readonly #volumes = new WeakMap<Volume, HashedVolume>();
+  #nextId = 0;
+  #refused: Error | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: HasherOptions = {}) {
+    this.#threads = options.threads ?? availableParallelism();
+    this.#signal = options.signal;
+    this.#signal?.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  /** Decoded bytes [from, to) of a resource; `onBytes` is told what was done since it was told last. Throws WimError, and the signal's reason. */
+  async hash(wim: HashedWim, resource: ResourceHeader, from: number, to: number, algorithm: HashAlgorithm, onBytes: (bytes: number) => void = () => {}): Promise<string> {
+    this.#signal?.throwIfAborted();
+    const place = resource.place?.volume ?? wim.volume;
+    const path = place.source.descriptorPath;
+    if (this.#threads === 0 || path === undefined || resource.place?.solid !== undefined) return await this.#here(async () => await hashRange(wim, resource, from, to, algorithm, { onBytes, ...(this.#signal && { signal: this.#signal }) }));
+    const { offset, size, storedSize, flags } = resource;
+    const volume = this.#describe(place, path, wim.limits ?? defaultWimLimits);
+    return await new Promise<string>((resolve, reject) => {
+      this.#queue.push({ job: { id: this.#nextId++, volume, resource: { offset, size, storedSize, flags }, from, to, algorithm }, onBytes, resolve, reject });
+      this.#dispatch();
+    });
+  }
+
+  /** One after the other, in the order asked for: each chunk of a solid resource is decoded once, and one piece is in memory. */
+  async #here(work: () => Promise<string>): Promise<string> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => {});
+    return await result;
+  }
+
+  async close(): Promise<void> {
+    this.#signal?.removeEventListener("abort", this.#abort);
+    this.#end(new Error("the hasher was closed"));
+    await Promise.all([...this.#workers].map((worker) => worker.terminate()));
+  }
+
+  readonly #abort = (): void => {
+    const reason: unknown = this.#signal?.reason;
+    this.#end(reason instanceof Error ? reason : new Error(String(reason)));
+    for (const worker of this.#workers) void worker.terminate();
+  };
+
+  #describe(volume: Volume, path: string, limits: WimLimits): HashedVolume {
+    const { source, compression, chunkSize, pipable } = volume;
+    const known = this.#volumes.get(volume) ?? { id: this.#nextId++, path, size: source.size, compression, chunkSize, pipable, limits };
+    this.#volumes.set(volume, known);
+    return known;
+  }
+
+  #dispatch(): void {
+    if (this.#refused !== undefined) return this.#end(this.#refused);
+    while (this.#queue.length > 0) {
+      const worker = this.#idle.pop() ?? this.#start();
+      if (worker === undefined) return;
+      const jobs: HashJob[] = [];
+      for (let bytes = 0; this.#queue.length > 0 && jobs.length < jobsAtOnce && bytes < bytesAtOnce; ) {
+        const waiting = this.#queue.shift()!;
+        this.#running.set(waiting.job.id, { waiting, worker });
+        jobs.push(waiting.job);
+        bytes += waiting.job.to - waiting.job.from;
+      }
+      worker.postMessage(jobs);
+    }
+  }
+
+  #start(): Worker | undefined {
+    if (this.#workers.size >= this.#threads) return undefined;
+    const worker = startHashThread();
+    this.#workers.add(worker);
+    worker.on("message", (answer: HashAnswer) => this.#take(worker, answer));
+    worker.on("error", (cause) => this.#end(new WimError("PRESTAGE_WIM_IO", `A thread that hashes data ended: ${String(cause)}. Start again.`, { cause })));
+    return worker;
+  }
+
+  #take(worker: Worker, answer: HashAnswer): void {
+    const running = this.#running.get(answer.id);
+    if (running === undefined) return;
+    const { waiting } = running;
+    if ("bytes" in answer) return waiting.onBytes(answer.bytes);
+    this.#running.delete(answer.id);
+    if ("digest" in answer) waiting.resolve(answer.digest);
+    else waiting.reject(new WimError(answer.code, answer.message));
+    for (const other of this.#running.values()) if (other.worker === worker) return;
+    this.#idle.push(worker);
+    this.#dispatch();
+  }
+
+  /** Nobody must wait for ever for what will not come. */
+  #end(cause: Error): void {
+    this.#refused ??= cause;
+    for (const { reject } of this.#queue.splice(0)) reject(cause);
+    for (const { waiting } of this.#running.values()) waiting.reject(cause);
+    this.#running.clear();
+  }
+}
+
+/** Lends the caller's hasher, or one for as long as `use` takes: with threads where there are enough bytes. */
+export async function withHasher<T>(options: { readonly hasher?: ResourceHasher; readonly signal?: AbortSignal }, bytes: number, use: (hasher: ResourceHasher) => Promise<T>): Promise<T> {
+  if (options.hasher !== undefined) return await use(options.hasher);
+  const hasher = new ResourceHasher({ ...(bytes < worthThreads && { threads: 0 }), signal: options.signal });
+  try {
+    return await use(hasher);
+  } finally {
+    await hasher.close();
+  }
+}
