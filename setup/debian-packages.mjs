@@ -15,12 +15,12 @@ export const debianPackages = {
     "postgresql-15", // the site's database
     "busybox", // the root without our tools that a depot's bundle is tried in
   ],
-  test: ["nginx-light"], // a web server as distribution point
+  test: ["nginx-light", "ceph-mon", "ceph-osd", "radosgw", "ceph-common"], // a web server and an S3 store as distribution points
   bench: ["casync", "xdelta3"], // what a top-up is measured against
 };
 
 /** Servers the tests start themselves, each on a port of its own: installing one must not open a port of this machine. */
-const keptStopped = ["nginx-light"];
+const keptStopped = ["nginx-light", "ceph-mon", "ceph-osd", "radosgw"];
 
 /** Installs what is missing, naming it first. */
 export function ensureDebianPackages(names) {

@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { ContentLibrary, fetchVersion, importFolder, LocalCache, makePatches, publishVersion } from "@prestage/content";
+import { ContentLibrary, fetchVersion, FolderTarget, importFolder, LocalCache, makePatches } from "@prestage/content";
 import type { ContentSource, FetchVersionOptions, PlannedVersion, StoredVersion, WantedVersion } from "@prestage/content";
 import { request } from "undici";
 import { HttpContentSource } from "../packages/agent/src/content/http-source.ts";
@@ -35,7 +35,7 @@ before(async () => {
   older = await importFolder(library, await writeTree(join(folder, "one"), { ...kept, "program.bin": program, "data.bin": data }));
   newer = await importFolder(library, await writeTree(join(folder, "two"), { ...kept, "program.bin": revised(program), "data.bin": Buffer.concat([data.subarray(0, 900_000), noise(50_000, 4), data.subarray(900_000)]), "new.bin": noise(1_500_000, 5) }));
   const patches = await makePatches(library, older.contentId, newer.contentId, { level: 3 });
-  for (const { contentId } of [older, newer]) await publishVersion(library, contentId, tree);
+  for (const { contentId } of [older, newer]) await new FolderTarget(tree).publish(library, contentId);
   wanted = { ...newer, earlierContentIds: [older.contentId], patches: [patches] };
 });
 after(() => rm(folder, { recursive: true, force: true }));

@@ -3,6 +3,7 @@ import { contentKinds, keyboardLayoutNames, manifestSchema, objectIdSchema, scre
 import { z } from "zod";
 import { applicationDefinitionSchema, contentObjectSchema, driverPackageDefinitionSchema, packageDefinitionSchema } from "./objects.ts";
 import { affinityStateSchema } from "./affinity.ts";
+import { distributionPointSchema } from "./distribution-points.ts";
 import { statusMessageSchema } from "./management-point.ts";
 
 /** The administration API lives below this path; every route but none needs `Authorization: Bearer TOKEN`. */
@@ -160,5 +161,4 @@ export type RebuildMediaRequest = z.infer<typeof rebuildMediaRequestSchema>;
 export const statusListQuerySchema = z.strictObject({ deviceId: z.guid().optional(), after: z.coerce.number().int().min(0).default(0), limit: z.coerce.number().int().min(1).max(5000).default(500) });
 export const statusRecordSchema = z.strictObject({ position: z.int(), deviceId: z.guid(), received: z.iso.datetime(), message: statusMessageSchema });
 export type StatusRecord = z.infer<typeof statusRecordSchema>;
-export const distributionPointSchema = z.strictObject({ url: z.url(), order: z.int().min(0).max(1000) });
 export const siteSchema = z.strictObject({ siteCode: z.string(), version: z.string(), managementPoints: z.array(z.string()), distributionPoints: z.array(distributionPointSchema), keyringVersion: z.int() });

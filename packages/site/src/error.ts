@@ -19,6 +19,10 @@ export const siteErrors = {
   PRESTAGE_SITE_DATABASE: "PostgreSQL is missing, does not start, or does not answer.",
   PRESTAGE_SITE_IN_USE: "Another server runs on the same data directory.",
   PRESTAGE_SITE_CONFIGURATION: "The server's configuration is not valid.",
+  PRESTAGE_SITE_S3_CREDENTIALS: "The keys of an S3 store are missing, or their file can be read by others.",
+  PRESTAGE_SITE_S3_FAILED: "An S3 store did not do what was asked of it.",
+  PRESTAGE_SITE_S3_LISTED: "A bucket to publish to lists its objects to everyone.",
+  PRESTAGE_SITE_S3_NOT_READABLE: "What was published to a bucket cannot be read without a key, as devices do.",
   PRESTAGE_SITE_INTERNAL: "An unexpected failure inside the server; its log has the cause.",
 } as const;
 

@@ -1,14 +1,12 @@
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
 import { buildRouteMap } from "@stricli/core";
-import { ContentLibrary, publishVersion, unpublishOthers } from "@prestage/content";
-import { libraryFaultSchema, patchRecordSchema, storedVersionSchema } from "@prestage/contract";
+import { libraryFaultSchema, patchRecordSchema } from "@prestage/contract";
 import { z } from "zod";
-import { command, flag, one, siteFlags } from "../command.ts";
+import { command, siteFlags } from "../command.ts";
 import type { SiteFlags } from "../command.ts";
 import { CliError } from "../error.ts";
-import { bytes, counted, print, Progress, table } from "../output.ts";
-import { defaultDataDirectory, SiteClient } from "../site-client.ts";
+import { bytes, counted, print, table } from "../output.ts";
+import { SiteClient } from "../site-client.ts";
+import { publish } from "./content-publish.ts";
 
 const patchesSchema = z.array(patchRecordSchema);
 
@@ -61,31 +59,6 @@ const collect = command<SiteFlags>({
     const job = await (await SiteClient.open(context, flags.data)).runJob("/library/collect", undefined);
     const result = z.object({ removed: z.array(z.string()), bytes: z.int() }).parse(job.result);
     print(context, flags.json, result, `${counted(result.removed.length, "version")} removed, ${bytes(result.bytes)}`);
-  },
-});
-
-const publish = command<SiteFlags & { all?: boolean; prune?: boolean }, [string]>({
-  brief: "Write content into a folder any web server with ranges can serve as a distribution point; what is there already stays",
-  example: "prestage content publish /srv/www/prestage --prune",
-  parameters: {
-    flags: { ...siteFlags, all: flag("Every revision; else the newest of each object alone"), prune: flag("Remove versions that are not published now") },
-    positional: one("Folder the web server serves; its listing must be off, since an id is all one needs to fetch", "DIR"),
-  },
-  async run(context, flags, folder) {
-    const client = await SiteClient.open(context, flags.data);
-    const versions = (await client.call("GET", "/versions", z.array(storedVersionSchema))).filter((version) => flags.all === true || version.newest);
-    const data = flags.data ?? defaultDataDirectory();
-    const library = new ContentLibrary(data);
-    if (!(await stat(join(data, "content")).then((status) => status.isDirectory(), () => versions.length === 0))) throw new CliError("PRESTAGE_CLI_NO_SITE", `Expected the site's library in ${data}; found none. Run this on the site's own machine, with --data.`);
-    const progress = new Progress(context);
-    let written = 0;
-    for (const [i, { contentId }] of versions.entries()) {
-      progress.update("publish", i, versions.length);
-      written += await publishVersion(library, contentId, folder, { signal: context.signal });
-    }
-    progress.end();
-    const removed = flags.prune === true ? await unpublishOthers(folder, new Set(versions.map((version) => version.contentId))) : [];
-    print(context, flags.json, { folder, versions: versions.length, written, removed }, `${folder}: ${counted(versions.length, "version")}, ${bytes(written)} written${removed.length > 0 ? `, ${counted(removed.length, "version")} removed` : ""}`);
   },
 });
 

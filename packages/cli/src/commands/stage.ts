@@ -10,9 +10,10 @@ import { bytes, counted, print } from "../output.ts";
 import { depotOf, machineSerial, receiptFlags } from "./receipt-flags.ts";
 import type { ReceiptFlags } from "./receipt-flags.ts";
 import { trustedKeyring } from "./trusted-keyring.ts";
+import { refreshStaged } from "./stage-refresh.ts";
 import { version } from "../version.ts";
 
-type StageFlags = ReceiptFlags & { bundle?: string; media?: string; workFolder?: string; golden?: boolean; disk?: readonly string[]; esp?: string; volume?: string; wipe?: readonly string[]; size?: string; dryRun?: boolean; keyring?: string; data?: string; json?: boolean }
+type StageFlags = ReceiptFlags & { bundle?: string; media?: string; workFolder?: string; golden?: boolean; refresh?: readonly string[]; disk?: readonly string[]; esp?: string; volume?: string; wipe?: readonly string[]; size?: string; dryRun?: boolean; keyring?: string; data?: string; json?: boolean }
 
 /** Makes the folder for a depot without our tool; the command that itself runs in such a folder has none. */
 export type MakeBundle = (context: Context, output: string, media: string, keyring: Uint8Array | undefined) => Promise<{ path: string; mediaId: string; files: number; bytes: number }>;
@@ -20,12 +21,13 @@ export type MakeBundle = (context: Context, output: string, media: string, keyri
 export const stageCommand = (makeBundle: MakeBundle | undefined) => command<StageFlags, [string?]>({
   brief:
     "Lay a media on disks: partitions, applies, reads back and verifies, leaves a receipt. Everything on the disk is lost. Exit code: 0 all disks good, 1 none, 32 to 63 some failed (32 + 1 for the first of the disks named, 2 the second, 4, 8, 16; --json names each)",
-  example: "prestage stage media.wim --disk /dev/sdb --wipe SERIAL\nprestage stage media.wim --disk disk.img --size 16G\nprestage stage media.wim --golden --disk golden.img --size 16G\nprestage stage --bundle for-depot --media media.wim",
+  example: "prestage stage media.wim --disk /dev/sdb --wipe SERIAL\nprestage stage media.wim --disk disk.img --size 16G\nprestage stage media.wim --golden --disk golden.img --size 16G\nprestage stage media-2.wim --refresh /dev/sdb\nprestage stage https://files.example.com/media-2.wim --refresh /dev/sdb\nprestage stage --bundle for-depot --media media.wim",
   parameters: {
     flags: {
       disk: texts("Block device or raw image file; may be repeated", "DISK"),
       esp: optionalText("Use this partition as EFI system partition (with --volume)", "PART"),
       volume: optionalText("Use this partition as data volume (with --esp)", "PART"),
+      refresh: texts("A staged disk on the shelf, never started: bring it up to this media, a file or at a web server with ranges; only what changed is fetched and written. May be repeated; safe against a power cut: run it again", "DISK"),
       wipe: texts("Serial number of a disk that is not empty; for an image file or loop device the file's name", "SERIAL"),
       size: optionalText("Make the image file in this size where it does not exist, such as 16G", "SIZE"),
       dryRun: flag("Show the plan and end"),
@@ -50,6 +52,10 @@ export const stageCommand = (makeBundle: MakeBundle | undefined) => command<Stag
       return print(context, flags.json, made, `${made.path}: ${counted(made.files, "file")}, ${bytes(made.bytes)}, with media ${made.mediaId.slice(0, 16)}\nSend the whole folder; README.txt and LISEZMOI.txt say what to do.`);
     }
     const common = { ...(keyring && { trustedKeyring: keyring }), signal: context.signal };
+    if (flags.refresh !== undefined && flags.refresh.length > 0) {
+      if (flags.disk !== undefined || flags.esp !== undefined || flags.volume !== undefined || flags.golden === true || flags.wipe !== undefined || flags.size !== undefined) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected --refresh without --disk, --esp, --volume, --wipe, --size and --golden.");
+      return refreshStaged(context, flags, media, common);
+    }
     const disks = (flags.disk ?? []).map((disk) => resolve(disk));
     if (flags.esp !== undefined || flags.volume !== undefined) return stageOnPartitions(context, flags, media, common);
     if (disks.length === 0) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected at least one --disk; found none.");

@@ -7,44 +7,86 @@ import { patchFilePattern, sha256Schema } from "../description/schema.ts";
 
 const versionFiles = ["content.wim", "chunks.bin", "index.json", "index.json.zst", "storage.json"];
 
-/**
- * Puts a version, with the patches to it, into a tree any web server with ranges can serve as a distribution point: TARGET/content/ID/.
- * Each file appears whole; the storage map, without which nothing is fetched, last. What is there already stays. Returns the bytes written.
- */
-export async function publishVersion(library: ContentLibrary, contentId: string, target: string, options: { signal?: AbortSignal } = {}): Promise<number> {
-  const from = library.folderOf(contentId);
-  const to = join(target, "content", contentId);
-  await mkdir(to, { recursive: true });
-  const patches = (await readdir(from)).filter((name) => patchFilePattern.test(name)).sort();
-  let written = 0;
-  for (const name of [...patches, ...versionFiles]) {
-    options.signal?.throwIfAborted();
-    written += await publishFile(join(from, name), to, name);
-  }
-  for (const name of (await readdir(to)).filter((one) => !versionFiles.includes(one) && !patches.includes(one))) await rm(join(to, name), { force: true });
-  await syncPath(to);
-  return written;
+export interface PublishOptions {
+  signal?: AbortSignal;
+  /** Bytes written so far of this version. */
+  onProgress?: (event: { done: number; total: number }) => void;
+  /** Write what is there already, too: it is damaged. */
+  again?: boolean;
 }
 
-/** Removes versions that are not among these from a published tree; what is not a version's folder is left alone. Returns the ids removed. */
-export async function unpublishOthers(target: string, contentIds: ReadonlySet<string>): Promise<string[]> {
-  const folder = join(target, "content");
-  const removed: string[] = [];
-  for (const name of await readdir(folder).catch(() => [])) {
-    if (!sha256Schema.safeParse(name).success || contentIds.has(name)) continue;
-    // Without its storage map nobody begins to fetch it.
-    await rm(join(folder, name, "storage.json"), { force: true });
-    await rm(join(folder, name), { recursive: true, force: true });
-    removed.push(name);
+/** Where a distribution point's web server has its files from. */
+export interface PublishTarget {
+  /** For messages. */
+  readonly name: string;
+  /** Puts a version there, with the patches to it; what is there already stays. Returns the bytes written. */
+  publish(library: ContentLibrary, contentId: string, options?: PublishOptions): Promise<number>;
+  /** The versions that lie there, whole or in part. */
+  published(signal?: AbortSignal): Promise<string[]>;
+  /** Removes a version. */
+  unpublish(contentId: string, signal?: AbortSignal): Promise<void>;
+}
+
+/**
+ * The files of a version as they are published, in the order they are written: a list of patches after its patches, and the storage map, without
+ * which nothing is fetched, last.
+ */
+export async function filesToPublish(library: ContentLibrary, contentId: string): Promise<{ name: string; path: string; size: number }[]> {
+  const folder = library.folderOf(contentId);
+  const patches = (await readdir(folder)).filter((name) => patchFilePattern.test(name)).sort();
+  return Promise.all([...patches, ...versionFiles].map(async (name) => ({ name, path: join(folder, name), size: (await stat(join(folder, name))).size })));
+}
+
+/** A tree any web server can serve as a distribution point: FOLDER/content/ID/. Each file appears whole. */
+export class FolderTarget implements PublishTarget {
+  readonly name: string;
+
+  constructor(folder: string) {
+    this.name = folder;
   }
-  return removed;
+
+  async publish(library: ContentLibrary, contentId: string, options: PublishOptions = {}): Promise<number> {
+    const to = join(this.name, "content", sha256Schema.parse(contentId));
+    await mkdir(to, { recursive: true });
+    const files = await filesToPublish(library, contentId);
+    const total = files.reduce((sum, file) => sum + file.size, 0);
+    let done = 0;
+    let written = 0;
+    for (const { name, path, size } of files) {
+      options.signal?.throwIfAborted();
+      written += await publishFile(path, to, name, options.again === true);
+      options.onProgress?.({ done: (done += size), total });
+    }
+    const names = new Set(files.map(({ name }) => name));
+    for (const name of (await readdir(to)).filter((one) => !names.has(one))) await rm(join(to, name), { force: true });
+    await syncPath(to);
+    return written;
+  }
+
+  async published(): Promise<string[]> {
+    return (await readdir(join(this.name, "content")).catch(() => [])).filter((name) => sha256Schema.safeParse(name).success).sort();
+  }
+
+  async unpublish(contentId: string): Promise<void> {
+    const folder = join(this.name, "content", sha256Schema.parse(contentId));
+    // Without its storage map nobody begins to fetch it.
+    await rm(join(folder, "storage.json"), { force: true });
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Removes the versions that are not among these; what is not a version's is left alone. Returns the ids removed. */
+export async function unpublishOthers(target: PublishTarget, contentIds: ReadonlySet<string>, signal?: AbortSignal): Promise<string[]> {
+  const others = (await target.published(signal)).filter((id) => !contentIds.has(id));
+  for (const id of others) await target.unpublish(id, signal);
+  return others;
 }
 
 /** Hard links where library and tree are on one file system: nothing is stored twice, and a version never changes. */
-async function publishFile(from: string, folder: string, name: string): Promise<number> {
+async function publishFile(from: string, folder: string, name: string, again: boolean): Promise<number> {
   const [source, there] = [await stat(from), await stat(join(folder, name)).catch(() => undefined)];
   // Files of a version never change; those of patches may be made again, with the same bytes.
-  if (there !== undefined && there.size === source.size && (there.ino === source.ino || there.mtimeMs >= source.mtimeMs)) return 0;
+  if (there !== undefined && there.size === source.size && (there.ino === source.ino || (!again && there.mtimeMs >= source.mtimeMs))) return 0;
   const temporary = join(folder, `.${name}.partial`);
   await rm(temporary, { force: true });
   await link(from, temporary).catch(async () => {
