@@ -52,6 +52,24 @@ test("a damaged disk on the shelf is named file by file, and mended by a command
   assert.deepEqual((await at<{ damaged: unknown[] }>("media", "verify", "--disk", disk)).damaged, []);
   const log = (await readFile(join(data, "logs/dp-access.ndjson"), "utf8")).trim().split("\n").map((line) => JSON.parse(line) as { deviceId: string });
   assert.ok(log.every((line) => line.deviceId === "administrator"));
+
+  // The same disk, still on the shelf, brought up to the next media.
+  const revised = await at<{ contentId: string }>("package", "import", await tree("tool", { "data.bin": Buffer.concat([payload.subarray(0, 300_000), Buffer.from("revised"), payload.subarray(300_007)]) }), "--name", "Tool", "--program", "Run=true");
+  assert.notEqual(revised.contentId, tool.contentId);
+  const next = join(folder, "media-2.wim");
+  await at("media", "create", "--task-sequence", id, "-o", next);
+  type Refreshed = { outcome: string; changed: number; removed: number; reused: number; receiptFile: string };
+  const [planned] = await at<Refreshed[]>("stage", next, "--refresh", disk, "--dry-run");
+  assert.equal(planned?.outcome, "planned");
+  const [refreshed] = await at<Refreshed[]>("stage", next, "--refresh", disk);
+  assert.deepEqual([refreshed?.outcome, refreshed?.changed, refreshed?.removed], ["refreshed", planned?.changed, planned?.removed]);
+  assert.ok((refreshed?.reused ?? 0) > 400_000, JSON.stringify(refreshed));
+  await at("media", "verify", "--disk", disk);
+  await at("receipt", "import", refreshed?.receiptFile ?? "");
+  assert.equal((await at<Refreshed[]>("stage", next, "--refresh", disk))[0]?.outcome, "current");
+  const human = await cli(["stage", next, "--refresh", disk, "--data", data]);
+  assert.match(human.stdout, /disk\.img +current +0 files, 0 B/);
+  assert.equal(((await cli(["stage", next, "--refresh", disk, "--wipe", "disk.img", "--json"])).json as { error: { code: string } }).error.code, "PRESTAGE_CLI_BAD_ARGUMENT");
 });
 
 test("neither or both of media and disk: said, not guessed", async () => {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { giveNewExt4Uuid, newGuids, renewTableGuids } from "./disk-identity.ts";
-import { addExt4File, editExt4, removeExt4Files } from "./ext4-edit.ts";
+import { addExt4File, removeExt4Files } from "./ext4-edit.ts";
 import { ext4FileCapacity, makeExt4, overwriteExt4File } from "./ext4-make.ts";
 import { Ext4Reader } from "./ext4-reader.ts";
 import { planPartitions } from "./partition-plan.ts";

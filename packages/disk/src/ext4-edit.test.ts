@@ -31,7 +31,11 @@ after(() => rm(folder, { recursive: true }));
 
 async function opened<T>(work: (reader: Ext4Reader) => Promise<T>): Promise<T> {
   const reader = await Ext4Reader.open(disk, plan.volume);
-  return work(reader).finally(() => reader.close());
+  try {
+    return await work(reader);
+  } finally {
+    await reader.close();
+  }
 }
 
 const read = () => opened(async (reader) => {

@@ -12,6 +12,7 @@ export interface Ext4Attributes { mode: number; uid: number; gid: number; mtime?
 export type Ext4Edit =
   | ({ kind: "folder"; path: string } & Ext4Attributes)
   | ({ kind: "file"; path: string; /** A file of this machine. */ from: string } & Ext4Attributes)
+  | ({ /** Of a file or folder that is there. */ kind: "attributes"; of: "file" | "folder"; path: string } & Ext4Attributes)
   | { kind: "remove"; path: string }
   | { kind: "remove-folder"; path: string };
 
@@ -31,11 +32,12 @@ export async function editExt4(disk: string, extent: Extent, edits: readonly Ext
       const path = quoted(edit.path);
       if (edit.kind === "remove") commands.push(`rm ${path}`);
       else if (edit.kind === "remove-folder") commands.push(`rmdir ${path}`);
+      else if (edit.kind === "attributes") commands.push(...attributeCommands(path, edit.of, edit));
       else {
         // debugfs takes its commands line by line: a link has a name without surprises.
         const from = join(folder, String(number));
         if (edit.kind === "file") await symlink(edit.from, from);
-        commands.push(edit.kind === "file" ? `write ${from} ${path}` : `mkdir ${path}`, ...attributeCommands(path, edit));
+        commands.push(edit.kind === "file" ? `write ${from} ${path}` : `mkdir ${path}`, ...attributeCommands(path, edit.kind, edit));
       }
     }
     await writeFile(join(folder, "commands"), `${commands.join("\n")}\n`);
@@ -48,8 +50,8 @@ export async function editExt4(disk: string, extent: Extent, edits: readonly Ext
   }
 }
 
-function attributeCommands(path: string, edit: { kind: "folder" | "file" } & Ext4Attributes): string[] {
-  const mode = (edit.kind === "file" ? 0o100000 : 0o040000) | (edit.mode & 0o7777);
+function attributeCommands(path: string, kind: "folder" | "file", edit: Ext4Attributes): string[] {
+  const mode = (kind === "file" ? 0o100000 : 0o040000) | (edit.mode & 0o7777);
   const fields = [["mode", `0${mode.toString(8)}`], ["uid", String(edit.uid)], ["gid", String(edit.gid)], ...(edit.mtime === undefined ? [] : [["mtime", `@${edit.mtime}`]])];
   return fields.map(([field, value]) => `set_inode_field ${path} ${field} ${value}`);
 }

@@ -7,7 +7,7 @@ export type { OpenedManifest } from "./manifest.ts";
 export * from "./media-layout.ts";
 export { affinityText, mediaSheet, screensText, supportShellText, unattendedText } from "./media-sheet.ts";
 export { openMedia } from "./open-media.ts";
-export type { MediaVolume, OpenMedia, OpenMediaOptions } from "./open-media.ts";
+export type { MediaEntry, MediaVolume, OpenMedia, OpenMediaOptions } from "./open-media.ts";
 export { osImageSystem } from "./os-image-system.ts";
 export { protectedDescriptor } from "./protected-descriptor.ts";
 export * from "./schema.ts";

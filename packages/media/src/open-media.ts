@@ -1,11 +1,13 @@
 import { openHttpSource, openWim, openWimFile, walkEntries } from "@prestage/wim";
-import type { HttpFetch, HttpSource, WimEntry, WimFile, WimImage } from "@prestage/wim";
+import type { HttpFetch, HttpSource, ResourceHeader, WimEntry, WimFile, WimImage } from "@prestage/wim";
 import { MediaError } from "./error.ts";
 import { mediaImages } from "./media-layout.ts";
 import { osImageSystemOf } from "./os-image-system.ts";
 import { inspectOpen, treeOf } from "./verify-media.ts";
 import type { InspectedMedia } from "./verify-media.ts";
 
+/** A file or folder on a media, with its owner, mode and times. */
+export type MediaEntry = WimEntry;
 export type MediaVolume = "esp" | "data";
 
 export interface OpenMediaOptions { trustedKeyring?: Uint8Array | undefined; /** By default Node's own. */ fetch?: HttpFetch; signal?: AbortSignal | undefined }
@@ -15,11 +17,13 @@ export interface OpenMedia {
   readonly media: InspectedMedia;
   readonly system: "windows" | "linux" | undefined;
   /** The files of each volume by path. */
-  readonly files: Readonly<Record<MediaVolume, ReadonlyMap<string, WimEntry>>>;
+  readonly files: Readonly<Record<MediaVolume, ReadonlyMap<string, MediaEntry>>>;
   /** The folders of the data volume by path. */
-  readonly folders: ReadonlyMap<string, WimEntry>;
+  readonly folders: ReadonlyMap<string, MediaEntry>;
   /** Bytes fetched so far; 0 for a file. */
   readonly fetched: number;
+  /** @throws MediaError PRESTAGE_MEDIA_NOT_MEDIA */
+  size(volume: MediaVolume, path: string): number;
   /** Exactly `length` bytes of a file from `offset`; not checked against any hash. @throws WimError, MediaError PRESTAGE_MEDIA_NOT_MEDIA */
   read(volume: MediaVolume, path: string, offset: number, length: number): Promise<Uint8Array>;
   close(): Promise<void>;
@@ -48,17 +52,22 @@ async function readTrees(wim: WimFile, remote: HttpSource | undefined, { trusted
   const files = { esp: treeOf(await wim.readImage(mediaImages.boot)), data: treeOf(image) };
   const media = await inspectOpen(wim, files.data, trustedKeyring === undefined ? {} : { trustedKeyring });
   const system = await osImageSystemOf(wim, media.manifest);
+  const resourceOf = (volume: MediaVolume, path: string): ResourceHeader | undefined => {
+    const entry = files[volume].get(path);
+    if (entry === undefined || entry.reparseTag !== undefined) throw new MediaError("PRESTAGE_MEDIA_NOT_MEDIA", `Expected /${path} on the media; found none. Is this a media built by Prestage?`);
+    return entry.sha1 === undefined ? undefined : wim.blob(entry.sha1).resource;
+  };
   return {
     media, system, files, folders: foldersOf(image),
     get fetched() {
       return remote?.traffic.bytes ?? 0;
     },
+    size: (volume, path) => resourceOf(volume, path)?.size ?? 0,
     async read(volume, path, offset, length) {
-      const entry = files[volume].get(path);
-      if (entry === undefined || entry.reparseTag !== undefined) throw new MediaError("PRESTAGE_MEDIA_NOT_MEDIA", `Expected /${path} on the media; found none. Is this a media built by Prestage?`);
+      const resource = resourceOf(volume, path);
       if (length === 0) return new Uint8Array();
-      if (entry.sha1 === undefined) throw new MediaError("PRESTAGE_MEDIA_NOT_MEDIA", `Expected ${offset + length} bytes of /${path} on the media; found it empty.`);
-      return wim.readResourceRange(wim.blob(entry.sha1).resource, offset, length);
+      if (resource === undefined) throw new MediaError("PRESTAGE_MEDIA_NOT_MEDIA", `Expected ${offset + length} bytes of /${path} on the media; found it empty.`);
+      return wim.readResourceRange(resource, offset, length);
     },
     close: () => wim.close(),
   };

@@ -12,7 +12,8 @@ export const stagingErrors = {
   PRESTAGE_STAGING_NOT_STAGED: "The disk is not a staged one: it has no media, or has been started and met its site already.",
   PRESTAGE_STAGING_RECEIPT_MISMATCH: "A receipt speaks of another disk, or of other files than the disk holds.",
   PRESTAGE_STAGING_NOT_REPAIRABLE: "A file of a staged disk could not be mended from the source given.",
-  PRESTAGE_STAGING_OTHER_MEDIA: "The media given is not the one the disk was staged from.",
+  PRESTAGE_STAGING_NOT_REFRESHABLE: "A staged disk cannot be brought up to another media: its file system, its room, or a file of the media does not allow it.",
+  PRESTAGE_STAGING_OTHER_MEDIA: "The media given is not the one the disk was staged from, or is not of the site whose disk it is.",
   PRESTAGE_STAGING_BUNDLE: "A bundle for a depot cannot be made: its folder is there already, or this machine lacks a program or library that goes into it.",
 } as const;
 

@@ -9,6 +9,7 @@ export { receiptCode, receiptCodeSvg, receiptCodeText } from "./receipt-code.ts"
 export type { Depot, ReceiptOptions } from "./receipt.ts";
 export { receiptRows, receiptSheet } from "./receipt-sheet.ts";
 export { renewDisks, type RenewOptions, type RenewResult } from "./renew-disk.ts";
+export { refreshDisks, type RefreshDiskOptions, type RefreshPhase, type RefreshResult } from "./refresh/refresh-disk.ts";
 export { repairDisk, type RepairedFile, type RepairOptions, type RepairSource } from "./repair-disk.ts";
 export { stage, type StageOptions, type StageResult } from "./stage.ts";
 export { stagePartitions } from "./stage-partitions.ts";

@@ -19,7 +19,7 @@ export async function verifyDisk(path: string, options: VerifyDiskOptions = {}):
 }
 
 /** What is staging's or the agent's own on a disk on the shelf. */
-function isOwn(name: string): boolean {
+export function isOwn(name: string): boolean {
   return ownPaths.includes(name) || name.startsWith(`${dataPaths.root}/log/`) || name.startsWith(`${dataPaths.root}/state/`);
 }
 
