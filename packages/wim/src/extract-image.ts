@@ -8,7 +8,7 @@ import type { WimEntry } from "./entry.ts";
 import { linuxXattrs } from "./entry-items.ts";
 import { WimError } from "./error.ts";
 import { planExtract, specialType, type ExtractedEntry, type ExtractPlan, type LeftOut } from "./extract-plan.ts";
-import { joinPieces } from "./resource.ts";
+import { SmallBlobReader } from "./read-ahead.ts";
 import { newFileFlags, writeSmallFile, type FileMetadata } from "./small-file.ts";
 import { ioGuard } from "./source.ts";
 import { writeSparse } from "./sparse-write.ts";
@@ -75,11 +75,13 @@ class Extraction {
   private readonly plan: ExtractPlan;
   private readonly directories: DirectoryHandles;
   private readonly options: ExtractOptions;
+  private readonly small: SmallBlobReader;
   private readonly xattrs: WantedXattr[] = [];
   private done = 0;
 
   constructor(wim: AnyWim, plan: ExtractPlan, directories: DirectoryHandles, options: ExtractOptions) {
     this.wim = wim;
+    this.small = new SmallBlobReader(wim);
     this.plan = plan;
     this.directories = directories;
     this.options = options;
@@ -101,14 +103,14 @@ class Extraction {
   private async makeFile({ names, entry, resource }: ExtractPlan["files"][number]): Promise<void> {
     this.options.signal?.throwIfAborted();
     const what = names.join("/");
-    const data = readEntryData(this.wim, entry, this.options.signal === undefined ? {} : { signal: this.options.signal });
     const size = resource?.size ?? 0;
     if (size <= smallFile) {
-      const bytes = await joinPieces(data, size);
+      const bytes = resource === undefined || entry.sha1 === undefined ? new Uint8Array() : await this.small.read({ sha1: entry.sha1, resource });
       writeSmallFile(await this.directories.place(names), what, bytes, this.metadataOf(entry, 0o666));
       this.noteXattrs(names, entry);
       return this.count(size);
     }
+    const data = readEntryData(this.wim, entry, this.options.signal === undefined ? {} : { signal: this.options.signal });
     const place = await this.directories.place(names);
     const file = await ioGuard(`Cannot make ${what}`, () => open(place, newFileFlags, 0o600));
     try {
