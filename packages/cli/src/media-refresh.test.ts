@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import { open, readFile, stat, writeFile } from "node:fs/promises";
+import { createHash, randomBytes } from "node:crypto";
+import { open, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { after, test } from "node:test";
 import { runWimlib } from "@prestage/content";
 import { cliSite } from "./fixtures/cli-site.ts";
@@ -72,6 +72,60 @@ test("a depot brings an older media up to the newer one over plain HTTP: the sit
   await file.close();
   const altered = await cli(["media", "refresh", boot, "--from", url, "-o", join(folder, "altered.wim"), "--data", data, "--json"]);
   assert.equal((altered.json as { error: { code: string } }).error.code, "PRESTAGE_CONTENT_FETCH_FAILED");
+});
+
+test("a depot brings its bundle up to a newer one, over HTTP or from a folder: the same files, the same modes, only what changed fetched; cut off, it goes on", async () => {
+  const large = randomBytes(3_000_000);
+  const importTool = async (text: string) => at<{ id: string }>("package", "import", await tree("bundled", { "large.bin": large, "version.txt": text.repeat(1000) }), "--name", "Bundled", "--program", "Run=true");
+  const { id: tool } = await importTool("one");
+  await writeFile(join(folder, "bundled.yaml"), `name: Bundled\nsteps:\n  - { name: Tool, type: install-package, with: { package: ${tool}, program: Run } }\n`);
+  const { id } = await at<{ id: string }>("sequence", "add", join(folder, "bundled.yaml"));
+  const make = async (name: string) => {
+    await at("media", "create", "--task-sequence", id, "-o", join(folder, `${name}.wim`));
+    await at("stage", "--bundle", join(folder, name), "--media", join(folder, `${name}.wim`));
+  };
+  await make("bundle-1");
+  await importTool("two");
+  await make("bundle-2");
+  const url = `http://127.0.0.1:${(web.address() as AddressInfo).port}/bundle-2`;
+  const everything = async (name: string) => {
+    const found: [string, string, number][] = [];
+    for (const entry of await readdir(join(folder, name), { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name);
+      if (entry.isFile()) found.push([relative(join(folder, name), path), createHash("sha256").update(await readFile(path)).digest("hex"), (await stat(path)).mode & 0o777]);
+    }
+    return found.sort(([a], [b]) => (a < b ? -1 : 1));
+  };
+  const expected = await everything("bundle-2");
+  assert.equal(expected.find(([path]) => path === "runner/bin/node")?.[2], 0o755);
+
+  await rename(join(folder, "bundle-2/media.wim"), join(folder, "away"));
+  const cut = await cli(["media", "refresh", join(folder, "bundle-1"), "--from", url, "-o", join(folder, "made"), "--data", data, "--json"]);
+  assert.deepEqual([cut.exitCode, await stat(join(folder, "made")).then(() => true, () => false)], [1, false]);
+  await rename(join(folder, "away"), join(folder, "bundle-2/media.wim"));
+  served = 0;
+  const made = await at<{ fetched: number; kept: number; files: number }>("media", "refresh", join(folder, "bundle-1"), "--from", url, "-o", join(folder, "made"));
+  assert.deepEqual(await everything("made"), expected);
+  assert.equal(served, made.fetched);
+  assert.ok(made.fetched < 500_000, JSON.stringify(made));
+  await at("media", "refresh", join(folder, "bundle-1"), "--from", join(folder, "bundle-2"), "-o", join(folder, "made-too"));
+  assert.deepEqual(await everything("made-too"), expected);
+
+  const refused = async (from: string, output: string, code: string) => {
+    const result = await cli(["media", "refresh", join(folder, "bundle-1"), "--from", from, "-o", join(folder, output), "--data", data, "--json"]);
+    assert.deepEqual([result.exitCode, (result.json as { error: { code: string } }).error.code], [1, code]);
+    assert.equal(output === "made" || (await stat(join(folder, output)).then(() => false, () => true)), true);
+  };
+  await refused(url, "made", "PRESTAGE_STAGING_BUNDLE");
+  await refused(`${url}-none`, "none", "PRESTAGE_STAGING_BUNDLE");
+  const list = await readFile(join(folder, "bundle-2/SHA256SUMS"), "utf8");
+  for (const text of [list.replace("README.txt", "../README.txt"), list.replace("README.txt", "/README.txt"), list.replace("run.sh", "README.txt"), "no list"]) {
+    await writeFile(join(folder, "bundle-2/SHA256SUMS"), text);
+    await refused(url, "none", "PRESTAGE_STAGING_BUNDLE");
+  }
+  await writeFile(join(folder, "bundle-2/SHA256SUMS"), list);
+  await writeFile(join(folder, "bundle-2/README.txt"), "altered");
+  await refused(url, "none", "PRESTAGE_STAGING_BUNDLE");
 });
 
 test("a media built again keeps every option, and its password without anybody knowing it", async () => {

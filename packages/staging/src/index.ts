@@ -1,4 +1,5 @@
 export { makeBundle, type Bundle, type BundleInput, type BundleOptions } from "./bundle/make-bundle.ts";
+export { refreshBundle, type RefreshBundleOptions, type RefreshedBundle } from "./bundle/refresh-bundle.ts";
 export { depotFilePath, defaultDepotKeyPath, loadDepot, makeDepotKey } from "./depot-key.ts";
 export { describeDiskDamage, findDiskDamage, type DiskDamage, type DiskDamageOptions } from "./disk-damage.ts";
 export { readDiskFiles, type DiskFiles, type DiskFilesOptions } from "./disk-files.ts";

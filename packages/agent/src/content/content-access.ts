@@ -121,7 +121,7 @@ export class PolicyContentAccess implements ContentAccess {
       ...this.#fetchOptions(content),
       onPlanned: (planned) => {
         this.#report("content-resolved", content, planned.answer, planned.described + planned.plan.bytes);
-        for (const way of planned.plan.ways) this.#options.log(`  ${way.way}: ${way.paths[0] ?? ""}, ${way.bytes} bytes${way.whole === undefined ? "" : ` of ${way.whole}`} in ${way.requests} request(s)`);
+        for (const way of planned.plan.ways) this.#options.log(`${(way.damaged ?? []).map(({ offset, length }) => `  damaged on the disk: ${way.paths[0] ?? ""}, ${length} bytes at ${offset}\n`).join("")}  ${way.way}: ${way.paths[0] ?? ""}, ${way.bytes} bytes${way.whole === undefined ? "" : ` of ${way.whole}`} in ${way.requests} request(s)`);
       },
     });
     if (answer.state === "hit") return index;

@@ -25,10 +25,13 @@ export interface Assembly {
   local: FilePiece[];
   /** Where the file lies and is mended; otherwise it grows beside the others. */
   inPlace: string | undefined;
+  /** What is not right of a file that lies there. */
+  wrong: ByteRange[];
   runs: StoredRun[];
 }
+export interface ByteRange { offset: number; length: number }
 /** How one file is got, for a person to read (`delta`: an OS image, as what differs from an older one); `bytes`: payload, without the requests. */
-export interface PlannedWay { paths: string[]; way: "patch" | "chunks" | "whole" | "delta"; bytes: number; requests: number; /** What it would cost whole, where that is known. */ whole?: number }
+export interface PlannedWay { paths: string[]; way: "patch" | "chunks" | "whole" | "delta"; bytes: number; requests: number; /** What it would cost whole, where that is known. */ whole?: number; /** Of a file that is there and mended: which of its bytes are not right. */ damaged?: ByteRange[] }
 export interface FetchPlan {
   runs: FetchRun[];
   assemblies: Assembly[];
@@ -92,7 +95,7 @@ function waysOf(patches: readonly PlannedPatch[], assemblies: readonly Assembly[
   };
   return [
     ...patches.map(({ paths, patch, bytes }): PlannedWay => ({ paths, way: "patch", bytes, requests: patch.pieces.length, ...price(paths) })),
-    ...assemblies.map(({ file, runs }): PlannedWay => ({ paths: file.paths, way: "chunks", bytes: runs.reduce((sum, run) => sum + run.end - run.start, 0), requests: runs.length, ...price(file.paths) })),
+    ...assemblies.map(({ file, runs, inPlace, wrong }): PlannedWay => ({ paths: file.paths, way: "chunks", bytes: runs.reduce((sum, run) => sum + run.end - run.start, 0), requests: runs.length, ...price(file.paths), ...(inPlace !== undefined && { damaged: wrong }) })),
     ...whole.map(({ paths, stored: { storedSize } }): PlannedWay => ({ paths, way: "whole", bytes: storedSize, requests: 1, whole: storedSize })),
   ].sort((a, b) => ((a.paths[0] ?? "") < (b.paths[0] ?? "") ? -1 : 1));
 }
@@ -130,7 +133,17 @@ async function planAssembly(cache: LocalCache, contentId: string, file: PlannedF
   const local = wrong.filter((piece) => localChunks.has(piece));
   if (wrong.length === pieces.length && local.length === 0) return undefined;
   const needed = wrong.filter((piece) => !localChunks.has(piece));
-  return { file, pieces, local, inPlace, runs: planStoredRanges(file.stored, needed) };
+  return { file, pieces, local, inPlace, wrong: joined(wrong), runs: planStoredRanges(file.stored, needed) };
+}
+
+function joined(pieces: readonly FilePiece[]): ByteRange[] {
+  const ranges: ByteRange[] = [];
+  for (const { offset, length } of pieces) {
+    const last = ranges.at(-1);
+    if (last !== undefined && last.offset + last.length === offset) last.length += length;
+    else ranges.push({ offset, length });
+  }
+  return ranges;
 }
 
 /** The first of the names that is a file with no other names than these: mending one in place must not reach a file that lies elsewhere. */

@@ -1,7 +1,9 @@
 import { lstat } from "node:fs/promises";
+import { join } from "node:path";
 import { deriveChunkLists, fetchChunkLists } from "./chunk-lists.ts";
 import { RangesIgnored } from "./content-source.ts";
 import type { ContentSource, FetchOptions } from "./content-source.ts";
+import { ContentError } from "../error.ts";
 import { fetchPlanned } from "./fetch-content.ts";
 import { fetchIndex, fetchStorageMap, fetchWhole } from "./fetch-description.ts";
 import type { VersionDescription } from "./fetch-description.ts";
@@ -73,7 +75,7 @@ export async function fetchVersion(cache: LocalCache, sources: readonly ContentS
     });
     bytes += done.bytes;
     if (done.planned !== undefined && first !== undefined && !done.again) {
-      await completeChunkLists(cache, wanted, done.planned.index, options.signal);
+      bytes += await completeChunkLists(cache, sources, wanted, done.planned.index, options);
       return { index: done.planned.index, answer: first, bytes };
     }
     // Nobody who can be reached sends ranges: every one would cost the whole file.
@@ -153,8 +155,17 @@ async function filesWithParts(cache: LocalCache, { contentId, earlierContentIds 
   return found;
 }
 
-async function completeChunkLists(cache: LocalCache, wanted: WantedVersion, index: ContentIndex, signal: AbortSignal | undefined): Promise<void> {
-  if ((await cache.readChunks(wanted.contentId, index)) !== undefined) return;
-  const chunks = await deriveChunkLists(cache, wanted.contentId, index, wanted.earlierContentIds, signal);
-  if (chunks !== undefined) await cache.keepChunks(wanted.contentId, chunks);
+async function completeChunkLists(cache: LocalCache, sources: readonly ContentSource[], wanted: WantedVersion, index: ContentIndex, options: FetchOptions): Promise<number> {
+  const { contentId } = wanted;
+  if ((await cache.readChunks(contentId, index)) !== undefined) return 0;
+  const chunks = await deriveChunkLists(cache, contentId, index, wanted.earlierContentIds, options.signal);
+  if (chunks !== undefined) await cache.keepChunks(contentId, chunks);
+  if (chunks !== undefined || !(await lstat(join(cache.folderOf(contentId), "chunks.bin")).then(() => true, () => false))) return 0;
+  // An image's lists that were damaged on the disk: nothing is hindered by it, so nothing waits for them.
+  const fetched = await fetchWhole(sources, contentId, "chunks.bin", (received) => checkChunkLists(index, received), { ...options, rounds: 1 }).catch((cause: unknown) => {
+    if (cause instanceof ContentError && cause.code === "PRESTAGE_CONTENT_FETCH_FAILED") return undefined;
+    throw cause;
+  });
+  if (fetched !== undefined) await cache.keepChunks(contentId, fetched.bytes);
+  return fetched?.bytes.length ?? 0;
 }

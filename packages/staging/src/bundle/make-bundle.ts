@@ -2,11 +2,13 @@ import { createHash } from "node:crypto";
 import { createReadStream, constants } from "node:fs";
 import { chmod, copyFile, cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { syncPath } from "@prestage/content";
+import { chunksOfFile, encodeChunkFile, syncPath } from "@prestage/content";
 import { inspectMedia } from "@prestage/media";
 import { StagingError } from "../error.ts";
 import { englishInstructions, frenchInstructions } from "./instructions.ts";
 import { dataFiles, findLibraries } from "./libraries.ts";
+import { checksumTexts, modeInBundle } from "./bundle-files.ts";
+import type { BundleFile } from "./bundle-files.ts";
 import { bundledPrograms, findPrograms } from "./programs.ts";
 import { runScript, wrapper } from "./scripts.ts";
 
@@ -52,11 +54,10 @@ export async function makeBundle(input: BundleInput, options: BundleOptions = {}
     options.onProgress?.({ phase: "programs", done: 0, total: 1 });
     await layRunner(join(folder, "runner"), input, options);
     options.onProgress?.({ phase: "media", done: 0, total: 1 });
-    await layMedia(folder, input.media);
+    await layMedia(folder, input.media, options.signal === undefined ? {} : { signal: options.signal });
     const facts = { mediaId: media.mediaId, taskSequence: media.manifest.taskSequence.name, size: media.size, createdBy: media.manifest.createdBy };
     const texts: [string, string | Uint8Array][] = [["README.txt", englishInstructions(facts)], ["LISEZMOI.txt", frenchInstructions(facts)], ["run.sh", runScript], ...(input.keyring === undefined ? [] : [["keyring.dsse.json", input.keyring] as [string, Uint8Array]])];
     for (const [name, text] of texts) await writeFile(join(folder, name), text);
-    await chmod(join(folder, "run.sh"), 0o755);
     const { files, bytes } = await writeChecksums(folder, options);
     options.signal?.throwIfAborted();
     await rename(folder, output);
@@ -88,16 +89,18 @@ async function layRunner(runner: string, input: BundleInput, options: BundleOpti
 }
 
 /** The media and its readable sheet, under the names the instructions use. */
-async function layMedia(folder: string, media: string): Promise<void> {
+async function layMedia(folder: string, media: string, options: { signal?: AbortSignal }): Promise<void> {
   await copyFile(media, join(folder, "media.wim"), constants.COPYFILE_FICLONE);
   const sheet = await readFile(`${media}.txt`).catch(() => undefined); // may be lost
   if (sheet !== undefined) await writeFile(join(folder, "media.wim.txt"), sheet);
+  // With it an older bundle is brought up to this one, fetching what changed.
+  await writeFile(join(folder, "media.wim.chunks"), encodeChunkFile(await chunksOfFile(media, options)));
 }
 
 /** SHA256SUMS for everything, and runner.sha256 for what run.sh checks by itself; all as `sha256sum -c` reads it. */
 async function writeChecksums(folder: string, options: BundleOptions): Promise<{ files: number; bytes: number }> {
   const paths = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).map((entry) => relative(folder, join(entry.parentPath, entry.name)));
-  const lines: { path: string; line: string }[] = [];
+  const files: BundleFile[] = [];
   let bytes = 0;
   for (const path of paths.toSorted((a, b) => (a < b ? -1 : 1))) {
     const hash = createHash("sha256");
@@ -106,13 +109,11 @@ async function writeChecksums(folder: string, options: BundleOptions): Promise<{
       hash.update(part as Buffer);
       bytes += (part as Buffer).length;
     }
-    lines.push({ path, line: `${hash.digest("hex")}  ${path}\n` });
-    options.onProgress?.({ phase: "checksums", done: lines.length, total: paths.length });
+    await chmod(join(folder, path), modeInBundle(path));
+    files.push({ path, sha256: hash.digest("hex") });
+    options.onProgress?.({ phase: "checksums", done: files.length, total: paths.length });
   }
-  const media = lines.find((one) => one.path === "media.wim");
-  const text = (wanted: (path: string) => boolean) => lines.filter((one) => wanted(one.path)).map((one) => one.line).join("");
-  await writeFile(join(folder, "media.wim.sha256"), media?.line ?? "");
-  await writeFile(join(folder, "runner.sha256"), text((path) => path.startsWith("runner/")));
-  await writeFile(join(folder, "SHA256SUMS"), text(() => true));
-  return { files: lines.length + 3, bytes };
+  const texts = checksumTexts(files);
+  for (const [name, text] of texts) await writeFile(join(folder, name), text);
+  return { files: files.length + texts.length, bytes };
 }
