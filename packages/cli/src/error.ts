@@ -10,6 +10,7 @@ export const cliErrors = {
   PRESTAGE_CLI_FAILED_PARTLY: "Some of several things asked for failed; each is named.",
   PRESTAGE_CLI_FILE_UNREADABLE: "A file named on the command line is not there, is too large, or cannot be read.",
   PRESTAGE_CLI_LIBRARY_DAMAGED: "Content in the site's library is damaged.",
+  PRESTAGE_CLI_DISTRIBUTION_POINT_DAMAGED: "Content at a distribution point is missing, damaged, or cannot be reached.",
   PRESTAGE_CLI_NO_FOLDER: "The folder an output file is to be written into is not there.",
   PRESTAGE_CLI_RECEIPT_UNTRUSTED: "A receipt is not signed, or not by a depot that is trusted.",
 } as const;

@@ -37,6 +37,8 @@ export { findBadChunks, verifyFiles } from "./cache/verify-files.ts";
 export type { BadRange, DamagedFile, FileToVerify, VerifyOptions, VerifyProgress } from "./cache/verify-files.ts";
 export { planOnPaper } from "./fetch/plan-on-paper.ts";
 export type { PaperPlan } from "./fetch/plan-on-paper.ts";
+export { comparePublished } from "./library/compare-published.ts";
+export type { ComparedVersion, CompareOptions, ReadPublished } from "./library/compare-published.ts";
 export { filesToPublish, FolderTarget, unpublishOthers } from "./library/publish-version.ts";
 export type { PublishOptions, PublishTarget } from "./library/publish-version.ts";
 export { chunksOfFile, encodeChunkFile, openChunkFile } from "./refresh/chunk-file.ts";

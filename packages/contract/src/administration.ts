@@ -15,19 +15,21 @@ const softwareVersion = z.string().max(64).default("");
 const sourcePath = z.string().min(1).max(4096);
 /** Given: a new revision of that object, if the content or definition changed. */
 const update = objectIdSchema.optional();
+/** Kept off every distribution point but the site's own; absent: as the object is, a new one is not. */
+const confidential = z.boolean().optional();
 
 export const importRequestSchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("os-image"), name, softwareVersion, source: sourcePath, index: z.int().min(1), update }),
-  z.strictObject({ kind: z.literal("boot-image"), name, softwareVersion, source: sourcePath, profile: z.string().max(32).default(""), update }),
-  z.strictObject({ kind: z.literal("application"), name, softwareVersion, source: sourcePath, definition: applicationDefinitionSchema, update }),
-  z.strictObject({ kind: z.literal("package"), name, softwareVersion, source: sourcePath, definition: packageDefinitionSchema, update }),
-  z.strictObject({ kind: z.literal("driver-package"), name, softwareVersion, source: sourcePath, definition: driverPackageDefinitionSchema, update }),
+  z.strictObject({ kind: z.literal("os-image"), name, softwareVersion, source: sourcePath, index: z.int().min(1), update, confidential }),
+  z.strictObject({ kind: z.literal("boot-image"), name, softwareVersion, source: sourcePath, profile: z.string().max(32).default(""), update, confidential }),
+  z.strictObject({ kind: z.literal("application"), name, softwareVersion, source: sourcePath, definition: applicationDefinitionSchema, update, confidential }),
+  z.strictObject({ kind: z.literal("package"), name, softwareVersion, source: sourcePath, definition: packageDefinitionSchema, update, confidential }),
+  z.strictObject({ kind: z.literal("driver-package"), name, softwareVersion, source: sourcePath, definition: driverPackageDefinitionSchema, update, confidential }),
 ]);
 export type ImportRequest = z.infer<typeof importRequestSchema>;
 
 export const jobSchema = z.strictObject({
   id: z.guid(),
-  kind: z.enum(["import", "media-create", "patches", "validate", "collect"]),
+  kind: z.enum(["import", "media-create", "patches", "validate", "collect", "validate-distribution-points", "redistribute"]),
   state: z.enum(["waiting", "running", "succeeded", "failed", "cancelled"]),
   progress: z.strictObject({ phase: z.string(), done: z.number(), total: z.number() }).nullable(),
   result: z.record(z.string(), z.unknown()).nullable(),
@@ -42,11 +44,12 @@ export type PatchRecord = z.infer<typeof patchRecordSchema>;
 export const libraryFaultSchema = z.strictObject({ contentId: sha256Schema, file: z.string(), fault: z.string() });
 export type LibraryFault = z.infer<typeof libraryFaultSchema>;
 /** Every version the site has, with what it belongs to. */
-export const storedVersionSchema = z.strictObject({ contentId: sha256Schema, storedBytes: z.int(), objectIds: z.array(objectIdSchema), newest: z.boolean() });
+export const storedVersionSchema = z.strictObject({ contentId: sha256Schema, storedBytes: z.int(), objectIds: z.array(objectIdSchema), newest: z.boolean(), confidential: z.boolean() });
 export type StoredVersionRecord = z.infer<typeof storedVersionSchema>;
 export const jobAnswerSchema = z.strictObject({ jobId: z.guid() });
 
 export const objectListQuerySchema = z.strictObject({ kind: z.enum(contentKinds).optional() });
+export const setObjectRequestSchema = z.strictObject({ confidential: z.boolean() });
 /** With a revision only that one. */
 export const removeObjectQuerySchema = z.strictObject({ revision: z.coerce.number().int().min(1).optional() });
 export const removedObjectSchema = z.strictObject({ id: objectIdSchema, revisions: z.array(z.int()) });

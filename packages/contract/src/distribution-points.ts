@@ -1,3 +1,4 @@
+import { sha256Schema } from "@prestage/content/schema";
 import { z } from "zod";
 
 /** A bucket of an S3 store, addressed by path: ENDPOINT/BUCKET/PREFIX/content/ID/FILE. Keys are not among this: they are in a file of the server's, or its environment. */
@@ -19,3 +20,19 @@ export type PublishLocation = z.infer<typeof publishLocationSchema>;
 
 export const distributionPointSchema = z.strictObject({ url: z.url(), order: z.int().min(0).max(1000), target: publishLocationSchema.optional() });
 export type DistributionPoint = z.infer<typeof distributionPointSchema>;
+
+/** `target` absent: as it was; null: none. */
+export const setDistributionPointRequestSchema = distributionPointSchema.extend({ target: publishLocationSchema.nullable().optional() });
+/** Every distribution point that is named comes in this order, those that are not after them as they were. */
+export const orderDistributionPointsRequestSchema = z.strictObject({ urls: z.array(z.url()).min(1).max(64) });
+/** Absent: every one. `full`: every byte is read; else samples of the large files. */
+export const validateDistributionPointsRequestSchema = z.strictObject({ url: z.url().optional(), full: z.boolean().default(false) });
+export const redistributeRequestSchema = z.strictObject({ url: z.url() });
+/** `missing`: a file of it is not there; `damaged`: a file is another, or must not be there; `unreachable`: the distribution point did not answer. */
+export const contentStatusStates = ["whole", "missing", "damaged", "unreachable"] as const;
+/** A content version at a distribution point, when it was validated last. */
+export const distributionStatusSchema = z.strictObject({
+  url: z.url(), contentId: sha256Schema, objectIds: z.array(z.string()), names: z.array(z.string()), state: z.enum(contentStatusStates),
+  faults: z.array(z.string()), full: z.boolean(), checked: z.iso.datetime(),
+});
+export type DistributionStatus = z.infer<typeof distributionStatusSchema>;

@@ -64,6 +64,8 @@ export const contentObjectSchema = z.strictObject({
   revision: z.int(),
   contentId: sha256Schema,
   storedBytes: z.int(),
+  /** Kept off every distribution point but the site's own. */
+  confidential: z.boolean(),
   created: z.iso.datetime(),
   definition: objectDefinitionSchema,
 });

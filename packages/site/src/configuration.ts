@@ -22,6 +22,8 @@ export const siteConfigurationSchema = z.strictObject({
   patchLevel: z.coerce.number().int().min(patchLevels.least).max(patchLevels.most).default(patchLevels.usual),
   /** Bytes all patches together may take; past it none is made. */
   patchSpaceBytes: z.coerce.number().int().min(0).default(20 * 1024 ** 3),
+  /** The library and the distribution points are validated this often: `12h`, `7d`. Absent: only when asked. */
+  validateContentEvery: z.string().regex(/^[1-9]\d{0,3}[hd]$/, "a number of hours or days: 12h, 7d").optional(),
   logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
 });
 export type SiteConfiguration = z.infer<typeof siteConfigurationSchema>;

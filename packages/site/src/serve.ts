@@ -10,6 +10,8 @@ import type { SiteConfiguration } from "./configuration.ts";
 import { lockDataDirectory } from "./data-directory-lock.ts";
 import { openDatabase } from "./database/open-database.ts";
 import { createServer } from "./http/create-server.ts";
+import { runRedistribute, runValidatePoints } from "./jobs/distribution-jobs.ts";
+import { validateIfDue } from "./jobs/content-schedule.ts";
 import { runImport } from "./jobs/import-job.ts";
 import { JobRunner } from "./jobs/job-runner.ts";
 import { runMediaCreate } from "./jobs/media-job.ts";
@@ -59,7 +61,7 @@ export async function serve(configuration: SiteConfiguration, options: ServeOpti
     await ensureBuiltInCollections(context);
     await context.feed.start();
     closing.push(() => context.feed.stop());
-    await jobs.start({ import: (data, tools) => runImport(context, data, tools), "media-create": (data, tools) => runMediaCreate(context, data, tools), patches: (_data, tools) => runPatches(context, tools), validate: (_data, tools) => runValidate(context, tools), collect: (_data, tools) => runCollect(context, tools) });
+    await jobs.start({ import: (data, tools) => runImport(context, data, tools), "media-create": (data, tools) => runMediaCreate(context, data, tools), patches: (_data, tools) => runPatches(context, tools), validate: (_data, tools) => runValidate(context, tools), collect: (_data, tools) => runCollect(context, tools), "validate-distribution-points": (data, tools) => runValidatePoints(context, data, tools), redistribute: (data, tools) => runRedistribute(context, data, tools) });
     await schedulePatches(context);
     closing.push(() => jobs.stop());
     const hosts = [...new Set(["localhost", "127.0.0.1", hostname(), ...configuration.publicUrls.map((url) => new URL(url).hostname)])];
@@ -72,6 +74,9 @@ export async function serve(configuration: SiteConfiguration, options: ServeOpti
     port = (server.server.address() as AddressInfo).port;
     const url = `https://127.0.0.1:${port}`;
     await writeDurably(join(dataDirectory, "site.json"), Buffer.from(`${JSON.stringify({ url, siteCode: configuration.siteCode, ca: keys.authority.certificate })}\n`), 0o644);
+    // Distribution points are asked over HTTP, and this is one.
+    await jobs.everyHour("content-schedule", () => validateIfDue(context));
+    await validateIfDue(context);
     return { url, port, context, routes: server.printRoutes({ commonPrefix: false }), stop };
   } catch (cause) {
     await stop();

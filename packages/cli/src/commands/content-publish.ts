@@ -22,7 +22,8 @@ export const publish = command<SiteFlags & LocationFlags & { all?: boolean; prun
   async run(context, flags, place) {
     const location = publishLocation(place, flags);
     const client = await SiteClient.open(context, flags.data);
-    const versions = (await client.call("GET", "/versions", z.array(storedVersionSchema))).filter((version) => flags.all === true || version.newest);
+    const known = await client.call("GET", "/versions", z.array(storedVersionSchema));
+    const versions = known.filter((version) => !version.confidential && (flags.all === true || version.newest));
     const data = flags.data ?? defaultDataDirectory();
     const library = new ContentLibrary(data);
     if (!(await stat(join(data, "content")).then((status) => status.isDirectory(), () => versions.length === 0))) throw new CliError("PRESTAGE_CLI_NO_SITE", `Expected the site's library in ${data}; found none. Run this on the site's own machine, with --data.`);
@@ -35,7 +36,10 @@ export const publish = command<SiteFlags & LocationFlags & { all?: boolean; prun
       before += storedBytes;
     }
     progress.end();
-    const removed = flags.prune === true ? await unpublishOthers(target, new Set(versions.map((version) => version.contentId)), context.signal) : [];
-    print(context, flags.json, { folder: target.name, versions: versions.length, written, removed }, `${target.name}: ${counted(versions.length, "version")}, ${bytes(written)} written${removed.length > 0 ? `, ${counted(removed.length, "version")} removed` : ""}`);
+    // What has become confidential since goes in any case.
+    const staying = new Set(flags.prune === true ? versions.map((version) => version.contentId) : (await target.published(context.signal)).filter((id) => !known.some((version) => version.confidential && version.contentId === id)));
+    const removed = await unpublishOthers(target, staying, context.signal);
+    const confidential = known.filter((version) => version.confidential).length;
+    print(context, flags.json, { folder: target.name, versions: versions.length, written, removed, confidential }, `${target.name}: ${counted(versions.length, "version")}, ${bytes(written)} written${removed.length > 0 ? `, ${counted(removed.length, "version")} removed` : ""}${confidential > 0 ? `; ${counted(confidential, "confidential version")} not published` : ""}`);
   },
 });

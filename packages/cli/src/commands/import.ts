@@ -5,24 +5,25 @@ import { contentObjectSchema, objectListSchema, removedObjectSchema } from "@pre
 import type { ContentObject, DetectionRule, ImportRequest } from "@prestage/contract";
 import type { ContentKind } from "@prestage/media";
 import { z } from "zod";
-import { command, one, optionalText, siteFlags, text, texts, wholeNumber } from "../command.ts";
+import { command, flag, one, optionalText, siteFlags, text, texts, wholeNumber } from "../command.ts";
 import type { SiteFlags } from "../command.ts";
 import type { Context } from "../context.ts";
 import { CliError } from "../error.ts";
 import { bytes, print, table } from "../output.ts";
 import { SiteClient } from "../site-client.ts";
 
-type CommonFlags = SiteFlags & { name: string; softwareVersion?: string; update?: string }
+type CommonFlags = SiteFlags & { name: string; softwareVersion?: string; update?: string; confidential?: boolean }
 const commonFlags = {
   ...siteFlags,
   name: text("Name shown to administrators; importing under the same name adds a revision", "NAME"),
   softwareVersion: optionalText("Version of the software itself", "VERSION"),
   update: optionalText("Add a revision to this object", "ID"),
+  confidential: flag("Keep its content on the site's own distribution point: it is published nowhere else"),
 } as const;
 
 async function runImport(context: Context, flags: CommonFlags, request: Record<string, unknown>): Promise<void> {
   const client = await SiteClient.open(context, flags.data);
-  const body = { ...request, name: flags.name, ...(flags.softwareVersion && { softwareVersion: flags.softwareVersion }), ...(flags.update && { update: objectId(flags.update) }) };
+  const body = { ...request, name: flags.name, ...(flags.softwareVersion && { softwareVersion: flags.softwareVersion }), ...(flags.update && { update: objectId(flags.update) }), ...(flags.confidential && { confidential: true }) };
   const job = await client.runJob("/imports", body as unknown as ImportRequest);
   const object = contentObjectSchema.parse(job.result?.["object"]);
   print(context, flags.json, object, `${object.id}  ${object.name}, revision ${object.revision}, ${bytes(object.storedBytes)} stored\ncontent ${object.contentId}`);
@@ -147,6 +148,18 @@ function showCommand(kind: ContentKind) {
   });
 }
 
+function setCommand(kind: ContentKind) {
+  return command<SiteFlags & { confidential: "yes" | "no" }, [string]>({
+    brief: "Say whether its content is confidential: kept on the site's own distribution point, published nowhere else",
+    example: `prestage ${kind} set ABC00003 --confidential yes`,
+    parameters: { flags: { ...siteFlags, confidential: { kind: "enum", values: ["yes", "no"], brief: "Confidential" } }, positional: one("Object", "ID") },
+    async run(context, flags, id) {
+      const object = await (await SiteClient.open(context, flags.data)).call("PATCH", `/objects/${objectId(id)}`, contentObjectSchema, { confidential: flags.confidential === "yes" });
+      print(context, flags.json, object, `${object.id}: ${object.confidential ? "confidential; what was published of it goes with the next `prestage content publish` or `prestage distribution-point redistribute`" : "published like any other"}`);
+    },
+  });
+}
+
 function removeCommand(kind: ContentKind) {
   return command<SiteFlags & { revision?: number }, [string]>({
     brief: "Remove one, or a revision of it; refused where a task sequence, an application or a media refers to it",
@@ -166,7 +179,7 @@ function objectTable(objects: readonly ContentObject[]): string {
 
 const importers = { "os-image": importOsImage, "boot-image": importBootImage, application: importApplication, package: importPackage, "driver-package": importDriverPackage } as const;
 
-/** `import`, `list`, `show` and `remove` of a kind of content, with more commands beside them. */
+/** `import`, `list`, `show`, `set` and `remove` of a kind of content, with more commands beside them. */
 export function contentRoutes(kind: ContentKind, more: Record<string, Parameters<typeof buildRouteMap<string, Context>>[0]["routes"][string]> = {}): RouteMap<Context> {
-  return buildRouteMap({ routes: { import: importers[kind], list: listCommand(kind), show: showCommand(kind), remove: removeCommand(kind), ...more }, docs: { brief: `${kind.replaceAll("-", " ")}s: import, list, show, remove` } });
+  return buildRouteMap({ routes: { import: importers[kind], list: listCommand(kind), show: showCommand(kind), set: setCommand(kind), remove: removeCommand(kind), ...more }, docs: { brief: `${kind.replaceAll("-", " ")}s: import, list, show, set, remove` } });
 }

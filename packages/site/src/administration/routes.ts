@@ -6,6 +6,7 @@ import { notFound, SiteError } from "../error.ts";
 import type { Routes } from "../http/new-server.ts";
 import { checkToken } from "./check-token.ts";
 import { depotRoutes } from "./depot-routes.ts";
+import { distributionPointAdministration } from "./distribution-point-routes.ts";
 import { mediaRoutes } from "./media-routes.ts";
 import { deviceRoutes } from "./device-routes.ts";
 import { affinityRoutes } from "./affinity-routes.ts";
@@ -13,10 +14,11 @@ import { identityRoutes } from "./identity-routes.ts";
 import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
 import { signContentUrls } from "../distribution-point/sign-content-urls.ts";
+import { listDistributionPoints } from "../store/distribution-points.ts";
 import { listDeployments, openDeployment } from "../store/deployments.ts";
 import { openDevice } from "../store/devices.ts";
 import { nextObjectId } from "../store/object-ids.ts";
-import { listObjects, objectRevisions } from "../store/objects.ts";
+import { listObjects, objectRevisions, setConfidential } from "../store/objects.ts";
 import { wantedPatches } from "../store/patches.ts";
 import { removeObject, storedVersions } from "../store/stored-versions.ts";
 import { secretNamesOf } from "../store/secrets.ts";
@@ -36,6 +38,7 @@ export function administrationRoutes(server: Routes, context: SiteContext): void
       affinityRoutes(api, context);
       mediaRoutes(api, context);
       depotRoutes(api, context);
+      distributionPointAdministration(api, context);
     },
     { prefix: administrationPrefix },
   );
@@ -45,23 +48,10 @@ const idParams = z.strictObject({ id: objectIdSchema });
 const guidParams = z.strictObject({ id: z.guid() });
 
 function siteRoutes(api: Routes, context: SiteContext): void {
-  const points = () => context.db.selectFrom("distribution_point").selectAll().orderBy("order").orderBy("url").execute();
   api.get("/site", { schema: { response: { 200: contract.siteSchema } } }, async () => ({
-    siteCode: context.configuration.siteCode, version: "0.1.0", managementPoints: context.publicUrls(), distributionPoints: await points(), keyringVersion: context.keys.keyring.version,
+    siteCode: context.configuration.siteCode, version: "0.1.0", managementPoints: context.publicUrls(), distributionPoints: await listDistributionPoints(context.db), keyringVersion: context.keys.keyring.version,
   }));
   api.get("/keyring", (_request, reply) => reply.type("application/json").send(context.keys.keyringEnvelope));
-  api.get("/distribution-points", { schema: { response: { 200: z.array(contract.distributionPointSchema) } } }, points);
-  api.put("/distribution-points", { schema: { body: contract.distributionPointSchema } }, async (request, reply) => {
-    const { url, order } = request.body;
-    await context.db.insertInto("distribution_point").values({ url, order }).onConflict((conflict) => conflict.column("url").doUpdateSet({ order })).execute();
-    await audit(context, "administrator", "distribution-point-set", url);
-    return reply.status(204).send();
-  });
-  api.delete("/distribution-points", { schema: { querystring: z.strictObject({ url: z.url() }) } }, async (request, reply) => {
-    await context.db.deleteFrom("distribution_point").where("url", "=", request.query.url).execute();
-    await audit(context, "administrator", "distribution-point-remove", request.query.url);
-    return reply.status(204).send();
-  });
   api.get("/jobs/:id", { schema: { params: guidParams, response: { 200: contract.jobSchema } } }, (request) => context.jobs.get(request.params.id));
   api.delete("/jobs/:id", { schema: { params: guidParams } }, async (request, reply) => {
     await context.jobs.cancel(request.params.id);
@@ -86,6 +76,12 @@ function objectRoutes(api: Routes, context: SiteContext): void {
   });
   api.get("/objects", { schema: { querystring: contract.objectListQuerySchema, response: { 200: contract.objectListSchema } } }, async (request) => (await listObjects(context.db, request.query.kind)).map(shown));
   api.get("/objects/:id", { schema: { params: idParams, response: { 200: contract.objectListSchema } } }, async (request) => (await objectRevisions(context.db, request.params.id)).map(shown));
+  api.patch("/objects/:id", { schema: { params: idParams, body: contract.setObjectRequestSchema, response: { 200: contract.contentObjectSchema } } }, async (request) => {
+    await objectRevisions(context.db, request.params.id);
+    const object = await setConfidential(context.db, request.params.id, request.body.confidential);
+    await audit(context, "administrator", "object-set", `${request.params.id} ${JSON.stringify(request.body)}`);
+    return shown(object);
+  });
   api.post("/task-sequences", { schema: { body: contract.addSequenceRequestSchema, response: { 200: contract.sequenceRecordSchema } } }, async (request) => {
     const { record } = await addSequence(context.db, context.configuration.siteCode, request.body.yaml, request.body.update);
     await audit(context, "administrator", "task-sequence-add", `${record.id} revision ${record.revision}`);

@@ -24,6 +24,11 @@ export const migrations: Record<string, Migration> = {
       for (const statement of userDeviceAffinity) await sql.raw(statement).execute(db);
     },
   },
+  "0005-distribution-points": {
+    up: async (db: Kysely<never>) => {
+      for (const statement of distributionPoints) await sql.raw(statement).execute(db);
+    },
+  },
 };
 
 const theRoad = [
@@ -79,4 +84,11 @@ const userDeviceAffinity = [
   "CREATE TABLE user_device_affinity (device_id uuid NOT NULL REFERENCES device ON DELETE CASCADE, user_key text NOT NULL, user_name text NOT NULL, state text NOT NULL, source text, created timestamptz NOT NULL DEFAULT now(), decided timestamptz, PRIMARY KEY (device_id, user_key))",
   "CREATE FUNCTION notify_affinity() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('device_changed', COALESCE(NEW.device_id, OLD.device_id)::text); RETURN NULL; END $$",
   "CREATE TRIGGER user_device_affinity_notify AFTER INSERT OR UPDATE OR DELETE ON user_device_affinity FOR EACH ROW EXECUTE FUNCTION notify_affinity()",
+];
+
+const distributionPoints = [
+  "ALTER TABLE content_object ADD COLUMN confidential boolean NOT NULL DEFAULT false",
+  "ALTER TABLE distribution_point ADD COLUMN target jsonb",
+  // `url`: also the site's own, which need not be among the named ones.
+  "CREATE TABLE distribution_status (url text NOT NULL, content_id text NOT NULL, state text NOT NULL, faults jsonb NOT NULL, \"full\" boolean NOT NULL, checked timestamptz NOT NULL, PRIMARY KEY (url, content_id))",
 ];

@@ -1,5 +1,5 @@
 import type { ContentKind, Manifest } from "@prestage/media";
-import type { AffinityState, ConflictResolution, DeviceState, Job, MakeAvailableTo, ObjectDefinition, SecretScope, StatusMessage } from "@prestage/contract";
+import type { AffinityState, ConflictResolution, DeviceState, DistributionStatus, Job, MakeAvailableTo, ObjectDefinition, PublishLocation, SecretScope, StatusMessage } from "@prestage/contract";
 import type { DeviceAttributes, ProofKind, Receipt } from "@prestage/trust";
 import type { ColumnType, Generated } from "kysely";
 
@@ -12,7 +12,7 @@ type NullableBytes = ColumnType<Buffer | null, Buffer | null | undefined, Buffer
 type Json<T> = ColumnType<T, string, string>;
 
 export interface Tables {
-  content_object: { id: string; kind: ContentKind; name: string; created: Time };
+  content_object: { id: string; kind: ContentKind; name: string; confidential: Generated<boolean>; created: Time };
   object_revision: { object_id: string; revision: number; software_version: string; content_id: string; storage_sha256: string; stored_bytes: ColumnType<string, number, number>; definition: Json<ObjectDefinition>; created: Time };
   task_sequence: { id: string; name: string; created: Time };
   task_sequence_revision: { sequence_id: string; revision: number; yaml: string; payload: Buffer; sha256: string; created: Time };
@@ -42,7 +42,8 @@ export interface Tables {
   };
   claim: { claim_id: string; public_key: string; receipt_id: string; media_id: string; disk_guid: string; disk_serial: string | null; used_by: string | null; used_at: NullableTime; revoked: NullableTime };
   status_message: { position: Generated<string>; device_id: string; number: number; message: Json<StatusMessage>; received: Time };
-  distribution_point: { url: string; order: number };
+  distribution_point: { url: string; order: number; target: ColumnType<PublishLocation | null, string | null | undefined, string | null> };
+  distribution_status: { url: string; content_id: string; state: DistributionStatus["state"]; faults: Json<string[]>; full: boolean; checked: ColumnType<Date, Date, Date> };
   job: { id: Generated<string>; kind: Job["kind"]; state: Generated<Job["state"]>; progress: Json<Job["progress"]> | null; result: Json<Job["result"]> | null; error: Json<Job["error"]> | null; created: Time };
   audit: { id: Generated<string>; time: Time; actor: string; action: string; subject: string };
 }

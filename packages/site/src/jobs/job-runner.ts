@@ -45,6 +45,13 @@ export class JobRunner {
     }
   }
 
+  /** Has something looked after once an hour, by one of the servers there are. */
+  async everyHour(name: string, work: () => Promise<unknown>): Promise<void> {
+    await this.#boss.createQueue(name, { retryLimit: 0 });
+    await this.#boss.work(name, async () => void (await work()));
+    await this.#boss.schedule(name, "17 * * * *");
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort();
     for (const controller of this.#running.values()) controller.abort(new Error("the server is stopping"));

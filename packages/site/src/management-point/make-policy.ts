@@ -7,6 +7,7 @@ import { sql } from "kysely";
 import type { SiteContext } from "../site-context.ts";
 import { SiteError } from "../error.ts";
 import { chooseOffers, deploymentsReaching } from "../store/deployments.ts";
+import { listDistributionPoints } from "../store/distribution-points.ts";
 import { objectRevisions } from "../store/objects.ts";
 import { openSequence } from "../store/sequences.ts";
 import type { EnrolledDevice } from "./authenticate.ts";
@@ -43,17 +44,27 @@ export async function makePolicy(context: SiteContext, device: EnrolledDevice, r
 async function selectedPolicy(context: SiteContext, device: EnrolledDevice, offer: Policy["offers"][number]): Promise<{ policy: NonNullable<Policy["selected"]>; taskSequence: Buffer }> {
   const { record, payload, sequence } = await openSequence(context.db, offer.taskSequenceId);
   const content = await resolveContent(context, contentReferences(sequence).map((reference) => reference.objectId));
-  const points = await context.db.selectFrom("distribution_point").select("url").orderBy("order").orderBy("url").execute();
+  const points = await distributionPointsFor(context, content);
   return {
     policy: {
       deploymentId: offer.deploymentId,
       taskSequence: { id: record.id, name: record.name, sha256: record.sha256 },
       content,
-      distributionPoints: points.length > 0 ? points.map((point) => point.url) : context.publicUrls(),
+      distributionPoints: points,
       variables: await deviceVariables(context, device),
     },
     taskSequence: signDocument("task-sequence", payload, [context.keys.signing.policy]),
   };
+}
+
+/** The named distribution points in order, else the site itself - which is always among them where some content is not published anywhere else. */
+export async function distributionPointsFor(context: SiteContext, content: readonly Pick<PolicyContent, "objectId">[]): Promise<string[]> {
+  const points = (await listDistributionPoints(context.db)).map((point) => point.url);
+  if (points.length === 0) return context.publicUrls();
+  const confidential = await context.db.selectFrom("content_object").select("id").where("confidential", "=", true).execute();
+  const needsSite = content.some(({ objectId }) => confidential.some(({ id }) => id === objectId));
+  const own = context.publicUrls().filter((url) => !points.includes(url));
+  return needsSite ? [...points.slice(0, 64 - own.length), ...own] : points;
 }
 
 /** The newest revision of each object, and of every application they depend on. */

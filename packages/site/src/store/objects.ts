@@ -13,13 +13,13 @@ function revisions(db: Database) {
   return db
     .selectFrom("content_object")
     .innerJoin("object_revision", "object_id", "id")
-    .select(["id", "kind", "name", "revision", "software_version", "content_id", "storage_sha256", "stored_bytes", "definition", "object_revision.created as created"]);
+    .select(["id", "kind", "name", "revision", "software_version", "content_id", "storage_sha256", "stored_bytes", "definition", "confidential", "object_revision.created as created"]);
 }
 
 function fromRow(row: Awaited<ReturnType<ReturnType<typeof revisions>["execute"]>>[number]): ObjectRevision {
   return {
     id: row.id, kind: row.kind, name: row.name, softwareVersion: row.software_version, revision: row.revision, contentId: row.content_id,
-    storageSha256: row.storage_sha256, storedBytes: Number(row.stored_bytes), created: row.created.toISOString(), definition: row.definition,
+    storageSha256: row.storage_sha256, storedBytes: Number(row.stored_bytes), confidential: row.confidential, created: row.created.toISOString(), definition: row.definition,
   };
 }
 
@@ -49,13 +49,20 @@ export async function keepRevision(db: Database, siteCode: string, request: Impo
   if (taken !== undefined && taken.id !== id) throw new SiteError("PRESTAGE_SITE_CONFLICT", `Expected a name no other ${request.kind} has; ${taken.id} is called ${request.name} already.`);
   if (id === undefined) {
     const created = await nextObjectId(db, siteCode);
-    await db.insertInto("content_object").values({ id: created, kind: request.kind, name: request.name }).execute();
+    await db.insertInto("content_object").values({ id: created, kind: request.kind, name: request.name, confidential: request.confidential === true }).execute();
     return insertRevision(db, created, 1, request, definition, version);
   }
   const [newest] = await objectRevisions(db, id, request.kind);
   if (newest.name !== request.name) await db.updateTable("content_object").set({ name: request.name }).where("id", "=", id).execute();
+  if (request.confidential !== undefined && newest.confidential !== request.confidential) await setConfidential(db, id, request.confidential);
   const same = newest.contentId === version.contentId && newest.softwareVersion === request.softwareVersion && canonicalJson(newest.definition).equals(canonicalJson(definition));
-  return same ? newest : insertRevision(db, id, newest.revision + 1, request, definition, version);
+  return same ? (await objectRevisions(db, id))[0] : insertRevision(db, id, newest.revision + 1, request, definition, version);
+}
+
+/** From now on its content is kept off every distribution point but the site's own, or not. @throws SiteError PRESTAGE_SITE_NOT_FOUND */
+export async function setConfidential(db: Database, id: string, confidential: boolean): Promise<ObjectRevision> {
+  await db.updateTable("content_object").set({ confidential }).where("id", "=", id).execute();
+  return (await objectRevisions(db, id))[0];
 }
 
 async function insertRevision(db: Database, id: string, revision: number, request: ImportRequest, definition: ObjectDefinition, version: StoredVersion): Promise<ObjectRevision> {

@@ -8,9 +8,12 @@ import { listSequences, openSequence } from "./sequences.ts";
 /** Every content version some revision points to. */
 export async function storedVersions(db: Database): Promise<StoredVersionRecord[]> {
   const rows = await db.selectFrom("object_revision").select(["object_id", "revision", "content_id", "stored_bytes"]).orderBy("content_id").execute();
-  const newest = new Set((await listObjects(db)).map((object) => object.contentId));
+  const objects = await listObjects(db);
+  const newest = new Set(objects.map((object) => object.contentId));
+  const confidential = new Set(objects.filter((object) => object.confidential).map((object) => object.id));
   return [...Map.groupBy(rows, (row) => row.content_id)].map(([contentId, group]) => ({
     contentId, storedBytes: Number(group[0]?.stored_bytes ?? 0), objectIds: [...new Set(group.map((row) => row.object_id))].sort(), newest: newest.has(contentId),
+    confidential: group.some((row) => confidential.has(row.object_id)),
   }));
 }
 
