@@ -1,45 +1,50 @@
+import { compareVersions, factKey, factText, isVersion, queryOf } from "./facts.ts";
+import type { Facts } from "./facts.ts";
 import { variableOperators } from "./schema.ts";
-import type { Condition, VariableCondition, VariableOperator } from "./schema.ts";
-import { variableValue } from "./variables.ts";
+import type { Condition, FactCondition, VariableCondition, VariableOperator } from "./schema.ts";
+import { expandVariables, variableValue } from "./variables.ts";
 import type { Variables } from "./variables.ts";
 
 /** Whether a condition holds, and why, in words for a person. */
 export interface Evaluation { holds: boolean; why: string }
 
-/** The one evaluator: the agent's runs, lint and simulation all use it. */
-export function evaluateCondition(condition: Condition, variables: Variables): Evaluation {
+/** The one evaluator: the agent's runs, lint and simulation all use it. `facts` are the answers to `factsNeeded`. */
+export function evaluateCondition(condition: Condition, variables: Variables, facts: Facts = new Map()): Evaluation {
   if ("all" in condition) {
-    const failed = condition.all.map((one) => evaluateCondition(one, variables)).find((one) => !one.holds);
+    const failed = condition.all.map((one) => evaluateCondition(one, variables, facts)).find((one) => !one.holds);
     return failed ?? { holds: true, why: "all conditions hold" };
   }
   if ("any" in condition) {
-    const results = condition.any.map((one) => evaluateCondition(one, variables));
+    const results = condition.any.map((one) => evaluateCondition(one, variables, facts));
     return results.find((one) => one.holds) ?? { holds: false, why: `none of these holds: ${results.map((one) => one.why).join("; ")}` };
   }
   if ("none" in condition) {
-    const held = condition.none.map((one) => evaluateCondition(one, variables)).find((one) => one.holds);
+    const held = condition.none.map((one) => evaluateCondition(one, variables, facts)).find((one) => one.holds);
     return held === undefined ? { holds: true, why: "none of the conditions holds" } : { holds: false, why: held.why };
   }
-  return evaluateVariable(condition, variables);
+  if ("variable" in condition) return decide(condition, condition.variable, variableValue(variables, condition.variable), variables, orderOf);
+  const query = queryOf(condition, variables);
+  if (query === undefined) return { holds: false, why: "the condition asks for nothing that is known" };
+  return decide(condition, factText(query), facts.get(factKey(query)), variables, isVersion(query) ? compareVersions : orderOf);
 }
 
-function evaluateVariable(condition: VariableCondition, variables: Variables): Evaluation {
-  const value = variableValue(variables, condition.variable);
-  const shown = value === undefined ? `${condition.variable} does not exist` : `${condition.variable} is ${JSON.stringify(value)}`;
+/** What is compared with may hold variables. */
+function decide(condition: VariableCondition | FactCondition, what: string, value: string | undefined, variables: Variables, order: (a: string, b: string) => number): Evaluation {
+  const shown = value === undefined ? `${what} does not exist` : `${what} is ${JSON.stringify(value)}`;
   if (condition.exists !== undefined) return { holds: value !== undefined, why: shown };
   if (condition.notExists !== undefined) return { holds: value === undefined, why: shown };
   const operator = variableOperators.find((one) => condition[one] !== undefined);
   if (operator === undefined) return { holds: false, why: "the condition has no operator" };
-  return { holds: compare(operator, value, String(condition[operator])), why: shown };
+  return { holds: compare(operator, value, expandVariables(String(condition[operator]), variables), order), why: shown };
 }
 
 /** A variable that does not exist is unequal to everything, and neither greater nor less. Text is compared without case. */
-function compare(operator: VariableOperator, value: string | undefined, with_: string): boolean {
-  if (operator === "notEquals") return !compare("equals", value, with_);
-  if (operator === "notLike") return !compare("like", value, with_);
+function compare(operator: VariableOperator, value: string | undefined, with_: string, orderBy: (a: string, b: string) => number): boolean {
+  if (operator === "notEquals") return !compare("equals", value, with_, orderBy);
+  if (operator === "notLike") return !compare("like", value, with_, orderBy);
   if (value === undefined) return false;
   if (operator === "like") return isLike(value.toLowerCase(), with_.toLowerCase());
-  const order = orderOf(value, with_);
+  const order = orderBy(value, with_);
   switch (operator) {
     case "equals": return order === 0;
     case "greater": return order > 0;

@@ -1,17 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { allSteps, initialState, nextAction, reduce, replay, taskSequenceSchema, variableValue } from "./index.ts";
-import type { RunEnvironment, RunEvent, RunState, Step, TaskSequence, Variable } from "./index.ts";
+import { allSteps, factKey, factText, initialState, mayRetry, mostInterruptions, mostRestarts, nextAction, reduce, replay, taskSequenceSchema, variableValue } from "./index.ts";
+import type { Facts, RunEnvironment, RunEvent, RunState, Step, TaskSequence, Variable } from "./index.ts";
 
 /** How a step ends in these tests. */
-interface Ending { outcome: "succeeded" | "failed"; restart?: RunEnvironment; sets?: [string, string] }
+interface Ending { outcome: "succeeded" | "failed"; restart?: RunEnvironment; sets?: [string, string]; /** Of the tries that end so; the others succeed. */ tries?: number }
 
 /** Runs a sequence to its end; every restart comes up in the right place. Returns all events and what was started. */
-function run(sequence: TaskSequence, endings: Record<string, Ending>, events: RunEvent[] = [], variables: Variable[] = []): { events: RunEvent[]; state: RunState; started: string[] } {
+function run(sequence: TaskSequence, endings: Record<string, Ending>, events: RunEvent[] = [], variables: Variable[] = [], known: Record<string, string> = {}): { events: RunEvent[]; state: RunState; started: string[] } {
   let state = replay(initialState(sequence, variables), events);
   const journal = [...events];
   const started: string[] = [];
+  let facts: Facts = new Map();
   let boots = journal.length;
   const append = (event: RunEvent) => {
     state = reduce(state, event);
@@ -19,7 +20,9 @@ function run(sequence: TaskSequence, endings: Record<string, Ending>, events: Ru
   };
   if (events.length > 0 && state.status === "running") append({ kind: "restarted", environment: state.restart?.to ?? "environment", bootId: `cut${boots}` });
   for (let guard = 0; guard < 10_000; guard++) {
-    const action = nextAction(state, sequence);
+    const action = nextAction(state, sequence, facts);
+    if (action.kind === "gather") facts = new Map([...facts, ...action.queries.map((query) => [factKey(query), known[factText(query)]] as const)]);
+    if (action.kind === "give-up") append({ kind: "step-finished", stepId: action.step.id, name: action.step.name, outcome: "failed" });
     if (action.kind === "ended") return { events: journal, state, started };
     if (action.kind === "begin") append({ kind: "sequence-started", environment: "environment", bootId: "first" });
     if (action.kind === "skip") append({ kind: "step-skipped", stepId: action.step.id, name: action.step.name, reason: action.reason });
@@ -28,11 +31,13 @@ function run(sequence: TaskSequence, endings: Record<string, Ending>, events: Ru
     if (action.kind === "restart") append({ kind: "restarted", environment: action.to, bootId: `boot${++boots}` });
     if (action.kind === "finish") append({ kind: "sequence-finished", outcome: action.outcome });
     if (action.kind === "start") {
-      const ending = endings[action.step.id] ?? { outcome: "succeeded" };
+      const given = endings[action.step.id] ?? { outcome: "succeeded" };
+      const ending: Ending = given.tries !== undefined && action.attempt > given.tries ? { outcome: "succeeded" } : given;
+      facts = new Map();
       append({ kind: "step-started", stepId: action.step.id, name: action.step.name });
       started.push(action.step.id);
       if (ending.sets !== undefined) append({ kind: "variable-set", name: ending.sets[0], value: ending.sets[1] });
-      append({ kind: "step-finished", stepId: action.step.id, name: action.step.name, outcome: ending.outcome, ...(ending.restart && { restart: ending.restart }) });
+      append({ kind: "step-finished", stepId: action.step.id, name: action.step.name, outcome: ending.outcome, ...(ending.outcome === "failed" && mayRetry(state, action.step) && { retry: true as const }), ...(ending.restart && { restart: ending.restart }) });
     }
   }
   throw new Error("the run does not end");
@@ -181,4 +186,41 @@ test("a replayed journal gives the state that wrote it", () => {
       assert.deepEqual(replay(initialState(sequence, []), JSON.parse(JSON.stringify(events))), state);
     }),
   );
+});
+
+test("a step that fails is run again as often as it says, then it has failed", () => {
+  const sequence = sequenceOf(step("a", { retry: { times: 2, delaySeconds: 0 } }), step("b"));
+  const often = run(sequence, { a: { outcome: "failed", tries: 2 } });
+  assert.deepEqual([often.started, often.state.status, often.state.steps.get("a")?.starts], [["a", "a", "a", "b"], "succeeded", 3]);
+  assert.equal(variableValue(often.state.variables, "_SMSTSLastActionSucceeded"), "true");
+  const always = run(sequence, { a: { outcome: "failed" } });
+  assert.deepEqual([always.started, always.state.status], [["a", "a", "a"], "failed"]);
+});
+
+test("what a condition asks of the computer is asked for once, right before the step, and again after something has run", () => {
+  const when = (condition: Step["when"]) => ({ when: condition });
+  const sequence = sequenceOf(
+    step("laptop", when({ all: [{ hardware: "memoryMiB", greaterOrEqual: 2048 }, { hardware: "model", like: "*BOOK*" }] })),
+    step("old", when({ software: "jq", less: "1.7~" })),
+    step("new", when({ operatingSystem: "version", greaterOrEqual: "12.5" })),
+    step("file", when({ file: "/etc/%WHAT%", exists: true })),
+    step("none", when({ none: [{ folder: "/opt", exists: true }] })),
+  );
+  const known = { "hardware memoryMiB": "4096", "hardware model": "ThinkBook 14", "software jq": "1.7~rc1-1", "operating system version": "12.10", "file /etc/hosts": "/etc/hosts" };
+  const { started, events } = run(sequence, {}, [], [{ name: "WHAT", value: "hosts", source: "device" }], known);
+  assert.deepEqual(started, ["laptop", "new", "file", "none"]);
+  assert.deepEqual(events.filter((event) => event.kind === "step-skipped").map((event) => event.stepId), ["old"]);
+  const { state } = run(sequence, {}, [], [], {});
+  assert.deepEqual([...state.steps].map(([id, record]) => [id, record.state]), [["laptop", "skipped"], ["old", "skipped"], ["new", "skipped"], ["file", "skipped"], ["none", "succeeded"]]);
+});
+
+test("a step that is interrupted each time, or asks for a restart for ever, is given up", () => {
+  const sequence = sequenceOf(step("a"));
+  let journal: RunEvent[] = [{ kind: "sequence-started", environment: "environment", bootId: "0" }];
+  for (let i = 0; i <= mostInterruptions; i++) journal = [...journal, { kind: "step-started", stepId: "a", name: "a" }, { kind: "restarted", environment: "environment", bootId: String(i + 1) }];
+  const given = nextAction(replay(initialState(sequence, []), journal), sequence);
+  assert.equal(given.kind, "give-up");
+  assert.equal(nextAction(replay(initialState(sequence, []), journal.slice(0, -2)), sequence).kind, "start");
+  const { started, state } = run(sequence, { a: { outcome: "succeeded", restart: "installed", sets: ["SMSTSRetryRequested", "true"] } });
+  assert.deepEqual([started.length, state.status], [mostRestarts + 1, "failed"]);
 });

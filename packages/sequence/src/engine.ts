@@ -1,11 +1,19 @@
 import { SequenceError } from "./error.ts";
 import { evaluateCondition } from "./conditions.ts";
+import { factKey, factsNeeded } from "./facts.ts";
+import type { FactQuery, Facts } from "./facts.ts";
 import type { RunEnvironment, RunEvent, StepOutcome } from "./events.ts";
 import type { Step, TaskSequence } from "./schema.ts";
 import { makeVariables, variableValue, withVariable } from "./variables.ts";
 import type { Variable, Variables } from "./variables.ts";
 
-export interface StepRecord { state: "running" | StepOutcome | "skipped"; /** How often it was started. */ starts: number }
+/** `failures`: how often it failed and was run again; `waiting`: it failed and waits for the next try; `restarts`: how often it asked for a restart and to be run again after it. */
+export interface StepRecord { state: "running" | StepOutcome | "skipped"; /** How often it was started. */ starts: number; failures?: number; waiting?: boolean; restarts?: number }
+
+/** A step that was interrupted this often - a power cut each time, or a program that restarts the computer by itself - is given up. */
+export const mostInterruptions = 10;
+/** A step that asks for a restart and to be run again after it, this often, would do so for ever. */
+export const mostRestarts = 20;
 
 /** A run, as its journal says. Plain data: the same events give the same state. */
 export interface RunState {
@@ -25,7 +33,9 @@ export type Action =
   | { kind: "skip"; step: Step; path: string[]; reason: "disabled" | "condition"; why: string }
   | { kind: "enter-group"; step: Step; path: string[] }
   | { kind: "leave-group"; step: Step; path: string[]; outcome: StepOutcome }
-  | { kind: "start"; step: Step; path: string[]; /** It was started before and did not end: run it again. */ again: boolean }
+  | { kind: "gather"; step: Step; queries: FactQuery[] }
+  | { kind: "start"; step: Step; path: string[]; /** It was started before and did not end: run it again. */ again: boolean; /** From 1; more than that: it failed before and is tried again. */ attempt: number }
+  | { kind: "give-up"; step: Step; path: string[]; why: string }
   | { kind: "restart"; to: RunEnvironment }
   | { kind: "finish"; outcome: StepOutcome }
   | { kind: "ended"; outcome: StepOutcome };
@@ -34,23 +44,23 @@ export function initialState(_sequence: TaskSequence, variables: readonly Variab
   return { status: "waiting", steps: new Map(), variables: makeVariables(variables), restart: undefined, bootId: undefined };
 }
 
-/** The next thing to do; a pure function of the state. */
-export function nextAction(state: RunState, sequence: TaskSequence): Action {
+/** The next thing to do; a pure function of the state and of what is known of the computer. `gather` asks for what is not known yet. */
+export function nextAction(state: RunState, sequence: TaskSequence, facts: Facts = new Map()): Action {
   if (state.status === "waiting") return { kind: "begin" };
   if (state.status !== "running") return { kind: "ended", outcome: state.status };
   if (state.restart !== undefined) return { kind: "restart", to: state.restart.to };
-  const found = walk(state, sequence.steps, []);
+  const found = walk(state, facts, sequence.steps, []);
   return typeof found === "string" ? { kind: "finish", outcome: found } : found;
 }
 
 /** The first thing left to do among these steps, or how they ended: a failure without continueOnError ends them at once. */
-function walk(state: RunState, steps: readonly Step[], path: string[]): Action | StepOutcome {
+function walk(state: RunState, facts: Facts, steps: readonly Step[], path: string[]): Action | StepOutcome {
   for (const step of steps) {
     const record = state.steps.get(step.id);
-    if (record === undefined) return enter(state, step, path);
+    if (record === undefined) return enter(state, facts, step, path);
     if (record.state === "running") {
-      if (step.steps === undefined) return { kind: "start", step, path, again: record.starts > 0 };
-      const inside = walk(state, step.steps, [...path, step.name]);
+      if (step.steps === undefined) return startAgain(step, path, record);
+      const inside = walk(state, facts, step.steps, [...path, step.name]);
       return typeof inside === "string" ? { kind: "leave-group", step, path, outcome: inside } : inside;
     }
     if (record.state === "failed" && step.continueOnError !== true) return "failed";
@@ -58,11 +68,24 @@ function walk(state: RunState, steps: readonly Step[], path: string[]): Action |
   return "succeeded";
 }
 
-function enter(state: RunState, step: Step, path: string[]): Action {
+function startAgain(step: Step, path: string[], record: StepRecord): Action {
+  const { starts, failures = 0, waiting = false } = record;
+  if (starts - failures > mostInterruptions) return { kind: "give-up", step, path, why: `it was interrupted ${starts - failures} times and never ended` };
+  return { kind: "start", step, path, again: !waiting, attempt: failures + 1 };
+}
+
+/** Whether a step that has failed now is tried once more. */
+export function mayRetry(state: RunState, step: Step): boolean {
+  return (state.steps.get(step.id)?.failures ?? 0) < (step.retry?.times ?? 0);
+}
+
+function enter(state: RunState, facts: Facts, step: Step, path: string[]): Action {
   if (step.disabled === true) return { kind: "skip", step, path, reason: "disabled", why: "the step is disabled" };
-  const evaluation = step.when === undefined ? undefined : evaluateCondition(step.when, state.variables);
+  const queries = step.when === undefined ? [] : factsNeeded(step.when, state.variables).filter((query) => !facts.has(factKey(query)));
+  if (queries.length > 0) return { kind: "gather", step, queries };
+  const evaluation = step.when === undefined ? undefined : evaluateCondition(step.when, state.variables, facts);
   if (evaluation?.holds === false) return { kind: "skip", step, path, reason: "condition", why: evaluation.why };
-  return step.steps === undefined ? { kind: "start", step, path, again: false } : { kind: "enter-group", step, path };
+  return step.steps === undefined ? { kind: "start", step, path, again: false, attempt: 1 } : { kind: "enter-group", step, path };
 }
 
 /**
@@ -77,7 +100,7 @@ export function reduce(state: RunState, event: RunEvent): RunState {
     case "step-started": {
       const before = state.steps.get(event.stepId);
       expect(before === undefined || before.state === "running", state, event);
-      const next = withRecord(state, event.stepId, { state: "running", starts: (before?.starts ?? 0) + 1 });
+      const next = withRecord(state, event.stepId, { ...before, state: "running", starts: (before?.starts ?? 0) + 1, waiting: false });
       return event.group === true ? next : says(next, { _SMSTSCurrentActionName: event.name });
     }
     case "step-finished":
@@ -105,7 +128,8 @@ export function replay(state: RunState, events: readonly RunEvent[]): RunState {
 function finishStep(state: RunState, event: Extract<RunEvent, { kind: "step-finished" }>): RunState {
   const record = state.steps.get(event.stepId);
   expect(record?.state === "running", state, event);
-  let next = withRecord(state, event.stepId, { state: event.outcome, starts: record?.starts ?? 1 });
+  const waits = event.retry === true && event.outcome === "failed";
+  let next = withRecord(state, event.stepId, { ...record, state: waits ? "running" : event.outcome, starts: record?.starts ?? 1, ...(waits && { failures: (record?.failures ?? 0) + 1, waiting: true }) });
   if (event.group === true) return next;
   next = says(next, {
     _SMSTSLastActionName: event.name,
@@ -116,11 +140,9 @@ function finishStep(state: RunState, event: Extract<RunEvent, { kind: "step-fini
   const to = event.restart ?? requested;
   if (to === undefined) return next;
   const again = variableValue(next.variables, "SMSTSRetryRequested")?.toLowerCase() === "true";
-  if (again) {
-    const steps = new Map(next.steps);
-    steps.delete(event.stepId);
-    next = { ...next, steps };
-  }
+  const restarts = (record?.restarts ?? 0) + 1;
+  if (again && restarts <= mostRestarts) next = withRecord(next, event.stepId, { state: "running", starts: 0, waiting: true, restarts });
+  else if (again) next = withRecord(next, event.stepId, { state: "failed", starts: record?.starts ?? 1, restarts });
   return { ...says(next, { SMSTSRebootRequested: "", SMSTSRetryRequested: "" }), restart: { to } };
 }
 

@@ -32,10 +32,30 @@ const comparisons = {
   less: comparedValue.optional(), lessOrEqual: comparedValue.optional(), like: comparedValue.optional(), notLike: comparedValue.optional(),
 } satisfies Record<VariableOperator, z.ZodType>;
 
-export const variableConditionSchema = z
-  .strictObject({ variable: variableName, ...existence, ...comparisons })
-  .refine((condition) => Object.values(condition).filter((value) => value !== undefined).length === 2, "a condition on a variable has exactly one operator");
+const operators = { ...existence, ...comparisons };
+const operatorNames = Object.keys(operators);
+const oneOperator = [(condition: Record<string, unknown>) => operatorNames.filter((name) => condition[name] !== undefined).length === 1, "a condition has exactly one operator: exists, notExists, equals, notEquals, greater, greaterOrEqual, less, lessOrEqual, like or notLike"] as const;
+const path = z.string().min(1).max(4096);
+
+export const variableConditionSchema = z.strictObject({ variable: variableName, ...operators }).refine(...oneOperator);
 export type VariableCondition = z.infer<typeof variableConditionSchema>;
+
+/** What a computer tells of its hardware, in place of WMI queries. */
+export const hardwareProperties = ["manufacturer", "model", "version", "sku", "serialNumber", "assetTag", "uuid", "chassis", "virtual", "firmware", "secureBoot", "tpm", "processor", "processorMHz", "cores", "memoryMiB", "diskMiB", "macAddresses"] as const;
+export const systemProperties = ["name", "version", "language", "architecture"] as const;
+
+/** A file, as the system that is deployed sees it: in the boot environment below the data volume. `modified` is RFC 3339. */
+const fileConditionSchema = z.strictObject({ file: path, property: z.enum(["size", "modified", "version"]).optional(), ...operators }).refine(...oneOperator);
+const folderConditionSchema = z.strictObject({ folder: path, property: z.literal("modified").optional(), ...operators }).refine(...oneOperator);
+/** A key such as HKLM\\SOFTWARE\\Vendor, or one of its values. */
+const registryConditionSchema = z.strictObject({ registry: z.string().min(1).max(512).regex(/^HK(LM|CU|CR|U|CC)\\/i, "a key that begins with HKLM\\, HKCU\\, HKCR\\, HKU\\ or HKCC\\"), value: z.string().max(512).optional(), ...operators }).refine(...oneOperator);
+const hardwareConditionSchema = z.strictObject({ hardware: z.enum(hardwareProperties), ...operators }).refine(...oneOperator);
+/** `name` as in os-release's ID (debian) or Windows; `version` part by part. */
+const systemConditionSchema = z.strictObject({ operatingSystem: z.enum(systemProperties), ...operators }).refine(...oneOperator);
+/** A package or program that is installed; compared is its version. */
+const softwareConditionSchema = z.strictObject({ software: z.string().min(1).max(256), ...operators }).refine(...oneOperator);
+export const factConditionSchema = z.union([fileConditionSchema, folderConditionSchema, registryConditionSchema, hardwareConditionSchema, systemConditionSchema, softwareConditionSchema]);
+export type FactCondition = z.infer<typeof factConditionSchema>;
 
 const allSchema = z.strictObject({
   get all() {
@@ -52,9 +72,9 @@ const noneSchema = z.strictObject({
     return z.array(conditionSchema).min(1).max(100);
   },
 });
-/** When a step or group runs: a variable's test, or all, any or none of several conditions. */
-export const conditionSchema: z.ZodType<Condition, Condition> = z.union([variableConditionSchema, allSchema, anySchema, noneSchema]);
-export type Condition = VariableCondition | { all: Condition[] } | { any: Condition[] } | { none: Condition[] };
+/** When a step or group runs: a test of a variable or of the computer, or all, any or none of several conditions. */
+export const conditionSchema: z.ZodType<Condition, Condition> = z.union([variableConditionSchema, ...factConditionSchema.options, allSchema, anySchema, noneSchema]);
+export type Condition = VariableCondition | FactCondition | { all: Condition[] } | { any: Condition[] } | { none: Condition[] };
 
 /** A step, or a group (type `group`, with `steps`). `with` holds the step's settings; which ones is the executor's business. */
 export interface Step {
@@ -68,11 +88,22 @@ export interface Step {
   /** Secret variables the step's process finds in its environment; it cannot have them otherwise. */
   secrets?: string[] | undefined;
   continueOnError?: boolean | undefined;
+  /** Run it again when it fails, this often. */
+  retry?: StepRetry | undefined;
+  /** It fails when it is not done by then. */
+  timeLimitMinutes?: number | undefined;
   disabled?: boolean | undefined;
   steps?: Step[] | undefined;
 }
 
-export const stepSchema: z.ZodType<Step, Step> = z
+/** As it is written: what has a default may be left out. */
+export type StepInput = Omit<Step, "retry" | "steps"> & { retry?: z.input<typeof retrySchema> | undefined; steps?: StepInput[] | undefined };
+
+/** The reference retries twice by default and at most five times (features.md F197). */
+const retrySchema = z.strictObject({ times: z.int().min(1).max(5).default(2), delaySeconds: z.int().min(0).max(3600).default(30) });
+export type StepRetry = z.infer<typeof retrySchema>;
+
+export const stepSchema: z.ZodType<Step, StepInput> = z
   .strictObject({
     id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/, "letters, digits, -, _ and ., at most 128"),
     name: stepName,
@@ -82,6 +113,8 @@ export const stepSchema: z.ZodType<Step, Step> = z
     when: conditionSchema.optional(),
     secrets: z.array(secretNameSchema).min(1).max(32).optional(),
     continueOnError: z.boolean().optional(),
+    retry: retrySchema.optional(),
+    timeLimitMinutes: z.int().min(1).max(1440).optional(),
     disabled: z.boolean().optional(),
     get steps() {
       return z.array(stepSchema).max(1000).optional();
@@ -89,6 +122,7 @@ export const stepSchema: z.ZodType<Step, Step> = z
   })
   .refine((step) => (step.type === "group") === (step.steps !== undefined), "a group has `steps`, and only a group")
   .refine((step) => step.type !== "group" || step.with === undefined, "a group has no `with`")
+  .refine((step) => step.type !== "group" || (step.retry === undefined && step.timeLimitMinutes === undefined), "a group has no `retry` and no `timeLimitMinutes`: give them to its steps")
   .refine((step) => step.type !== "group" || step.secrets === undefined, "a group has no `secrets`: name them in the step that needs them")
   .superRefine((step, context) => {
     const names = (step.secrets ?? []).map((name) => name.toLowerCase());

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { variableValue } from "@prestage/sequence";
 import { makeRunFixture } from "../fixtures/run-fixture.ts";
 import { runSequence } from "./run-sequence.ts";
 
@@ -95,3 +96,30 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
+
+test("a step that fails is tried again as its sequence says; every try is reported", async () => {
+  const fixture = await makeRunFixture([{ type: "run-command-line", with: { command: "test -e second || { touch second; exit 7; }", package: "ABC00009" }, retry: { times: 3, delaySeconds: 0 } }], [{ objectId: "ABC00009", kind: "package", name: "p", softwareVersion: "", revision: 1, contentId: "0".repeat(64), storageSha256: "0".repeat(64), storedBytes: 0, earlierContentIds: [], definition: { kind: "package", programs: [] } }]);
+  assert.deepEqual(await runSequence(await fixture.context({ environment: "installed" }), { bootId: "1", machine: machine().machine }), { result: "succeeded" });
+  assert.deepEqual(fixture.kept.filter((message) => message.step !== undefined).map((message) => [message.kind, message.outcome, message.exitCode, message.text]), [["step-started", undefined, undefined, undefined], ["step-finished", "failed", 7, undefined], ["step-started", undefined, undefined, "attempt 2 of 4"], ["step-finished", "succeeded", 0, undefined]]);
+});
+
+test("a step over its time limit is ended and has failed; the run goes on by its rule", async (t) => {
+  const timeout = AbortSignal.timeout.bind(AbortSignal);
+  t.mock.method(AbortSignal, "timeout", (milliseconds: number) => timeout(milliseconds / 600)); // a minute in a tenth of a second
+  const fixture = await makeRunFixture([{ type: "run-command-line", with: { command: "sleep 600" }, timeLimitMinutes: 1, continueOnError: true }, { type: "set-variable", with: { name: "A", value: 1 } }]);
+  assert.deepEqual(await runSequence(await fixture.context({ environment: "installed" }), { bootId: "1", machine: machine().machine }), { result: "succeeded" });
+  assert.deepEqual(fixture.kept.filter((message) => message.kind === "step-finished").map((message) => [message.outcome, message.error?.code]), [["failed", "PRESTAGE_AGENT_STEP_TIME_LIMIT"], ["succeeded", undefined]]);
+});
+
+test("conditions on the computer are asked when their step comes, and what was found is in the message", async () => {
+  const fixture = await makeRunFixture([
+    { type: "set-variable", with: { name: "A", value: 1 }, when: { hardware: "memoryMiB", greater: 1 } },
+    { type: "set-variable", with: { name: "B", value: 1 }, when: { file: "/etc/made-by-a-step", exists: true } },
+    { type: "set-variable", with: { name: "SMSTSPostAction", value: "true" } },
+  ]);
+  const commands: (string | undefined)[] = [];
+  const hooks = { ...machine().machine, postAction: async (variables: Parameters<typeof variableValue>[0]) => void commands.push(variableValue(variables, "SMSTSPostAction")) };
+  assert.deepEqual(await runSequence(await fixture.context({ environment: "installed" }), { bootId: "1", machine: hooks }), { result: "succeeded" });
+  assert.deepEqual(fixture.kept.filter((message) => message.step !== undefined).map((message) => [message.kind, message.step?.id, message.text]), [["step-started", "s1", undefined], ["step-finished", "s1", undefined], ["step-skipped", "s2", "file /etc/made-by-a-step does not exist"], ["step-started", "s3", undefined], ["step-finished", "s3", undefined]]);
+  assert.deepEqual(commands, ["true"]);
+});

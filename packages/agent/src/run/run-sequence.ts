@@ -1,15 +1,18 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { initialState, nextAction, reduce, replay } from "@prestage/sequence";
-import type { Action, RunEnvironment, RunEvent, RunState, Step, StepOutcome } from "@prestage/sequence";
+import { initialState, mayRetry, nextAction, reduce, replay } from "@prestage/sequence";
+import type { Action, Facts, RunEnvironment, RunEvent, RunState, Step, StepOutcome } from "@prestage/sequence";
 import type { StatusMessage } from "@prestage/contract";
+import { setTimeout as sleep } from "node:timers/promises";
 import { AgentError } from "../error.ts";
+import { gatherFacts } from "../facts/gather-facts.ts";
 import { en, textIn } from "../screens/texts/en.ts";
 import type { StepsModel } from "../screens/view.ts";
 import { runCommand } from "../run-command.ts";
 import { stepExecutors } from "../steps/index.ts";
 import type { StepExecutor, StepResult } from "../steps/step-executor.ts";
 import { cleanUp } from "./clean-up.ts";
+import { startPostAction } from "./post-action.ts";
 import { reportDeviceUsers } from "./report-device-users.ts";
 import { restartMachine } from "./restart-machine.ts";
 import type { RunContext } from "./run-context.ts";
@@ -23,7 +26,7 @@ export interface RunOptions {
   /** Tells one start of the machine from the next. */
   bootId?: string;
   /** What the end of a sequence and a restart do to the machine. */
-  machine?: { restart: typeof restartMachine; cleanUp: typeof cleanUp };
+  machine?: { restart: typeof restartMachine; cleanUp: typeof cleanUp; postAction?: typeof startPostAction };
 }
 
 /**
@@ -32,13 +35,15 @@ export interface RunOptions {
  */
 export async function runSequence(context: RunContext, options: RunOptions = {}): Promise<RunResult> {
   const bootId = options.bootId ?? (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
-  return new SequenceRun(context, { executors: options.executors ?? stepExecutors, machine: options.machine ?? { restart: restartMachine, cleanUp }, bootId }).run();
+  return new SequenceRun(context, { executors: options.executors ?? stepExecutors, machine: options.machine ?? { restart: restartMachine, cleanUp, postAction: startPostAction }, bootId }).run();
 }
 
 class SequenceRun {
   readonly #context: RunContext;
   readonly #options: Required<RunOptions>;
   #state: RunState;
+  /** Asked for before a step's conditions are evaluated, and forgotten when something has run since. */
+  #facts: Facts = new Map();
   readonly #details = new Map<string, string>();
   #progress: StepsModel["progress"];
   #reportedProgress = "";
@@ -54,7 +59,7 @@ class SequenceRun {
     if (this.#state.status === "running" && this.#state.bootId !== this.#options.bootId) this.#append({ kind: "restarted", environment: this.#environment, bootId: this.#options.bootId });
     for (;;) {
       this.#context.signal.throwIfAborted();
-      const action = nextAction(this.#state, this.#context.sequence);
+      const action = nextAction(this.#state, this.#context.sequence, this.#facts);
       this.#show();
       const result = await this.#act(action);
       if (result !== undefined) return result;
@@ -84,8 +89,18 @@ class SequenceRun {
         log(`group ${action.step.name} ${action.outcome}`);
         this.#append({ kind: "step-finished", stepId: action.step.id, name: action.step.name, group: true, outcome: action.outcome });
         return undefined;
+      case "gather": {
+        const { dataRoot, signal } = this.#context;
+        this.#facts = new Map([...this.#facts, ...(await gatherFacts(action.queries, { root: dataRoot, signal, log }))]);
+        return undefined;
+      }
       case "start":
-        await this.#runStep(action.step, action.path, action.again);
+        if (action.attempt > 1 && !action.again) await this.#waitForRetry(action.step, action.attempt);
+        await this.#runStep(action.step, action.path, action.again, action.attempt);
+        this.#facts = new Map();
+        return undefined;
+      case "give-up":
+        this.#giveUp(action.step, action.path, action.why);
         return undefined;
       case "restart":
         status.post({ kind: "restart", text: `to the ${action.to === "installed" ? "installed system" : "boot environment"}` });
@@ -102,11 +117,30 @@ class SequenceRun {
     }
   }
 
-  async #runStep(step: Step, path: string[], again: boolean): Promise<void> {
+  async #waitForRetry(step: Step, attempt: number): Promise<void> {
+    const seconds = step.retry?.delaySeconds ?? 0;
+    this.#context.log(`step ${step.name} is tried again in ${seconds} s (attempt ${attempt} of ${(step.retry?.times ?? 0) + 1})`);
+    await sleep(seconds * 1000, undefined, { signal: this.#context.signal });
+  }
+
+  /** It never ends: what interrupts it would interrupt it for ever. */
+  #giveUp(step: Step, path: string[], why: string): void {
     const { status, screen, log } = this.#context;
-    log(`step ${step.name} (${step.type})${again ? ", again after an interruption" : ""}`);
-    status.post({ kind: "step-started", step: described(step, path), ...(again && { text: "again after an interruption" }) });
-    screen.event("step", { ...this.#placed(step), state: "started", again });
+    const failure = { code: "PRESTAGE_AGENT_STEP_INTERRUPTED", message: `Expected the step ${step.name} to end; ${why}.`, next: "A program that restarts the computer by itself must not: have it end with a restart code. Or see why the power goes." };
+    log(`step ${step.name}: ${failure.message}`);
+    status.post(finished(step, path, "failed", 0, { failure }));
+    screen.event("step", { ...this.#placed(step), state: "failed", code: failure.code, cause: failure.message });
+    this.#details.set(step.id, failure.code);
+    this.#failure = { step: step.name, ...failure };
+    this.#append({ kind: "step-finished", stepId: step.id, name: step.name, outcome: "failed" });
+  }
+
+  async #runStep(step: Step, path: string[], again: boolean, attempt: number): Promise<void> {
+    const { status, screen, log } = this.#context;
+    const how = again ? "again after an interruption" : attempt > 1 ? `attempt ${attempt} of ${(step.retry?.times ?? 0) + 1}` : undefined;
+    log(`step ${step.name} (${step.type})${how === undefined ? "" : `, ${how}`}`);
+    status.post({ kind: "step-started", step: described(step, path), ...(how !== undefined && { text: how }) });
+    screen.event("step", { ...this.#placed(step), state: "started", again, ...(attempt > 1 && { attempt }) });
     this.#append({ kind: "step-started", stepId: step.id, name: step.name });
     this.#details.delete(step.id);
     this.#show();
@@ -126,7 +160,8 @@ class SequenceRun {
     screen.event("step", { ...this.#placed(step), state: outcome, seconds: Math.round(seconds * 10) / 10, ...(result.exitCode !== undefined && { exitCode: result.exitCode }), ...(result.failure && { code: result.failure.code, cause: result.failure.message }) });
     this.#details.set(step.id, result.failure === undefined ? `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s` : result.failure.code);
     if (result.failure !== undefined) this.#failure = { step: step.name, ...result.failure };
-    this.#append({ kind: "step-finished", stepId: step.id, name: step.name, outcome, ...(result.exitCode !== undefined && { exitCode: result.exitCode }), ...(result.restart && { restart: result.restart }) });
+    const retry = outcome === "failed" && mayRetry(this.#state, step);
+    this.#append({ kind: "step-finished", stepId: step.id, name: step.name, outcome, ...(retry && { retry: true }), ...(result.exitCode !== undefined && { exitCode: result.exitCode }), ...(result.restart && { restart: result.restart }) });
   }
 
   #report(outcome: StepOutcome): void {
@@ -157,6 +192,7 @@ class SequenceRun {
     status.stop();
     log("everything is reported; cleaning up");
     await this.#options.machine.cleanUp({ dataRoot, espRoot, log });
+    await this.#options.machine.postAction?.(this.#state.variables, log);
     screen.done({ title: (texts) => texts.ready, lines: [(texts) => texts.sequenceEnded(sequence.name)] });
     return { result: "succeeded" };
   }
@@ -169,6 +205,7 @@ class SequenceRun {
       return { result: "restart", to: "installed" };
     }
     await status.flush(30_000);
+    await this.#options.machine.postAction?.(this.#state.variables, this.#context.log);
     screen.done({ title: (texts) => texts.ended, lines: [] });
     if (this.#context.unattended !== true) await screen.waitForKey({ title: (texts) => texts.ended, lines: [(texts) => texts.endedNothing, "", (texts) => texts.endedKey] }, signal);
     return { result: "succeeded" };

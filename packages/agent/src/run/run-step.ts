@@ -22,16 +22,19 @@ export async function runStep(options: RunStepOptions): Promise<StepResult> {
   const { context, step, variables, progress } = options;
   const executor = options.executors.get(step.type);
   let redact = nothingToRedact;
+  let limit: AbortSignal | undefined;
   try {
     if (executor === undefined) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a step type this agent knows; found ${step.type}. It knows ${[...options.executors.keys()].join(", ")}.`, "Correct the task sequence, or build the media with a newer boot image.");
     if (!executor.environments.includes(context.environment)) {
       throw new AgentError("PRESTAGE_AGENT_STEP_ENVIRONMENT", `Expected a step for ${places[context.environment]}; ${step.type} runs only in ${executor.environments.map((one) => places[one]).join(" or ")}.`, "Move the step, or put a restart step before it.");
     }
+    limit = step.timeLimitMinutes === undefined ? undefined : AbortSignal.timeout(step.timeLimitMinutes * 60_000);
+    const signal = limit === undefined ? context.signal : AbortSignal.any([context.signal, limit]);
     const environment = step.secrets === undefined ? {} : await context.secrets.open(step.secrets);
     redact = makeRedactor(Object.values(environment));
     const result = await executor.start(
       {
-        context, step, variables, progress, secrets: { environment, redact },
+        context: { ...context, signal }, step, variables, progress, secrets: { environment, redact },
         setVariable: (name, value) => {
           checkSettable(name, value);
           if (redact(value) !== value) throw new SequenceError("PRESTAGE_SEQUENCE_VARIABLE_REFUSED", `Expected a variable ${name} without a secret in it: variables are written to the disk. It held one.`);
@@ -45,6 +48,7 @@ export async function runStep(options: RunStepOptions): Promise<StepResult> {
   } catch (cause) {
     context.signal.throwIfAborted();
     context.log(redact(`[${step.id}] ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}`));
+    if (limit?.aborted === true) return { failure: failureOf(new AgentError("PRESTAGE_AGENT_STEP_TIME_LIMIT", `Expected the step to end within ${step.timeLimitMinutes ?? 0} minutes; it did not and was ended.`, "Raise its timeLimitMinutes, or see why it takes so long.")) };
     return withoutSecrets({ failure: failureOf(cause) }, redact);
   }
 }
