@@ -8,9 +8,11 @@ import { buildMedia, verifyMedia } from "@prestage/media";
 import type { MediaBuildInput, MediaSourceContent } from "@prestage/media";
 import { generateSigningKey, signKeyring } from "@prestage/trust";
 import { benchContent } from "./content.ts";
+import { benchDistributionPoint } from "./distribution-point.ts";
 import type { BenchContent } from "./content.ts";
 import { line, median, timeProgram, timeWork } from "./measure.ts";
 import { benchTopUp, topUpLevel } from "./top-up.ts";
+import { benchWimLibrary } from "./wim-library.ts";
 
 const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { level: { type: "string", default: String(topUpLevel) }, only: { type: "string" }, runs: { type: "string", default: "5" }, "capture-runs": { type: "string", default: "1" }, megabytes: { type: "string", default: "400" }, folder: { type: "string" } } });
 const say = (text: string) => void process.stdout.write(`${text}\n`);
@@ -21,7 +23,15 @@ if (positionals[0] === "top-up") {
   await benchTopUp(cache, { level: Number(options.level), only: options.only, say });
   process.exit(0);
 }
+if (positionals[0] === "dp") {
+  await benchDistributionPoint({ runs: Number(options.runs), say });
+  process.exit(0);
+}
 const content = await benchContent(cache, Number(options.megabytes) * 1e6, say);
+if (positionals[0] === "wim") {
+  await benchWimLibrary(cache, content.tree, { runs: Number(options.runs), say });
+  process.exit(0);
+}
 const media = join(cache, "media.wim");
 const copy = join(cache, "copy.wim");
 const captured = join(cache, "captured.wim");

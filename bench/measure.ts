@@ -1,4 +1,5 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { promisify } from "node:util";
 
 /** Seconds of several runs. */
 export interface Measured { name: string; seconds: number[] }
@@ -12,6 +13,12 @@ export async function timeProgram(program: string, args: readonly string[]): Pro
   const code = await new Promise<number | null>((resolve, reject) => child.on("error", reject).on("close", resolve));
   if (code !== 0) throw new Error(`Expected ${program} ${args[0] ?? ""} to succeed; it ended with ${String(code)}: ${errors}`);
   return (performance.now() - start) / 1000;
+}
+
+/** What a program that must succeed prints. */
+export async function runProgram(program: string, args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(program, args, { maxBuffer: 2 ** 26, env: { ...process.env, LC_ALL: "C.UTF-8" } });
+  return stdout;
 }
 
 export async function timeWork(work: () => Promise<unknown>): Promise<number> {

@@ -120,7 +120,7 @@ describe("an extraction", () => {
     };
     let swapping: Promise<void> | undefined;
     const file = await openFileSource(at("many.wim"));
-    const slow = await openAnyWim({ size: file.size, close: file.close, read: async (offset, length) => {
+    const slow = await openAnyWim({ size: file.size, close: async () => await file.close(), read: async (offset, length) => {
       if (existsSync(at("victim"))) await (swapping ??= swap());
       return await file.read(offset, length);
     } });

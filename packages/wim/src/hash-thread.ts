@@ -10,8 +10,8 @@ import type { ResourceHeader } from "./resource-header.ts";
 import { checkRange, type RandomAccessSource } from "./source.ts";
 import type { Volume } from "./volume.ts";
 
-/** The file a thread reads, and how it stores its resources. */
-export interface HashedVolume { readonly id: number; readonly path: string; readonly size: number; readonly compression: AnyCompression; readonly chunkSize: number; readonly pipable: boolean; readonly limits: WimLimits }
+/** The file a thread reads, or its pieces, and how it stores its resources. */
+export interface HashedVolume { readonly id: number; readonly files: readonly { readonly path: string; readonly size: number }[]; readonly size: number; readonly compression: AnyCompression; readonly chunkSize: number; readonly pipable: boolean; readonly limits: WimLimits }
 /** Decoded bytes [from, to) of a resource that lies in one file, chunk by chunk. */
 export interface HashJob { readonly id: number; readonly volume: HashedVolume; readonly resource: Pick<ResourceHeader, "offset" | "size" | "storedSize" | "flags">; readonly from: number; readonly to: number; readonly algorithm: HashAlgorithm }
 export type HashAnswer = { readonly id: number; readonly bytes: number } | { readonly id: number; readonly digest: string } | { readonly id: number; readonly code: WimErrorCode; readonly message: string };
@@ -45,8 +45,8 @@ async function runAll(jobs: readonly HashJob[], readers: Map<number, ResourceRea
 }
 
 /** Keeps the file open, and the chunk table of the last resource: a large one is asked for piece by piece. */
-function openReader({ path, size, limits, compression, chunkSize, pipable }: HashedVolume): ResourceReader {
-  const volume: Volume = { source: openSyncSource(path, size), compression, chunkSize, pipable };
+function openReader({ files, size, limits, compression, chunkSize, pipable }: HashedVolume): ResourceReader {
+  const volume: Volume = { source: openSyncSource(files, size), compression, chunkSize, pipable };
   let last: { offset: number; table: Promise<ChunkTable> } | undefined;
   return {
     volume,
@@ -59,20 +59,23 @@ function openReader({ path, size, limits, compression, chunkSize, pipable }: Has
 }
 
 /** A thread has nothing else to do while it reads: a call at once costs a tenth of one handed to another thread. */
-function openSyncSource(path: string, size: number): RandomAccessSource {
-  const file = openSync(path, "r");
+function openSyncSource(files: HashedVolume["files"], size: number): RandomAccessSource {
+  const open = files.map((file) => openSync(file.path, "r"));
+  const pieceSize = files[0]?.size ?? 0;
   return {
     size,
     read: async (offset, length) => {
       checkRange(size, offset, length);
       const bytes = Buffer.allocUnsafeSlow(length);
       for (let done = 0; done < length; ) {
-        const read = readSync(file, bytes, done, length - done, offset + done);
-        if (read === 0) throw new WimError("PRESTAGE_WIM_TRUNCATED", `The file should reach byte ${offset + length} and ends at ${offset + done}. Get it again from its source.`);
+        const at = offset + done;
+        const piece = Math.floor(at / pieceSize);
+        const read = readSync(open[piece]!, bytes, done, Math.min(length - done, (piece + 1) * pieceSize - at), at - piece * pieceSize);
+        if (read === 0) throw new WimError("PRESTAGE_WIM_TRUNCATED", `The file should reach byte ${offset + length} and ends at ${at}. Get it again from its source.`);
         done += read;
       }
       return bytes;
     },
-    close: async () => closeSync(file),
+    close: async () => open.forEach((file) => closeSync(file)),
   };
 }

@@ -39,3 +39,4 @@ export type { ImageProperties } from "./xml-edit.ts";
 export type { WimImageInfo, WimXml, WindowsInfo } from "./xml.ts";
 export { decompressXpressChunk } from "./xpress.ts";
 export { ResourceHasher, worthThreads, type HasherOptions } from "./resource-hasher.ts";
+export { cutFile, isFirstPiece, joinPieces } from "./pieces.ts";

@@ -5,6 +5,7 @@ import type { AnyCompression } from "./compression.ts";
 import { WimError } from "./error.ts";
 import { defaultWimLimits } from "./limits.ts";
 import { readAnyPart, type WimPart } from "./read-parts.ts";
+import { isFirstPiece, openSource } from "./pieces.ts";
 import { openFileSource, type RandomAccessSource } from "./source.ts";
 import { WimFile, type AnyWim, type OpenWimOptions } from "./wim-file.ts";
 
@@ -23,13 +24,13 @@ export async function openAnyWim(sources: RandomAccessSource | readonly RandomAc
 
 /**
  * Opens a WIM file of any form. Of a split set any part may be named: the others are found beside it by their usual names
- * (`name.swm`, `name2.swm`, `name3.swm`). Sets under other names are given as a list.
+ * (`name.swm`, `name2.swm`, `name3.swm`). Sets under other names are given as a list. A file cut into pieces is named by the first (`name.wim.001`).
  */
 export async function openAnyWimFile(path: string | readonly string[], options: OpenAnyWimOptions = {}): Promise<AnyWim> {
   const paths = typeof path === "string" ? await partPaths(path) : path;
   const sources: RandomAccessSource[] = [];
   try {
-    for (const name of paths) sources.push(await openFileSource(name));
+    for (const name of paths) sources.push(await openSource(name));
   } catch (error) {
     for (const source of sources) await source.close();
     throw error;
@@ -78,6 +79,7 @@ function checkSet(parts: readonly WimPart[]): WimPart {
 
 /** The paths of all parts beside the named one; only itself when it is not split. */
 async function partPaths(path: string): Promise<string[]> {
+  if (isFirstPiece(path)) return [path];
   const source = await openFileSource(path);
   let head: Buffer;
   try {

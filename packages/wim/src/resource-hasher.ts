@@ -50,10 +50,10 @@ export class ResourceHasher {
   async hash(wim: HashedWim, resource: ResourceHeader, from: number, to: number, algorithm: HashAlgorithm, onBytes: (bytes: number) => void = () => {}): Promise<string> {
     this.#signal?.throwIfAborted();
     const place = resource.place?.volume ?? wim.volume;
-    const path = place.source.descriptorPath;
-    if (this.#threads === 0 || path === undefined || resource.place?.solid !== undefined) return await this.#here(async () => await hashRange(wim, resource, from, to, algorithm, { onBytes, ...(this.#signal && { signal: this.#signal }) }));
+    const files = place.source.descriptorPaths;
+    if (this.#threads === 0 || files === undefined || resource.place?.solid !== undefined) return await this.#here(async () => await hashRange(wim, resource, from, to, algorithm, { onBytes, ...(this.#signal && { signal: this.#signal }) }));
     const { offset, size, storedSize, flags } = resource;
-    const volume = this.#describe(place, path, wim.limits ?? defaultWimLimits);
+    const volume = this.#describe(place, files, wim.limits ?? defaultWimLimits);
     return await new Promise<string>((resolve, reject) => {
       this.#queue.push({ job: { id: this.#nextId++, volume, resource: { offset, size, storedSize, flags }, from, to, algorithm }, onBytes, resolve, reject });
       this.#dispatch();
@@ -79,9 +79,9 @@ export class ResourceHasher {
     for (const worker of this.#workers) void worker.terminate();
   };
 
-  #describe(volume: Volume, path: string, limits: WimLimits): HashedVolume {
+  #describe(volume: Volume, files: HashedVolume["files"], limits: WimLimits): HashedVolume {
     const { source, compression, chunkSize, pipable } = volume;
-    const known = this.#volumes.get(volume) ?? { id: this.#nextId++, path, size: source.size, compression, chunkSize, pipable, limits };
+    const known = this.#volumes.get(volume) ?? { id: this.#nextId++, files, size: source.size, compression, chunkSize, pipable, limits };
     this.#volumes.set(volume, known);
     return known;
   }

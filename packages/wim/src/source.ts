@@ -10,6 +10,8 @@ export interface RandomAccessSource {
   readInto?(target: Buffer, offset: number): Promise<void>;
   /** A path another process can open to reach the very file that is open here. */
   readonly descriptorPath?: string;
+  /** The same for a file in pieces, one behind the other: each but the last of one size. */
+  readonly descriptorPaths?: readonly { readonly path: string; readonly size: number }[];
   close(): Promise<void>;
 }
 
@@ -35,13 +37,19 @@ export async function openFileSource(path: string): Promise<RandomAccessSource> 
         await readInto(bytes, offset);
         return bytes;
       },
-      ...(process.platform === "linux" ? { descriptorPath: `/proc/${process.pid}/fd/${file.fd}` } : {}),
+      ...descriptorPaths(file.fd, size),
       close: () => ioGuard(`Cannot close ${path}`, () => file.close()),
     };
   } catch (error) {
     await file.close();
     throw error;
   }
+}
+
+function descriptorPaths(descriptor: number, size: number): Pick<RandomAccessSource, "descriptorPath" | "descriptorPaths"> {
+  if (process.platform !== "linux") return {};
+  const path = `/proc/${process.pid}/fd/${descriptor}`;
+  return { descriptorPath: path, descriptorPaths: [{ path, size }] };
 }
 
 /** A source over bytes in memory. */

@@ -64,6 +64,6 @@ async function dealBlobs(contents: ExportContents, partSize: number): Promise<Co
 function tooLarge(what: string, needed: number, partSize: number): WimError {
   return new WimError(
     "PRESTAGE_WIM_SPLIT_SIZE",
-    `${what} need a part of ${needed} bytes, ${partSize} were asked for, and a resource is never cut. Use larger parts on exFAT, NTFS or ext4; if it is a WIM inside the WIM, split that one itself and carry its parts.`,
+    `${what} need a part of ${needed} bytes, ${partSize} were asked for, and a resource is never cut. Use larger parts on exFAT, NTFS or ext4, or cut the file itself into pieces: name the output NAME.wim.001.`,
   );
 }

@@ -12,7 +12,8 @@ import { readPlainPart, type WimPart } from "./read-parts.ts";
 import { decodeRange, joinPieces, type ResourceReader } from "./resource.ts";
 import type { ResourceHeader } from "./resource-header.ts";
 import { SolidChunks } from "./solid-read.ts";
-import { checkRange, openFileSource, type RandomAccessSource } from "./source.ts";
+import { openSource } from "./pieces.ts";
+import { checkRange, type RandomAccessSource } from "./source.ts";
 import type { Volume } from "./volume.ts";
 import type { WimXml } from "./xml.ts";
 
@@ -29,9 +30,9 @@ export async function openWim(source: RandomAccessSource, options: OpenWimOption
   return await openAt(source, undefined, options);
 }
 
-/** Opens a WIM file; its path is kept, for copying ranges. */
+/** Opens a WIM file, or the pieces one was cut into by the first (`name.wim.001`); its path is kept. */
 export async function openWimFile(path: string, options: OpenWimOptions = {}): Promise<WimFile> {
-  return await openAt(await openFileSource(path), path, options);
+  return await openAt(await openSource(path), path, options);
 }
 
 /** A WIM of any form: also LZMS, solid, pipable, split, or with data in references. */

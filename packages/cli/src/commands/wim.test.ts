@@ -128,6 +128,11 @@ describe("prestage wim", () => {
     await wimlib("verify", at("joined.wim"));
     assert.equal((await json<{ added: unknown[]; changed: unknown[] }>("diff", at("a.wim"), at("joined.wim"), "--image", "2")).changed.length, 0);
     assert.match((await cli(["wim", "split", at("a.wim"), at("t.swm"), "--size", "100k"])).stderr, /PRESTAGE_WIM_SPLIT_SIZE/);
+    const pieces = await json<{ parts: { path: string; size: number }[] }>("split", at("a.wim"), at("p.wim.001"), "--size", "100k");
+    assert.ok(pieces.parts.length > 1);
+    assert.match((await cli(["wim", "verify", at("p.wim.001")])).stdout, /^Whole/);
+    await json("join", at("pieced.wim"), at("p.wim.001"));
+    assert.ok((await readFile(at("pieced.wim"))).equals(await readFile(at("a.wim"))));
     assert.match((await cli(["wim", "split", at("a.wim"), at("t.swm"), "--size", "many"])).stderr, /expected a size/);
   });
 
