@@ -45,5 +45,11 @@ export { chunksOfFile, encodeChunkFile, openChunkFile } from "./refresh/chunk-fi
 export type { FileChunks } from "./refresh/chunk-file.ts";
 export { refreshFile } from "./refresh/refresh-file.ts";
 export type { RefreshOptions } from "./refresh/refresh-file.ts";
+export { exportContent } from "./transfer/export-content.ts";
+export type { ExportInput, TransferOptions } from "./transfer/export-content.ts";
+export type { ExportedObject } from "./transfer/export-manifest.ts";
+export { importExport } from "./transfer/import-export.ts";
+export { openExport } from "./transfer/open-export.ts";
+export type { OpenedExport } from "./transfer/open-export.ts";
 export { runWimlib } from "./import/wimlib.ts";
 export type { WimlibOptions, WimlibProgress } from "./import/wimlib.ts";

@@ -29,7 +29,7 @@ export type ImportRequest = z.infer<typeof importRequestSchema>;
 
 export const jobSchema = z.strictObject({
   id: z.guid(),
-  kind: z.enum(["import", "media-create", "patches", "validate", "collect", "validate-distribution-points", "redistribute"]),
+  kind: z.enum(["import", "media-create", "patches", "validate", "collect", "validate-distribution-points", "redistribute", "content-export", "content-import"]),
   state: z.enum(["waiting", "running", "succeeded", "failed", "cancelled"]),
   progress: z.strictObject({ phase: z.string(), done: z.number(), total: z.number() }).nullable(),
   result: z.record(z.string(), z.unknown()).nullable(),
@@ -46,6 +46,10 @@ export type LibraryFault = z.infer<typeof libraryFaultSchema>;
 /** Every version the site has, with what it belongs to. */
 export const storedVersionSchema = z.strictObject({ contentId: sha256Schema, storedBytes: z.int(), objectIds: z.array(objectIdSchema), newest: z.boolean(), confidential: z.boolean() });
 export type StoredVersionRecord = z.infer<typeof storedVersionSchema>;
+/** `output` as the server sees it; `confidential`: also what is marked so. */
+export const exportContentRequestSchema = z.strictObject({ objectIds: z.array(objectIdSchema).min(1).max(1000), output: sourcePath, confidential: z.boolean().default(false) });
+/** `keyring`: of the site it comes from, a DSSE envelope; absent: this site's own. */
+export const importContentRequestSchema = z.strictObject({ source: sourcePath, keyring: z.base64().max(512 * 1024).optional() });
 export const jobAnswerSchema = z.strictObject({ jobId: z.guid() });
 
 export const objectListQuerySchema = z.strictObject({ kind: z.enum(contentKinds).optional() });

@@ -4,7 +4,7 @@ import { signBytes, verifyBytes } from "./keys.ts";
 import type { PublicKey, SigningKey } from "./keys.ts";
 
 /** The kinds of signed document (design.md section 7). */
-export type DocumentKind = "manifest" | "keyring" | "policy" | "task-sequence" | "receipt" | "renewal" | "time";
+export type DocumentKind = "manifest" | "keyring" | "policy" | "task-sequence" | "receipt" | "renewal" | "content-export" | "time";
 
 /** A DSSE envelope (https://github.com/secure-systems-lab/dsse/blob/master/envelope.md). */
 const envelopeSchema = z.strictObject({

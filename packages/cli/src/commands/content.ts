@@ -7,6 +7,7 @@ import { CliError } from "../error.ts";
 import { bytes, counted, print, table } from "../output.ts";
 import { SiteClient } from "../site-client.ts";
 import { publish } from "./content-publish.ts";
+import { exportCommand, importCommand } from "./content-transfer.ts";
 
 const patchesSchema = z.array(patchRecordSchema);
 
@@ -63,6 +64,6 @@ const collect = command<SiteFlags>({
 });
 
 export const contentLibraryRoutes = buildRouteMap({
-  docs: { brief: "The site's content library: validate, collect, publish, patches" },
-  routes: { validate, collect, publish, patches: buildRouteMap({ docs: { brief: "Patches: what a computer fetches instead of a new version, where it holds an old one" }, routes: { list, make } }) },
+  docs: { brief: "The site's content library: validate, collect, publish, export, import, patches" },
+  routes: { validate, collect, publish, export: exportCommand, import: importCommand, patches: buildRouteMap({ docs: { brief: "Patches: what a computer fetches instead of a new version, where it holds an old one" }, routes: { list, make } }) },
 });

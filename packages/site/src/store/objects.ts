@@ -37,11 +37,14 @@ export async function objectRevisions(db: Database, id: string, kind?: ContentKi
   return [newest, ...earlier];
 }
 
+/** What an import says of the object its content belongs to. */
+export type RevisionRequest = Pick<ImportRequest, "kind" | "name" | "softwareVersion" | "update" | "confidential">;
+
 /**
  * Adds a revision, or a new object. A revision equal to the newest in content and definition is that revision: nothing is added.
  * @throws SiteError PRESTAGE_SITE_CONFLICT, PRESTAGE_SITE_NOT_FOUND
  */
-export async function keepRevision(db: Database, siteCode: string, request: ImportRequest, definition: ObjectDefinition, version: StoredVersion): Promise<ObjectRevision> {
+export async function keepRevision(db: Database, siteCode: string, request: RevisionRequest, definition: ObjectDefinition, version: StoredVersion): Promise<ObjectRevision> {
   // A damaged version that was imported again is stored anew, and its storage map is another.
   await db.updateTable("object_revision").set({ storage_sha256: version.storageSha256, stored_bytes: version.storedBytes }).where("content_id", "=", version.contentId).where("storage_sha256", "<>", version.storageSha256).execute();
   const taken = await db.selectFrom("content_object").select("id").where("kind", "=", request.kind).where("name", "=", request.name).executeTakeFirst();
@@ -65,7 +68,7 @@ export async function setConfidential(db: Database, id: string, confidential: bo
   return (await objectRevisions(db, id))[0];
 }
 
-async function insertRevision(db: Database, id: string, revision: number, request: ImportRequest, definition: ObjectDefinition, version: StoredVersion): Promise<ObjectRevision> {
+async function insertRevision(db: Database, id: string, revision: number, request: RevisionRequest, definition: ObjectDefinition, version: StoredVersion): Promise<ObjectRevision> {
   await db
     .insertInto("object_revision")
     .values({
