@@ -2,6 +2,7 @@ export { SequenceError, sequenceErrors } from "./error.ts";
 export type { SequenceErrorCode } from "./error.ts";
 export * from "./schema.ts";
 export { maximumSequenceBytes, parseTaskSequenceYaml } from "./parse-yaml.ts";
+export * from "./steps/index.ts";
 export { contentReferences } from "./content-references.ts";
 export type { ContentReference, ReferencedKind } from "./content-references.ts";
 export * from "./variables.ts";

@@ -1,36 +1,25 @@
 import type { ApplicationDefinition, PolicyContent } from "@prestage/contract";
-import { variableValue } from "@prestage/sequence";
-import { z } from "zod";
+import { installApplicationStep, variableValue } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
 import { finishInterruptedInstallation } from "./debian-packages.ts";
 import { missingFromApplication } from "./detect-application.ts";
 import { runShell, shellStepResult } from "./run-shell.ts";
-import { integerSchema, referenceSchema } from "./settings.ts";
 import { defineStep } from "./step-executor.ts";
 import type { StepResult, StepRun } from "./step-executor.ts";
-
-const settings = z
-  .strictObject({ application: referenceSchema.optional(), applications: z.array(referenceSchema).min(1).max(100).optional(), timeoutSeconds: integerSchema.optional() })
-  .refine((value) => (value.application === undefined) !== (value.applications === undefined), "either application or applications");
 
 /** Applications that asked for a restart, so that after it they are only looked for: one that asks every time must not restart for ever. */
 const restartedVariable = "PrestageRestartedForApplications";
 
 /** Installs applications in the installed system, what they depend on first; one that is there already is left alone. */
-export const step = defineStep({
-  type: "install-application",
-  environments: ["installed"],
-  settings,
-  run: async (run, { application, applications = [], timeoutSeconds }) => {
-    const order = installOrder(application === undefined ? applications : [application], run.context.policy.content);
-    let last: StepResult = {};
-    for (const { content, definition } of order) {
-      const result = await installOne(run, content, definition, timeoutSeconds);
-      if (result !== undefined) last = result;
-      if (last.failure !== undefined || last.restart !== undefined) return last;
-    }
-    return last;
-  },
+export const step = defineStep(installApplicationStep, async (run, { application, applications = [], timeoutSeconds }) => {
+  const order = installOrder(application === undefined ? applications : [application], run.context.policy.content);
+  let last: StepResult = {};
+  for (const { content, definition } of order) {
+    const result = await installOne(run, content, definition, timeoutSeconds);
+    if (result !== undefined) last = result;
+    if (last.failure !== undefined || last.restart !== undefined) return last;
+  }
+  return last;
 });
 
 interface Planned { content: PolicyContent; definition: ApplicationDefinition }

@@ -1,51 +1,33 @@
+import { partitionDiskStep } from "@prestage/sequence";
 import { readFile, realpath } from "node:fs/promises";
 import { readPartitionTable, runProgram, settleDisk } from "@prestage/disk";
-import { z } from "zod";
 import { AgentError } from "../error.ts";
 import { defineStep } from "./step-executor.ts";
-import { integerSchema } from "./settings.ts";
 
-const partitionSchema = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9 _-]{1,36}$/),
-  /** Absent: all that is left. */
-  sizeMiB: integerSchema.optional(),
-  type: z.enum(["efi", "linux"]).default("linux"),
-  fileSystem: z.enum(["fat32", "ext4", "none"]).default("ext4"),
-});
-const settings = z.strictObject({
-  /** A disk such as /dev/sdb; absent: the one this computer was started from, which is refused. */
-  disk: z.string().regex(/^\/dev\/[A-Za-z0-9/_.:-]{1,200}$/).optional(),
-  partitions: z.array(partitionSchema).min(1).max(16).default([{ name: "data", type: "linux", fileSystem: "ext4" }]),
-});
 const types = { efi: "C12A7328-F81F-11D2-BA4B-00A0C93EC93B", linux: "0FC63DAF-8483-4772-8E79-3D69D8477DE4" };
 
 /** Partitions and formats another disk. The disk that holds /prestage is never touched: sequences guard this step with `_SMSTSMediaType` notEquals OEMMedia. */
-export const step = defineStep({
-  type: "partition-disk",
-  environments: ["boot", "installed"],
-  settings,
-  run: async (run, { disk = run.context.disk.device, partitions }) => {
-    const target = await realpath(disk).catch((cause: unknown) => {
-      throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a disk ${disk}; there is none.`, "Correct the step's disk.", { cause });
-    });
-    if (target === (await realpath(run.context.disk.device))) {
-      throw new AgentError("PRESTAGE_AGENT_DISK_PROTECTED", `Expected another disk than ${target}, which holds /prestage: partitioning it would destroy the deployment.`, "Give the step the condition _SMSTSMediaType notEquals OEMMedia.");
-    }
-    await refuseMounted(target);
-    const lines = partitions.map(({ name, sizeMiB, type }) => `${sizeMiB === undefined ? "" : `size=${sizeMiB}MiB, `}type=${types[type]}, name="${name}"`);
-    const { signal } = run.context;
-    await runProgram("sfdisk", ["-q", "--wipe", "always", "--wipe-partitions", "always", target], { input: `label: gpt\n${lines.join("\n")}\n`, signal });
-    await settleDisk(target);
-    const made = (await readPartitionTable(target)).partitions;
-    for (const [i, { name, fileSystem }] of partitions.entries()) {
-      const node = made[i]?.node;
-      if (node === undefined) throw new AgentError("PRESTAGE_AGENT_STEP_FAILED", `Expected ${partitions.length} partitions on ${target}; found ${made.length}.`, "The disk may be failing.");
-      run.output(`${node}: ${name}, ${fileSystem}`);
-      if (fileSystem === "fat32") await runProgram("mkfs.vfat", ["-F", "32", node], { signal });
-      if (fileSystem === "ext4") await runProgram("mke2fs", ["-q", "-F", "-t", "ext4", "-L", name.slice(0, 16), node], { signal });
-    }
-    return {};
-  },
+export const step = defineStep(partitionDiskStep, async (run, { disk = run.context.disk.device, partitions }) => {
+  const target = await realpath(disk).catch((cause: unknown) => {
+    throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a disk ${disk}; there is none.`, "Correct the step's disk.", { cause });
+  });
+  if (target === (await realpath(run.context.disk.device))) {
+    throw new AgentError("PRESTAGE_AGENT_DISK_PROTECTED", `Expected another disk than ${target}, which holds /prestage: partitioning it would destroy the deployment.`, "Give the step the condition _SMSTSMediaType notEquals OEMMedia.");
+  }
+  await refuseMounted(target);
+  const lines = partitions.map(({ name, sizeMiB, type }) => `${sizeMiB === undefined ? "" : `size=${sizeMiB}MiB, `}type=${types[type]}, name="${name}"`);
+  const { signal } = run.context;
+  await runProgram("sfdisk", ["-q", "--wipe", "always", "--wipe-partitions", "always", target], { input: `label: gpt\n${lines.join("\n")}\n`, signal });
+  await settleDisk(target);
+  const made = (await readPartitionTable(target)).partitions;
+  for (const [i, { name, fileSystem }] of partitions.entries()) {
+    const node = made[i]?.node;
+    if (node === undefined) throw new AgentError("PRESTAGE_AGENT_STEP_FAILED", `Expected ${partitions.length} partitions on ${target}; found ${made.length}.`, "The disk may be failing.");
+    run.output(`${node}: ${name}, ${fileSystem}`);
+    if (fileSystem === "fat32") await runProgram("mkfs.vfat", ["-F", "32", node], { signal });
+    if (fileSystem === "ext4") await runProgram("mke2fs", ["-q", "-F", "-t", "ext4", "-L", name.slice(0, 16), node], { signal });
+  }
+  return {};
 });
 
 async function refuseMounted(disk: string): Promise<void> {

@@ -1,46 +1,25 @@
 import { addBootEntry, installedSystemSettings, readAppliedImage, runProgram, writeSettings } from "@prestage/disk";
-import { variableValue } from "@prestage/sequence";
-import { z } from "zod";
+import { setUpOperatingSystemStep, variableValue } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
 import { agentServiceSettings } from "./agent-service.ts";
-import { flagSchema } from "./settings.ts";
 import { defineStep } from "./step-executor.ts";
 
-const userSchema = z.strictObject({
-  name: z.string().min(1).max(32),
-  sshKeys: z.array(z.string().max(16_000)).max(64).optional(),
-  passwordHash: z.string().max(300).optional(),
-  sudo: flagSchema.optional(),
-  groups: z.array(z.string().max(32)).max(32).default([]),
-});
-const settings = z.strictObject({
-  computerName: z.string().optional(),
-  users: z.array(userSchema).max(100).default([]),
-  serialConsole: flagSchema.default(false),
-  network: z.literal("dhcp").default("dhcp"),
-});
-
 /** Makes of the applied image this computer's own system, and has it go on with the sequence when it starts. */
-export const step = defineStep({
-  type: "set-up-operating-system",
-  environments: ["boot"],
-  settings,
-  run: async (run, { computerName, users, serialConsole }) => {
-    const { dataRoot, disk, signal } = run.context;
-    const name = computerName ?? variableValue(run.variables(), "OSDComputerName") ?? variableValue(run.variables(), "_SMSTSMachineName");
-    if (name === undefined) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", "Expected a computer name in the step, in OSDComputerName or from the site; found none.", "Set computerName in the step.");
-    const changes = installedSystemSettings({
-      computerName: name, rootFileSystemUuid: disk.dataFileSystemUuid, rootPartitionGuid: disk.dataGuid, espPartitionGuid: disk.espGuid, serialConsole,
-      users: users.map(({ name: user, sshKeys, passwordHash, sudo, groups }) => ({
-        name: user, groups: sudo === true ? [...new Set(["sudo", ...groups])] : groups, ...(sshKeys && { authorizedKeys: sshKeys }), ...(passwordHash !== undefined && { passwordHash }),
-      })),
-      image: await readAppliedImage(dataRoot),
-    });
-    await writeSettings(dataRoot, [...changes, ...agentServiceSettings()]);
-    await runProgram("sync", ["-f", dataRoot], { signal });
-    run.output(`this computer is ${name}; ${changes.length} settings written`);
-    const number = Number(/(\d+)$/.exec(disk.espPartition)?.[1] ?? "0");
-    if (number > 0 && !(await addBootEntry(disk.device, number, "Debian", { signal }))) run.output("no firmware entry could be added; none is needed");
-    return {};
-  },
+export const step = defineStep(setUpOperatingSystemStep, async (run, { computerName, users, serialConsole }) => {
+  const { dataRoot, disk, signal } = run.context;
+  const name = computerName ?? variableValue(run.variables(), "OSDComputerName") ?? variableValue(run.variables(), "_SMSTSMachineName");
+  if (name === undefined) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", "Expected a computer name in the step, in OSDComputerName or from the site; found none.", "Set computerName in the step.");
+  const changes = installedSystemSettings({
+    computerName: name, rootFileSystemUuid: disk.dataFileSystemUuid, rootPartitionGuid: disk.dataGuid, espPartitionGuid: disk.espGuid, serialConsole,
+    users: users.map(({ name: user, sshKeys, passwordHash, sudo, groups }) => ({
+      name: user, groups: sudo === true ? [...new Set(["sudo", ...groups])] : groups, ...(sshKeys && { authorizedKeys: sshKeys }), ...(passwordHash !== undefined && { passwordHash }),
+    })),
+    image: await readAppliedImage(dataRoot),
+  });
+  await writeSettings(dataRoot, [...changes, ...agentServiceSettings()]);
+  await runProgram("sync", ["-f", dataRoot], { signal });
+  run.output(`this computer is ${name}; ${changes.length} settings written`);
+  const number = Number(/(\d+)$/.exec(disk.espPartition)?.[1] ?? "0");
+  if (number > 0 && !(await addBootEntry(disk.device, number, "Debian", { signal }))) run.output("no firmware entry could be added; none is needed");
+  return {};
 });

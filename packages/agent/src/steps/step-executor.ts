@@ -1,4 +1,5 @@
-import type { RunEnvironment, Step, Variables } from "@prestage/sequence";
+import { variableValue } from "@prestage/sequence";
+import type { RunEnvironment, Step, StepDefinition, Variables } from "@prestage/sequence";
 import type { z } from "zod";
 import { AgentError } from "../error.ts";
 import type { Redact } from "../run/redact.ts";
@@ -37,18 +38,28 @@ export interface StepExecutor {
   start(run: StepRun, settings: unknown): Promise<StepResult>;
 }
 
-/** Makes an executor from its settings' schema and what it does with them. */
-export function defineStep<T>(definition: { type: string; environments: StepExecutor["environments"]; settings: z.ZodType<T>; run: (run: StepRun, settings: T) => Promise<StepResult> }): StepExecutor {
-  const { type, environments, settings: schema, run } = definition;
+/** Makes an executor of what a step type is and what is done for it. */
+export function defineStep<T>(definition: StepDefinition<T>, run: (run: StepRun, settings: T) => Promise<StepResult>): StepExecutor {
+  const { type, environments, settings: schema, variables } = definition;
   return {
     type,
-    environments,
+    environments: environments.map((one) => (one === "environment" ? "boot" : "installed")),
     start: async (stepRun, settings) => {
-      const parsed = schema.safeParse(settings);
+      const parsed = schema.safeParse(withVariables(settings, variables, stepRun.variables()));
       if (!parsed.success) throw invalidSettings(type, parsed.error);
       return run(stepRun, parsed.data);
     },
   };
+}
+
+/** What a step leaves out is taken from its variable, where that is set (features.md F202). */
+function withVariables(settings: unknown, names: Readonly<Record<string, string>>, variables: Variables): unknown {
+  if (typeof settings !== "object" || settings === null) return settings;
+  const found = Object.entries(names).flatMap(([setting, name]) => {
+    const value = Object.hasOwn(settings, setting) ? undefined : variableValue(variables, name);
+    return value === undefined ? [] : [[setting, value] as const];
+  });
+  return { ...settings, ...Object.fromEntries(found) };
 }
 
 function invalidSettings(type: string, cause: z.ZodError): AgentError {

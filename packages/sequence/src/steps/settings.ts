@@ -1,0 +1,11 @@
+import { z } from "zod";
+
+/** A setting may come out of a variable, and a variable is text. */
+export const flagSchema = z.union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")]);
+export const integerSchema = z.union([z.int(), z.string().regex(/^\d{1,9}$/, "a whole number").transform(Number)]);
+/** An object's id, in braces or not. */
+export const referenceSchema = z.string().regex(/^(\{[A-Z0-9]{3}[0-9A-F]{5}\}|[A-Z0-9]{3}[0-9A-F]{5})$/, "an object's id, such as ABC00001").transform((text) => text.replace(/[{}]/g, ""));
+export const commandSchema = z.string().min(1).max(100_000);
+export const successCodesSchema = z.array(integerSchema).max(64).default([0]).describe("Exit codes that are a success, besides 0");
+export const restartCodesSchema = z.array(integerSchema).max(64).default([3010]).describe("Exit codes that ask for a restart, after which the sequence goes on with the next step");
+export const timeoutSchema = integerSchema.optional().describe("Seconds until the program is ended and the step has failed");
