@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
-import { ContentLibrary, importFolder, importImage, makePatches, patchLevels, planOnPaper } from "@prestage/content";
+import { ContentLibrary, importFolder, importImage, makePatches, planOnPaper } from "@prestage/content";
 import type { StoredVersion } from "@prestage/content";
 import { debianImage, debianPackage, versionsOf } from "./debian.ts";
 import { startNginx } from "./nginx.ts";
@@ -163,5 +163,3 @@ async function npmPackage(cache: string, name: string, version: string): Promise
   await rename(partial, folder);
   return folder;
 }
-
-export const topUpLevel = patchLevels.usual;

@@ -16,7 +16,7 @@ export const debianPackages = {
     "busybox", // the root without our tools that a depot's bundle is tried in
   ],
   test: ["nginx-light", "ceph-mon", "ceph-osd", "radosgw", "ceph-common"], // a web server and an S3 store as distribution points
-  bench: ["casync", "xdelta3"], // what a top-up is measured against
+  bench: ["casync", "xdelta3", "zsync", "nginx-light", "wrk"], // what a top-up is measured against
 };
 
 /** Servers the tests start themselves, each on a port of its own: installing one must not open a port of this machine. */

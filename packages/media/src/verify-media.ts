@@ -38,16 +38,19 @@ export async function inspectMedia(path: string, options: VerifyMediaOptions = {
  */
 export async function verifyMedia(path: string, options: VerifyMediaOptions = {}): Promise<{ media: InspectedMedia; files: number; bytes: number; findings: MediaFinding[] }> {
   const wim = await openWimFile(path);
+  const hasher = new ResourceHasher({ ...(wim.source.size < worthThreads && { threads: 0 }), signal: options.signal });
   try {
+    hasher.warm();
     const data = await dataTree(wim);
     const media = await inspectOpen(wim, data, options);
     const trees = { esp: treeOf(await wim.readImage(mediaImages.boot)), data };
     const { expected, unknown, findings } = await expectedFiles(wim, data, media.manifest);
     const wanted = (["esp", "data"] as const).flatMap((volume) => [...expected[volume]].map(([name, file]) => ({ name: `${volume}:/${name}`, file, entry: trees[volume].get(name) })));
-    findings.push(...await checkFiles(wim, wanted, options), ...unexpectedFiles(trees, expected, unknown));
+    findings.push(...await checkFiles(wim, hasher, wanted, options), ...unexpectedFiles(trees, expected, unknown));
     findings.sort((a, b) => (a.path < b.path ? -1 : 1));
     return { media, files: wanted.length + 1, bytes: bytesOf(wanted), findings };
   } finally {
+    await hasher.close();
     await wim.close();
   }
 }
@@ -59,32 +62,27 @@ function bytesOf(files: readonly WantedFile[]): number {
 }
 
 /** Each file against what is expected, read in the order it is stored. */
-async function checkFiles(wim: WimFile, wanted: readonly WantedFile[], { signal, onProgress }: VerifyMediaOptions): Promise<MediaFinding[]> {
+async function checkFiles(wim: WimFile, hasher: ResourceHasher, wanted: readonly WantedFile[], { signal, onProgress }: VerifyMediaOptions): Promise<MediaFinding[]> {
   const total = bytesOf(wanted);
-  const hasher = new ResourceHasher({ ...(total < worthThreads && { threads: 0 }), signal });
   const findings: MediaFinding[] = [];
   let done = 0;
   let name = "";
   const report = () => onProgress?.({ done, total, name });
   const offset = ({ entry }: WantedFile) => (entry?.sha1 === undefined ? 0 : (wim.blobs.get(entry.sha1)?.resource.offset ?? 0));
-  try {
-    await inLanes(wanted.toSorted((a, b) => offset(a) - offset(b)), async (item) => {
-      signal?.throwIfAborted();
-      let counted = 0;
-      const onBytes = (bytes: number) => {
-        counted += bytes;
-        done += bytes;
-        report();
-      };
-      ({ name } = item);
-      const finding = await checkEntry({ wim, hasher, onBytes }, item.entry, item.name, item.file);
-      if (finding !== undefined) findings.push(finding);
-      done += item.file.size - counted; // of what is missing or damaged less was read
+  await inLanes(wanted.toSorted((a, b) => offset(a) - offset(b)), async (item) => {
+    signal?.throwIfAborted();
+    let counted = 0;
+    const onBytes = (bytes: number) => {
+      counted += bytes;
+      done += bytes;
       report();
-    });
-  } finally {
-    await hasher.close();
-  }
+    };
+    ({ name } = item);
+    const finding = await checkEntry({ wim, hasher, onBytes }, item.entry, item.name, item.file);
+    if (finding !== undefined) findings.push(finding);
+    done += item.file.size - counted; // of what is missing or damaged less was read
+    report();
+  });
   return findings;
 }
 

@@ -60,6 +60,11 @@ export class ResourceHasher {
     });
   }
 
+  /** Starts the threads before there is work for them: while the caller finds out what is to be hashed. */
+  warm(): void {
+    for (let worker = this.#start(); worker !== undefined; worker = this.#start()) this.#idle.push(worker);
+  }
+
   /** One after the other, in the order asked for: each chunk of a solid resource is decoded once, and one piece is in memory. */
   async #here(work: () => Promise<string>): Promise<string> {
     const result = this.#last.then(work);
