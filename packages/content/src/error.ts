@@ -13,6 +13,7 @@ export const contentErrors = {
   PRESTAGE_CONTENT_WIMLIB: "wimlib-imagex is missing or failed.",
   PRESTAGE_CONTENT_ZSTD: "The program zstd, which makes patches, is missing or failed.",
   PRESTAGE_CONTENT_PATCH_MALFORMED: "A list of patches is not of the expected form, or its hash is not the one the policy names.",
+  PRESTAGE_CONTENT_PATCH_SPACE: "The patches from one version to another would take more space than is set aside for patches.",
   PRESTAGE_CONTENT_CHUNK_FILE: "A .chunks file is not of the expected form.",
   PRESTAGE_CONTENT_EXPORT_EXISTS: "There is a file already where an export of content was to be written.",
   PRESTAGE_CONTENT_EXPORT_MALFORMED: "A file to import is no export of content, or holds what an export does not.",

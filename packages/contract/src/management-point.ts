@@ -61,6 +61,9 @@ export const policyContentSchema = z.strictObject({
   storageSha256: sha256Schema,
   /** Bytes of content.wim: the stored, compressed size of the version. */
   storedBytes: z.int().min(0),
+  /** Bytes of index.json and of storage.json: a distribution point that sends more is given up. */
+  indexBytes: z.int().min(2).optional(),
+  storageBytes: z.int().min(2).optional(),
   /** Earlier versions of the same object, newest first: what the disk may hold. */
   earlierContentIds: z.array(sha256Schema).max(64),
   /** Patches from some of them to this version. */

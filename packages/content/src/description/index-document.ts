@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { constants, createZstdDecompress, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { canonicalJson } from "@prestage/trust";
 import { z } from "zod";
 import { chunkRecordSize } from "./chunking.ts";
@@ -24,13 +24,38 @@ export function packIndex(bytes: Uint8Array): Buffer {
   return zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 19 } });
 }
 
-/** @throws ContentError PRESTAGE_CONTENT_INDEX_MALFORMED where it is no zstd, or unpacks to more than an index may have */
-export function unpackIndex(packed: Uint8Array): Buffer {
+/** What packing may add to an index that does not shrink. */
+export const packedSlack = 1024;
+/** A window of 16 MiB, more than ours need: what comes from elsewhere cannot ask for more. */
+const windowLogMax = 24;
+
+/**
+ * Unpacks index.json.zst as received. It is hashed while it is unpacked the first time, and held only when its SHA-256 is `contentId`: whatever a
+ * distribution point sends costs no memory. `limit`: bytes it may unpack to.
+ * @throws ContentError PRESTAGE_CONTENT_INDEX_MALFORMED
+ */
+export async function unpackIndex(packed: Uint8Array, contentId: string, limit = maximumIndexBytes): Promise<Buffer> {
+  const hash = createHash("sha256");
+  let size = 0;
+  const decoder = createZstdDecompress({ chunkSize: 1 << 18, params: { [constants.ZSTD_d_windowLogMax]: windowLogMax } });
+  decoder.end(packed);
   try {
-    return zstdDecompressSync(packed, { maxOutputLength: maximumIndexBytes });
+    for await (const bytes of decoder as AsyncIterable<Buffer>) {
+      if ((size += bytes.length) > limit) throw new RangeError("more bytes than that");
+      hash.update(bytes);
+    }
   } catch (cause) {
-    throw new ContentError("PRESTAGE_CONTENT_INDEX_MALFORMED", `Expected an index packed by zstd, of at most ${maximumIndexBytes} bytes; found: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new ContentError("PRESTAGE_CONTENT_INDEX_MALFORMED", `Expected an index packed by zstd, of at most ${limit} bytes; found: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  } finally {
+    decoder.destroy();
   }
+  const found = hash.digest("hex");
+  if (found !== contentId) throw otherIndex(contentId, found);
+  return zstdDecompressSync(packed, { maxOutputLength: Math.max(1, size) });
+}
+
+function otherIndex(contentId: string, found: string): ContentError {
+  return new ContentError("PRESTAGE_CONTENT_INDEX_MALFORMED", `Expected an index whose SHA-256 is ${contentId}; found ${found}. It was altered or belongs to other content.`);
 }
 
 /**
@@ -39,7 +64,7 @@ export function unpackIndex(packed: Uint8Array): Buffer {
  */
 export function openIndex(bytes: Uint8Array, contentId: string): ContentIndex {
   const found = createHash("sha256").update(bytes).digest("hex");
-  if (found !== contentId) throw new ContentError("PRESTAGE_CONTENT_INDEX_MALFORMED", `Expected an index whose SHA-256 is ${contentId}; found ${found}. It was altered or belongs to other content.`);
+  if (found !== contentId) throw otherIndex(contentId, found);
   const index = parse(contentIndexSchema, bytes, "PRESTAGE_CONTENT_INDEX_MALFORMED", "index");
   checkTree(index.files.map((file) => file.path), index.directories);
   if (index.shape === "image" && (index.files.length !== 1 || index.files[0]?.path !== "image.wim" || index.directories.length > 0)) {
@@ -67,6 +92,11 @@ export function chunkListOffsets(index: ContentIndex): Map<IndexFile, number> {
     at += file.chunks.count * chunkRecordSize;
   }
   return offsets;
+}
+
+/** Bytes of chunks.bin. */
+export function chunkListBytes(index: ContentIndex): number {
+  return [...index.files, ...(index.images ?? []).flatMap((image) => image.files)].reduce((sum, file) => sum + (file.chunks?.count ?? 0) * chunkRecordSize, 0);
 }
 
 /**

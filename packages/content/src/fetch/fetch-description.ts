@@ -1,6 +1,6 @@
 import type { ContentSource, FetchOptions } from "./content-source.ts";
 import { ContentError } from "../error.ts";
-import { checkChunkLists, openIndex, openStorageMap, unpackIndex } from "../description/index-document.ts";
+import { checkChunkLists, chunkListBytes, openIndex, openStorageMap, packedSlack, unpackIndex } from "../description/index-document.ts";
 import { ResumingReader } from "./resuming-reader.ts";
 import type { ContentIndex, StorageMap } from "../description/schema.ts";
 import { wholeWimAsStoredFile } from "../description/storage-map.ts";
@@ -9,8 +9,11 @@ import { wholeWimAsStoredFile } from "../description/storage-map.ts";
 export interface VersionDescription { index: ContentIndex; chunks: Buffer; storage: StorageMap; lists?: ReadonlyMap<string, Buffer> }
 export interface FetchedDescription extends VersionDescription { indexBytes: Uint8Array }
 
-/** The largest index, chunk list or storage map taken from a distribution point. */
+/** The largest index or storage map taken from a distribution point where nobody says how large it is. */
 const maximumDescriptionBytes = 256 * 1024 * 1024;
+
+/** Sizes the signed policy names, in bytes: of index.json, and of storage.json. A distribution point that sends more is given up at once. */
+export interface DescriptionSizes { indexBytes?: number | undefined; storageBytes?: number | undefined }
 
 /**
  * Fetches a version's index, chunk lists and storage map, but for what the disk holds of them. Each is bound: the index by the
@@ -23,14 +26,14 @@ export async function fetchDescription(sources: readonly ContentSource[], conten
 }
 
 /** Fetches a version's index: packed, or, where nobody has it so, as it is. `fetched`: what it cost. @throws ContentError */
-export async function fetchIndex(sources: readonly ContentSource[], contentId: string, options: FetchOptions = {}): Promise<{ index: ContentIndex; indexBytes: Buffer; fetched: number }> {
+export async function fetchIndex(sources: readonly ContentSource[], contentId: string, options: FetchOptions = {}, { indexBytes: limit = maximumDescriptionBytes }: DescriptionSizes = {}): Promise<{ index: ContentIndex; indexBytes: Buffer; fetched: number }> {
   const open = (indexBytes: Buffer) => ({ index: openIndex(indexBytes, contentId), indexBytes });
   // Not told where it fails: a distribution point may hold it unpacked alone.
   const quiet = { rounds: 1, ...(options.signal && { signal: options.signal }) };
-  const packed = await fetchWhole(sources, contentId, "index.json.zst", (bytes) => open(unpackIndex(bytes)), quiet).catch(() => undefined);
+  const packed = await fetchWhole(sources, contentId, "index.json.zst", async (bytes) => open(await unpackIndex(bytes, contentId, limit)), { ...quiet, limit: limit + packedSlack }).catch(() => undefined);
   options.signal?.throwIfAborted();
   if (packed !== undefined) return { ...packed.value, fetched: packed.bytes.length };
-  const { value, bytes } = await fetchWhole(sources, contentId, "index.json", open, options);
+  const { value, bytes } = await fetchWhole(sources, contentId, "index.json", open, { ...options, limit });
   return { ...value, fetched: bytes.length };
 }
 
@@ -42,20 +45,20 @@ export async function fetchIndex(sources: readonly ContentSource[], contentId: s
 export async function completeDescription(sources: readonly ContentSource[], contentId: string, storageSha256: string | undefined, held: { index: ContentIndex; chunks?: Buffer | undefined }, options: FetchOptions = {}): Promise<VersionDescription> {
   const { index } = held;
   const { storage } = await fetchStorageMap(sources, contentId, index, storageSha256, options);
-  const chunks = held.chunks ?? (await fetchWhole(sources, contentId, "chunks.bin", (bytes) => checkChunkLists(index, bytes), options)).bytes;
+  const chunks = held.chunks ?? (await fetchWhole(sources, contentId, "chunks.bin", (bytes) => checkChunkLists(index, bytes), { ...options, limit: chunkListBytes(index) })).bytes;
   return { index, chunks, storage };
 }
 
 /** A version's storage map and what it cost; an image's needs no fetching, as the stored WIM is the file itself. @throws ContentError */
-export async function fetchStorageMap(sources: readonly ContentSource[], contentId: string, index: ContentIndex, sha256: string | undefined, options: FetchOptions = {}): Promise<{ storage: StorageMap; bytes: number }> {
+export async function fetchStorageMap(sources: readonly ContentSource[], contentId: string, index: ContentIndex, sha256: string | undefined, options: FetchOptions = {}, { storageBytes: limit = maximumDescriptionBytes }: DescriptionSizes = {}): Promise<{ storage: StorageMap; bytes: number }> {
   const [image] = index.files;
   if (index.shape === "image" && image !== undefined) return { storage: { format: "prestage-storage-v1", wimSize: image.size, wimSha256: image.sha256, files: [wholeWimAsStoredFile(image.size)] }, bytes: 0 };
-  const { value, bytes } = await fetchWhole(sources, contentId, "storage.json", (received) => openStorageMap(received, sha256), options);
+  const { value, bytes } = await fetchWhole(sources, contentId, "storage.json", (received) => openStorageMap(received, sha256), { ...options, limit });
   return { storage: value, bytes: bytes.length };
 }
 
-/** Fetches a small file whole; a source whose bytes are wrong is passed over. */
-export async function fetchWhole<T>(sources: readonly ContentSource[], contentId: string, file: string, check: (bytes: Buffer) => T, options: FetchOptions): Promise<{ value: T; bytes: Buffer }> {
+/** Fetches a small file whole; a source whose bytes are wrong, or more than `limit`, is passed over. */
+export async function fetchWhole<T>(sources: readonly ContentSource[], contentId: string, file: string, check: (bytes: Buffer) => T | Promise<T>, options: FetchOptions & { limit: number }): Promise<{ value: T; bytes: Buffer }> {
   if (sources.length === 0) throw new ContentError("PRESTAGE_CONTENT_FETCH_FAILED", `Expected a distribution point for ${file} of content ${contentId}; none is known. Name one at the site or on the media.`);
   let last: unknown;
   const checked: ContentSource = {
@@ -66,11 +69,11 @@ export async function fetchWhole<T>(sources: readonly ContentSource[], contentId
           const parts: Uint8Array[] = [];
           let size = 0;
           for await (const part of await source.open(id, name, { start: 0 }, signal)) {
-            if ((size += part.length) > maximumDescriptionBytes) throw new RangeError(`${name} has more than ${maximumDescriptionBytes} bytes`);
+            if ((size += part.length) > options.limit) throw new RangeError(`${name} has more than ${options.limit} bytes`);
             parts.push(part);
           }
           const bytes = Buffer.concat(parts);
-          value = { value: check(bytes), bytes };
+          value = { value: await check(bytes), bytes };
           return (async function* () {
             yield Uint8Array.of(0);
           })();

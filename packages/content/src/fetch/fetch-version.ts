@@ -6,18 +6,18 @@ import type { ContentSource, FetchOptions } from "./content-source.ts";
 import { ContentError } from "../error.ts";
 import { fetchPlanned } from "./fetch-content.ts";
 import { fetchIndex, fetchStorageMap, fetchWhole } from "./fetch-description.ts";
-import type { VersionDescription } from "./fetch-description.ts";
+import type { DescriptionSizes, VersionDescription } from "./fetch-description.ts";
 import { planFetch } from "./fetch-plan.ts";
 import type { FetchPlan } from "./fetch-plan.ts";
 import { chunkListsOf } from "../description/file-pieces.ts";
-import { checkChunkLists } from "../description/index-document.ts";
+import { checkChunkLists, chunkListBytes } from "../description/index-document.ts";
 import type { CacheAnswer, LocalCache } from "../cache/local-cache.ts";
 import type { PlannedPatch } from "../patches/apply-patch.ts";
 import { costOfPatch, patchesInReach } from "../patches/plan-patches.ts";
 import type { ContentIndex, IndexFile, OfferedPatches, StorageMap } from "../description/schema.ts";
 
 /** A version as the signed policy names it; sizes in bytes. */
-export interface WantedVersion {
+export interface WantedVersion extends DescriptionSizes {
   contentId: string;
   storageSha256: string;
   /** Of content.wim. */
@@ -49,7 +49,7 @@ const cheap = 0.5;
 export async function planVersion(cache: LocalCache, sources: readonly ContentSource[], wanted: WantedVersion, options: FetchOptions & { onePass?: boolean } = {}): Promise<PlannedVersion> {
   const { contentId, earlierContentIds } = wanted;
   const onePass = options.onePass === true;
-  const { index, bytes: indexBytes } = await readOrFetchIndex(cache, sources, contentId, options);
+  const { index, bytes: indexBytes } = await readOrFetchIndex(cache, sources, wanted, options);
   const answer = await cache.ask(contentId, index, earlierContentIds, options.signal === undefined ? {} : { signal: options.signal });
   await cache.adopt(contentId, answer);
   const reach = await patchesInReach(cache, sources, contentId, answer, onePass ? [] : (wanted.patches ?? []), wanted.storedBytes, options);
@@ -103,10 +103,10 @@ async function planAndFetch(cache: LocalCache, sources: readonly ContentSource[]
 }
 
 /** A version's index, from the disk or a distribution point, and what it cost. @throws ContentError */
-export async function readOrFetchIndex(cache: LocalCache, sources: readonly ContentSource[], contentId: string, options: FetchOptions): Promise<{ index: ContentIndex; bytes: number }> {
+export async function readOrFetchIndex(cache: LocalCache, sources: readonly ContentSource[], { contentId, indexBytes: size }: Pick<WantedVersion, "contentId" | "indexBytes">, options: FetchOptions): Promise<{ index: ContentIndex; bytes: number }> {
   const held = await cache.readIndex(contentId);
   if (held !== undefined) return { index: held, bytes: 0 };
-  const { index, indexBytes, fetched } = await fetchIndex(sources, contentId, options);
+  const { index, indexBytes, fetched } = await fetchIndex(sources, contentId, options, { indexBytes: size });
   await cache.keepDescription(contentId, indexBytes);
   return { index, bytes: fetched };
 }
@@ -122,13 +122,13 @@ async function describeFiles(cache: LocalCache, sources: readonly ContentSource[
   const none: StorageMap = { format: "prestage-storage-v1", wimSize: wanted.storedBytes, wimSha256: "0".repeat(64), files: [] };
   if (files.length === 0) return { version: { index, chunks: Buffer.alloc(0), lists: new Map(), storage: none }, bytes: 0 };
   const { contentId } = wanted;
-  const { storage, bytes } = await fetchStorageMap(sources, contentId, index, wanted.storageSha256, options);
+  const { storage, bytes } = await fetchStorageMap(sources, contentId, index, wanted.storageSha256, options, wanted);
   if (onePass) return { version: { index, chunks: Buffer.alloc(0), lists: new Map(), storage }, bytes };
   const held = await cache.readChunks(contentId, index);
   if (held !== undefined) return { version: { index, chunks: held, lists: chunkListsOf(index, held), storage }, bytes };
   if (index.shape === "image") {
     // The lists of the files inside the image are in it too, and cannot be reckoned from its bytes alone.
-    const lists = await fetchWhole(sources, contentId, "chunks.bin", (received) => checkChunkLists(index, received), options);
+    const lists = await fetchWhole(sources, contentId, "chunks.bin", (received) => checkChunkLists(index, received), { ...options, limit: chunkListBytes(index) });
     await cache.keepChunks(contentId, lists.bytes);
     return { version: { index, chunks: lists.bytes, storage }, bytes: bytes + lists.bytes.length };
   }
@@ -162,7 +162,7 @@ async function completeChunkLists(cache: LocalCache, sources: readonly ContentSo
   if (chunks !== undefined) await cache.keepChunks(contentId, chunks);
   if (chunks !== undefined || !(await lstat(join(cache.folderOf(contentId), "chunks.bin")).then(() => true, () => false))) return 0;
   // An image's lists that were damaged on the disk: nothing is hindered by it, so nothing waits for them.
-  const fetched = await fetchWhole(sources, contentId, "chunks.bin", (received) => checkChunkLists(index, received), { ...options, rounds: 1 }).catch((cause: unknown) => {
+  const fetched = await fetchWhole(sources, contentId, "chunks.bin", (received) => checkChunkLists(index, received), { ...options, rounds: 1, limit: chunkListBytes(index) }).catch((cause: unknown) => {
     if (cause instanceof ContentError && cause.code === "PRESTAGE_CONTENT_FETCH_FAILED") return undefined;
     throw cause;
   });

@@ -47,7 +47,7 @@ const recordSchema = fileSchema.extend({ base: sha256Schema, patched: fileSchema
  */
 export async function fetchImageDelta(cache: LocalCache, sources: readonly ContentSource[], wanted: WantedVersion, image: number, options: ImageDeltaOptions = {}): Promise<ImageDelta | undefined> {
   const { contentId } = wanted;
-  const { index, bytes: indexBytes } = await readOrFetchIndex(cache, sources, contentId, options);
+  const { index, bytes: indexBytes } = await readOrFetchIndex(cache, sources, wanted, options);
   const [file] = index.files;
   if (index.shape !== "image" || file === undefined) return undefined;
   const sparse = `${cache.partialPath(contentId, file.sha256)}.sparse`;
@@ -116,7 +116,7 @@ function unsupported(cause: unknown): undefined {
 async function fetchPatchList(sources: readonly ContentSource[], wanted: WantedVersion, from: string, missing: readonly MissingData[], options: FetchOptions): Promise<{ value: PatchIndex; bytes: Buffer } | undefined> {
   const offer = wanted.patches?.find((one) => one.from === from);
   if (offer === undefined || offer.indexBytes > sizeOf(missing.map(rangeOf))) return undefined;
-  const list = await fetchWhole(sources, wanted.contentId, patchFileNames(from).index, (bytes) => openPatchIndex(bytes, { from, to: wanted.contentId, sha256: offer.indexSha256 }), { ...options, rounds: 1 }).catch(() => undefined);
+  const list = await fetchWhole(sources, wanted.contentId, patchFileNames(from).index, (bytes) => openPatchIndex(bytes, { from, to: wanted.contentId, sha256: offer.indexSha256 }), { ...options, rounds: 1, limit: offer.indexBytes }).catch(() => undefined);
   options.signal?.throwIfAborted();
   return list;
 }

@@ -17,16 +17,16 @@ export interface ValidateOptions { signal?: AbortSignal; onProgress?: (event: { 
  */
 export async function validateVersion(folder: string, contentId: string, storageSha256: string | undefined, options: ValidateOptions = {}): Promise<LibraryFault[]> {
   const faults: LibraryFault[] = [];
-  const check = async <T>(file: string, use: (bytes: Buffer) => T): Promise<T | undefined> => {
+  const check = async <T>(file: string, use: (bytes: Buffer) => T | Promise<T>): Promise<T | undefined> => {
     try {
-      return use(await readFile(join(folder, file)));
+      return await use(await readFile(join(folder, file)));
     } catch (cause) {
       faults.push({ contentId, file, fault: cause instanceof Error ? cause.message : String(cause) });
       return undefined;
     }
   };
   const index = await check("index.json", (bytes) => openIndex(bytes, contentId));
-  await check("index.json.zst", (bytes) => openIndex(unpackIndex(bytes), contentId));
+  await check("index.json.zst", (bytes) => unpackIndex(bytes, contentId));
   if (index !== undefined) await check("chunks.bin", (bytes) => checkChunkLists(index, bytes));
   const storage = await check("storage.json", (bytes) => openStorageMap(bytes, storageSha256));
   if (storage !== undefined) faults.push(...(await validateWim(folder, contentId, storage, options)));

@@ -20,6 +20,8 @@ import { makeZstdPatch, patchLevels } from "./zstd-program.ts";
 export interface MakePatchesOptions {
   level?: number;
   signal?: AbortSignal;
+  /** Bytes the patches may take; where they would take more, none is kept. */
+  spaceBytes?: number;
   /** Bytes of new files done, of all that get a patch. */
   onProgress?: (event: { done: number; total: number }) => void;
 }
@@ -31,7 +33,7 @@ const lineBytes = 160;
 /**
  * Makes the patches from one version to another and keeps them beside the new one. The list is put into place last, so that it never names
  * what is not there; made again, the bytes are the same.
- * @throws ContentError PRESTAGE_CONTENT_NOT_FOUND, PRESTAGE_CONTENT_IMAGE_UNSUPPORTED, PRESTAGE_CONTENT_ZSTD
+ * @throws ContentError PRESTAGE_CONTENT_NOT_FOUND, PRESTAGE_CONTENT_IMAGE_UNSUPPORTED, PRESTAGE_CONTENT_ZSTD, PRESTAGE_CONTENT_PATCH_SPACE
  */
 export async function makePatches(library: ContentLibrary, fromId: string, toId: string, options: MakePatchesOptions = {}): Promise<OfferedPatches> {
   const [from, to] = [await library.open(fromId), await library.open(toId)];
@@ -109,6 +111,7 @@ async function patchFile(wims: readonly [WimFile, WimFile], pair: PatchPair, wor
     const sha256 = await extract(wims[1], to, window.offset, window.length, newPath);
     await makeZstdPatch(oldPath, newPath, patchPath, { level: options.level ?? patchLevels.usual, signal: options.signal });
     const bytes = await readFile(patchPath);
+    if (end + bytes.length > (options.spaceBytes ?? Infinity)) throw new ContentError("PRESTAGE_CONTENT_PATCH_SPACE", `Expected the patches to this version to fit in ${options.spaceBytes} bytes; they do not. Give patches more space (patchSpaceBytes), or revoke media whose versions nobody has any more.`);
     await output.write(bytes, 0, bytes.length, end);
     pieces.push({ ...window, sha256, at: end, storedSize: bytes.length });
     end += bytes.length;

@@ -23,7 +23,7 @@ export async function patchesInReach(cache: LocalCache, sources: readonly Conten
   for (const offer of offered) {
     const held = await cache.readIndex(offer.from);
     if (held === undefined || wanted.size === 0 || offer.indexBytes + requestCost >= worth) continue;
-    const list = await fetchWhole(sources, contentId, patchFileNames(offer.from).index, (bytes) => openPatchIndex(bytes, { from: offer.from, to: contentId, sha256: offer.indexSha256 }), { ...options, rounds: 1 }).catch(() => undefined);
+    const list = await fetchWhole(sources, contentId, patchFileNames(offer.from).index, (bytes) => openPatchIndex(bytes, { from: offer.from, to: contentId, sha256: offer.indexSha256 }), { ...options, rounds: 1, limit: offer.indexBytes }).catch(() => undefined);
     options.signal?.throwIfAborted();
     if (list === undefined) continue;
     fetched += list.bytes.length;

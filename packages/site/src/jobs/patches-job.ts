@@ -36,7 +36,7 @@ export async function runPatches(context: SiteContext, tools: JobTools): Promise
     }
     try {
       const onProgress = ({ done, total }: { done: number; total: number }) => tools.onProgress({ phase: `patches of ${pair.name} (${i + 1} of ${missing.length})`, done, total });
-      const offer = await makePatches(context.library, pair.from, pair.to, { level: context.configuration.patchLevel, signal: tools.signal, onProgress });
+      const offer = await makePatches(context.library, pair.from, pair.to, { level: context.configuration.patchLevel, spaceBytes: context.configuration.patchSpaceBytes - bytes, signal: tools.signal, onProgress });
       bytes += offer.bytes;
       made++;
     } catch (cause) {

@@ -35,6 +35,13 @@ test("patches are made from the version on a media to the newest, offered in the
   const content = [{ objectId: first.id, kind: "application", name: "Tool", revision: 1, contentId: first.contentId }];
   await site.context.db.updateTable("media").set({ manifest: JSON.stringify({ ...manifest, content }) }).where("media_id", "=", media).execute();
   assert.deepEqual((await wanted()).map(({ bytes, ...pair }) => ({ ...pair, made: bytes !== null })), [{ objectId: first.id, name: "Tool", from: first.contentId, to: second.contentId, made: false }]);
+  const { configuration } = site.context;
+  const space = configuration.patchSpaceBytes;
+  configuration.patchSpaceBytes = 10;
+  const tooLittle = await make();
+  assert.deepEqual([tooLittle.state, tooLittle.result?.["made"], await patchFilesOf(second.contentId)], ["succeeded", 0, []]);
+  assert.match(String(tooLittle.result?.["failed"]), /Tool: Expected the patches to this version to fit in 10 bytes/);
+  configuration.patchSpaceBytes = space;
   const job: Job = await make();
   assert.deepEqual([job.state, job.result?.["made"], job.result?.["failed"]], ["succeeded", 1, []]);
   const [patch] = await wanted();

@@ -1,3 +1,5 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
 import { offeredPatches } from "@prestage/content";
 import type { OfferedPatches } from "@prestage/content";
 import type { Policy, PolicyAnswer, PolicyContent, PolicyRequest } from "@prestage/contract";
@@ -77,10 +79,17 @@ export async function resolveContent(context: SiteContext, objectIds: readonly s
     const earlierContentIds = [...new Set(earlier.map((revision) => revision.contentId))].filter((contentId) => contentId !== newest.contentId).slice(0, 64);
     const { objectId, kind, name, softwareVersion, revision, contentId, storageSha256, storedBytes, definition } = { objectId: newest.id, ...newest };
     const patches = (await Promise.all(earlierContentIds.map((from) => offeredPatches(context.library, from, contentId)))).filter((offer) => offer !== undefined && offer.bytes > 0) as OfferedPatches[];
-    resolved.set(id, { objectId, kind, name, softwareVersion, revision, contentId, storageSha256, storedBytes, definition, earlierContentIds, ...(patches.length > 0 && { patches }) });
+    resolved.set(id, { objectId, kind, name, softwareVersion, revision, contentId, storageSha256, storedBytes, ...(await descriptionSizes(context, contentId)), definition, earlierContentIds, ...(patches.length > 0 && { patches }) });
     if (definition.kind === "application") open.push(...definition.dependencies);
   }
   return [...resolved.values()].sort((a, b) => (a.objectId < b.objectId ? -1 : 1));
+}
+
+/** Of a version that is damaged at the site, nothing is said: a distribution point may have it whole. */
+async function descriptionSizes(context: SiteContext, contentId: string): Promise<Pick<PolicyContent, "indexBytes" | "storageBytes">> {
+  const folder = context.library.folderOf(contentId);
+  const [index, storage] = await Promise.all(["index.json", "storage.json"].map((name) => stat(join(folder, name)).then((status) => status.size, () => 0)));
+  return { ...(index && index >= 2 && { indexBytes: index }), ...(storage && storage >= 2 && { storageBytes: storage }) };
 }
 
 /** Collection variables, then the device's own: later wins. */
