@@ -163,9 +163,3 @@ export function* allSteps(steps: readonly Step[]): Generator<Step> {
 export function secretNames(sequence: { steps: readonly Step[] }): string[] {
   return [...new Set([...allSteps(sequence.steps)].flatMap((step) => step.secrets ?? []))];
 }
-
-/** A JSON Schema of the text form, for completion in editors. */
-export function taskSequenceJsonSchema(): Record<string, unknown> {
-  const schema: Record<string, unknown> = { ...z.toJSONSchema(taskSequenceSchema, { io: "input", unrepresentable: "any" }) };
-  return { ...schema, title: "Prestage task sequence" };
-}

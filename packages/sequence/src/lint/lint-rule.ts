@@ -1,0 +1,55 @@
+import type { RunEnvironment } from "../events.ts";
+import type { ReferencedKind } from "../content-references.ts";
+import type { Step, TaskSequence } from "../schema.ts";
+import type { Platform } from "../steps/index.ts";
+
+/** error: it will fail, or destroy something; warning: it has failed others; note: worth knowing. */
+export type LintLevel = "error" | "warning" | "note";
+
+export interface LintFinding {
+  /** The rule's id; stable. */
+  rule: string;
+  level: LintLevel;
+  /** Where, if it is about one step: its id, its name, the groups it is in. */
+  step?: { id: string; name: string; path: string[] };
+  /** What is wrong. */
+  message: string;
+  /** What to do. */
+  fix: string;
+}
+
+/** A step on its way through the sequence. */
+export interface PlacedStep {
+  step: Step;
+  /** The groups it is in, outermost first. */
+  parents: readonly Step[];
+  /** Where it can be run: both, where a restart before it depends on a condition. */
+  environments: ReadonlySet<RunEnvironment>;
+}
+
+/** What is known besides the text. What is left out is not checked. */
+export interface LintKnowledge {
+  /** The site's objects by id. */
+  objects?: ReadonlyMap<string, { kind: string; name: string; architecture?: string | undefined }>;
+  /** Task sequences of the site, for child sequences. */
+  platform?: Platform;
+  media?: { unattended: boolean; variables: readonly string[]; prestartCommand?: string | undefined; architecture?: string | undefined };
+}
+
+export interface LintContext extends LintKnowledge {
+  sequence: TaskSequence;
+  /** Enabled steps and groups, in order, groups before what is in them. */
+  steps: readonly PlacedStep[];
+}
+
+export interface LintRule {
+  id: string;
+  level: LintLevel;
+  /** What it looks for, in a few words. */
+  title: string;
+  /** Why: what happened to others. */
+  why: string;
+  check(context: LintContext): Iterable<{ at?: PlacedStep; message: string; fix: string }>;
+}
+
+export const kindNames: Readonly<Record<ReferencedKind, string>> = { "os-image": "OS image", "boot-image": "boot image", application: "application", package: "package", "driver-package": "driver package" };

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseTaskSequenceYaml } from "../parse-yaml.ts";
+import { stepTypes } from "../steps/index.ts";
+import { lintRules, lintSequence } from "./lint.ts";
+import type { LintKnowledge } from "./lint-rule.ts";
+
+const objects: LintKnowledge["objects"] = new Map([["ABC00001", { kind: "os-image", name: "Debian", architecture: "x64" }], ["ABC00002", { kind: "application", name: "Tool" }], ["ABC00003", { kind: "os-image", name: "Old", architecture: "x86" }]]);
+const media = { unattended: false, variables: [], architecture: "x64" };
+const system = "  - { name: Apply, type: apply-os-image, with: { osImage: ABC00001 } }\n  - { name: Set up, type: set-up-operating-system }\n";
+const restart = "  - { name: Restart, type: restart }\n";
+const command = (text: string, more = "") => `  - { name: Command, type: run-command-line, with: { command: ${JSON.stringify(text)}${more} } }\n`;
+
+/** A rule, a sequence (and what is known) that it finds something in, and one like it that is good. */
+const fixtures: Record<string, { fails: string; passes: string; knows?: LintKnowledge; knowsGood?: LintKnowledge }> = {
+  "step-type-unknown": { fails: "  - { name: Coffee, type: make-coffee }\n", passes: restart },
+  "step-settings-invalid": { fails: "  - { name: Restart, type: restart, with: { too: installed } }\n", passes: '  - { name: Apply, type: apply-os-image, with: { osImage: "%IMAGE%", index: "%INDEX%" } }\n  - { name: Set up, type: set-up-operating-system }\n' },
+  "step-in-wrong-environment": { fails: "  - { name: Tool, type: install-application, with: { application: ABC00002 } }\n", passes: `${system}${restart}  - { name: Tool, type: install-application, with: { application: ABC00002 } }\n` },
+  "step-without-meaning": { fails: system, passes: system, knows: { platform: "windows" }, knowsGood: { platform: "linux" } },
+  "partition-step-unguarded": { fails: "  - { name: Partition, type: partition-disk }\n", passes: "  - name: Group\n    type: group\n    when: { all: [{ variable: _smstsMediaType, notEquals: oemmedia }] }\n    steps: [{ name: Partition, type: partition-disk }]\n  - { name: Other, type: partition-disk, with: { disk: /dev/sdb } }\n" },
+  "operating-system-not-set-up": { fails: "  - { name: Apply, type: apply-os-image, with: { osImage: ABC00001 } }\n", passes: system },
+  "operating-system-missing": { fails: "  - { name: Set up, type: set-up-operating-system }\n", passes: system },
+  "continue-on-error-of-no-use": { fails: "  - { name: Apply, type: apply-os-image, with: { osImage: ABC00001 }, continueOnError: true }\n  - { name: Set up, type: set-up-operating-system }\n", passes: `${system}  - { name: Restart, type: restart, continueOnError: true }\n` },
+  "reference-to-nothing": { fails: '  - { name: Apply, type: apply-os-image, with: { osImage: "ABC00009" } }\n  - { name: Set up, type: set-up-operating-system }\n', passes: system, knows: { objects }, knowsGood: { objects } },
+  "variable-nobody-sets": { fails: command("echo %Nobody%"), passes: `  - { name: Set, type: set-variable, with: { name: Role, value: kiosk } }\n${command("echo %role% %_SMSTSMediaType% %FromMedia%")}`, knowsGood: { media: { ...media, variables: ["FROMMEDIA"] } } },
+  "variable-read-only": { fails: "  - { name: Set, type: set-variable, with: { name: _SMSTSMediaType, value: x } }\n", passes: "  - { name: Set, type: set-variable, with: { name: Role, value: x } }\n" },
+  "secret-in-plain-text": { fails: "  - { name: Set, type: set-variable, with: { name: JoinPassword, value: hunter2 } }\n", passes: '  - { name: Set, type: set-variable, with: { name: JoinPassword, value: "%FROM_SITE%" } }\n' },
+  "command-restarts-by-itself": { fails: command("apt-get -y upgrade && systemctl reboot"), passes: command("echo reboots are done elsewhere") },
+  "command-waits-for-a-person": { fails: command("apt-get install jq"), passes: command("apt-get install -y jq") + command("read -r answer", ", timeoutSeconds: 10") },
+  "prestart-can-hang": { fails: restart, passes: restart, knows: { media: { ...media, prestartCommand: "read -p name NAME; echo $NAME" } }, knowsGood: { media: { ...media, prestartCommand: "sh ask.sh --default" } } },
+  "unattended-without-preferred-deployment": { fails: restart, passes: restart, knows: { media: { ...media, unattended: true } }, knowsGood: { media: { ...media, unattended: true, variables: ["SMSTSPreferredAdvertID"] } } },
+  "boot-image-architecture": { fails: system.replace("ABC00001", "ABC00003"), passes: system, knows: { objects, media }, knowsGood: { objects, media } },
+};
+
+const read = (steps: string) => parseTaskSequenceYaml(`name: t\nsteps:\n${steps}`);
+
+test("every rule has a sequence it fails and one it passes", () => {
+  assert.deepEqual(Object.keys(fixtures).sort(), lintRules.map(({ id }) => id).sort());
+});
+
+for (const [rule, { fails, passes, knows, knowsGood }] of Object.entries(fixtures)) {
+  test(`${rule}`, () => {
+    const [finding] = lintSequence(read(fails), knows).filter((one) => one.rule === rule);
+    assert.ok(finding !== undefined && finding.message !== "" && finding.fix !== "", fails);
+    assert.equal(finding.level, lintRules.find(({ id }) => id === rule)?.level);
+    assert.deepEqual(lintSequence(read(passes), knowsGood).filter((one) => one.rule === rule), [], passes);
+  });
+}
+
+test("secrets are found where they hide, and not where there are none", () => {
+  const found = (text: string) => lintSequence(read(command(text))).some((one) => one.rule === "secret-in-plain-text");
+  for (const text of ["curl https://user:hunter2@host/x", "join --password hunter2", "net use z: \\\\server\\share /password:hunter2", "tool --token=abcdef", "cat <<E\n-----BEGIN PRIVATE KEY-----\nE"]) assert.equal(found(text), true, text);
+  for (const text of ["curl https://host/x", "join --password %JoinPassword%", 'join --password "$JoinPassword"', "passwd -l root", "echo https://host:8443/a@b", "chage --mindays 1 user"]) assert.equal(found(text), false, text);
+});
+
+test("every step type's example is a good step of its type", () => {
+  for (const type of stepTypes) {
+    const sequence = read(type.example.split("\n").map((line) => `  ${line}\n`).join(""));
+    assert.equal(sequence.steps[0]?.type, type.type);
+    assert.deepEqual(lintSequence(sequence).filter((one) => ["step-type-unknown", "step-settings-invalid"].includes(one.rule)), [], type.type);
+  }
+});
+
+test("where a sequence is, is followed through restarts and conditions", () => {
+  const wrong = (steps: string) => lintSequence(read(steps)).filter((one) => one.rule === "step-in-wrong-environment").map((one) => one.step?.name);
+  const install = "  - { name: Tool, type: install-application, with: { application: ABC00002 } }\n";
+  assert.deepEqual(wrong(`  - { name: R, type: restart, when: { variable: X, equals: 1 } }\n${install}`), [], "it may have restarted");
+  assert.deepEqual(wrong(`  - { name: R, type: restart, disabled: true }\n${install}`), ["Tool"]);
+  assert.deepEqual(wrong(`${restart}${system}`), ["Apply", "Set up"]);
+  assert.deepEqual(wrong(`${restart}  - { name: B, type: restart, with: { to: environment } }\n${system}`), []);
+  assert.deepEqual(wrong("  - name: G\n    type: group\n    when: { variable: _SMSTSInWinPE, equals: false }\n    steps: [{ name: Tool, type: install-application, with: { application: ABC00002 } }]\n"), []);
+});

@@ -1,0 +1,80 @@
+import { referenceKeys } from "../content-references.ts";
+import { kindNames } from "./lint-rule.ts";
+import type { LintRule } from "./lint-rule.ts";
+import { textsIn, variablesIn } from "./text-in-settings.ts";
+
+/** What a sequence refers to: content, variables, secrets. */
+export const rulesOfContent: readonly LintRule[] = [
+  {
+    id: "reference-to-nothing", level: "error", title: "a reference to content the site does not have",
+    why: "The reference does not let a sequence be deployed with one (features.md F137, F169).",
+    *check({ steps, objects }) {
+      if (objects === undefined) return;
+      for (const at of steps) {
+        for (const [key, value] of Object.entries(at.step.with ?? {})) {
+          const kind = Object.hasOwn(referenceKeys, key) ? referenceKeys[key] : undefined;
+          if (kind === undefined) continue;
+          for (const id of Array.isArray(value) ? value : [value]) {
+            if (typeof id !== "string" || id.includes("%")) continue;
+            const found = objects.get(id.replace(/[{}]/g, ""));
+            if (found === undefined) yield { at, message: `${key} names ${id}; the site has no such object.`, fix: `Import the ${kindNames[kind]}, or correct the id.` };
+            else if (found.kind !== kind) yield { at, message: `${key} names ${id}, which is ${found.name}, of kind ${found.kind}.`, fix: `Name an object of kind ${kind}.` };
+          }
+        }
+      }
+    },
+  },
+  {
+    id: "variable-nobody-sets", level: "note", title: "a variable that nothing in the sequence sets",
+    why: "What names no variable stays in the text as it is: a computer was once called %OSDComputerName%.",
+    *check({ steps, media }) {
+      const set = new Set<string>((media?.variables ?? []).map((name) => name.toLowerCase()));
+      for (const at of steps) {
+        for (const { at: place, text } of textsIn(at.step.with)) {
+          for (const name of variablesIn(text)) {
+            if (name.startsWith("_") || set.has(name.toLowerCase())) continue;
+            set.add(name.toLowerCase());
+            yield { at, message: `${place} holds %${name}%, which no step before it sets.`, fix: "Let the device, a collection or the media set it, or set it in a step." };
+          }
+        }
+        const name = at.step.type === "set-variable" ? at.step.with?.["name"] : undefined;
+        if (typeof name === "string") set.add(name.toLowerCase());
+      }
+    },
+  },
+  {
+    id: "variable-read-only", level: "error", title: "a read-only variable that is set",
+    why: "Names that begin with _ are the engine's own (features.md F200).",
+    *check({ steps }) {
+      for (const at of steps) {
+        const name = at.step.type === "set-variable" ? at.step.with?.["name"] : undefined;
+        if (typeof name === "string" && name.startsWith("_")) yield { at, message: `${name} is read-only.`, fix: "Choose a name that begins with a letter." };
+      }
+    },
+  },
+  {
+    id: "secret-in-plain-text", level: "error", title: "a password in the text",
+    why: "The text is signed, sent to every computer, shown in the console and kept in version control.",
+    *check({ steps }) {
+      for (const at of steps) {
+        for (const { at: place, text } of textsIn(at.step.with)) {
+          const what = secretIn(place, text);
+          if (what !== undefined) yield { at, message: `${place} seems to hold ${what}.`, fix: "Keep it at the site (`prestage secret set`), name it under `secrets`, and use it from the step's environment." };
+        }
+        const name = at.step.type === "set-variable" ? at.step.with?.["name"] : undefined;
+        if (typeof name === "string" && /pass(word|wd|phrase)|secret|token|api_?key/i.test(name) && typeof at.step.with?.["value"] === "string" && !/^(%.*%)?$/.test(at.step.with["value"])) {
+          yield { at, message: `The variable ${name} is given its value in the text.`, fix: "Keep it at the site as a secret variable." };
+        }
+      }
+    },
+  },
+];
+
+function secretIn(place: string, text: string): string | undefined {
+  if (/(^|\.)passwordHash$|sshKeys/.test(place)) return undefined; // a hash, and public halves
+  if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) return "a private key";
+  if (/[a-z]:\/\/[^/\s:@]+:(?![%$])[^/\s@]+@/i.test(text)) return "a password in an address";
+  if (/(--?|\/)(password|passwd|pwd|token|secret)[= :]+(?![%$"']?[%$])\S/i.test(text)) return "a password on a command line";
+  if (/(^|\.)(password|passphrase|token)$/i.test(place) && text !== "" && !text.startsWith("%")) return "a password";
+  return undefined;
+}

@@ -1,0 +1,61 @@
+import type { LintRule } from "./lint-rule.ts";
+
+/** What happens when it runs: restarts, waiting, media. */
+export const rulesOfRunning: readonly LintRule[] = [
+  {
+    id: "command-restarts-by-itself", level: "warning", title: "a program that restarts the computer by itself",
+    why: "The engine cannot know that the step is done: it runs again, and again (features.md F197).",
+    *check({ steps }) {
+      for (const at of steps) {
+        const command = at.step.type === "run-command-line" ? at.step.with?.["command"] : undefined;
+        if (typeof command === "string" && /(^|[;&|\s/])(reboot|poweroff|halt|init\s+[06]|shutdown(\.exe)?\s+\S*[-/][rsh]|systemctl\s+(reboot|poweroff|kexec)|wpeutil\s+(reboot|shutdown))\b/i.test(command)) {
+          yield { at, message: "The command restarts or stops the computer.", fix: "Have it end with a restart code (restartCodes), or use a restart step." };
+        }
+      }
+    },
+  },
+  {
+    id: "command-waits-for-a-person", level: "warning", title: "a command that waits for somebody to type",
+    why: "A step without a time limit that asks a question waits for ever on a machine nobody looks at.",
+    *check({ steps }) {
+      for (const at of steps) {
+        const command = at.step.type === "run-command-line" ? at.step.with?.["command"] : undefined;
+        const limited = at.step.timeLimitMinutes !== undefined || at.step.with?.["timeoutSeconds"] !== undefined;
+        if (typeof command === "string" && !limited && asks(command)) yield { at, message: "The command seems to ask a question.", fix: "Give it the option that says yes (apt-get -y), or a time limit." };
+      }
+    },
+  },
+  {
+    id: "prestart-can-hang", level: "warning", title: "a prestart command that can hang",
+    why: "Before anything is enrolled nobody sees why a computer stands still: prestart scripts without their end were a support case of their own (features.md I10).",
+    *check({ media }) {
+      const command = media?.prestartCommand;
+      if (command === undefined) return;
+      if (asks(command) || /(^|[;&|\s])(sleep\s+inf\w*|tail\s+-f|while\s+(true|:)|(ba)?sh\s*$|(ba)?sh\s+-i)/.test(command)) yield { message: "The media's prestart command seems to wait for somebody or for ever.", fix: "Let it end by itself, or bound it: timeout 60 COMMAND." };
+    },
+  },
+  {
+    id: "unattended-without-preferred-deployment", level: "warning", title: "unattended media that must choose",
+    why: "With several task sequences offered, nobody is there to choose: the computer says so and waits.",
+    *check({ media }) {
+      if (media?.unattended === true && !media.variables.some((name) => name.toLowerCase() === "smstspreferredadvertid")) yield { message: "The media is unattended and names no preferred deployment.", fix: "Build it with --variable SMSTSPreferredAdvertID=ID, or see that one deployment alone is offered." };
+    },
+  },
+  {
+    id: "boot-image-architecture", level: "error", title: "a boot image of another architecture",
+    why: "A 32-bit boot image could not start a 64-bit setup; a boot image of another processor starts nothing.",
+    *check({ steps, objects, media }) {
+      if (objects === undefined || media?.architecture === undefined) return;
+      for (const at of steps) {
+        const id = at.step.with?.["osImage"];
+        const architecture = typeof id === "string" ? objects.get(id.replace(/[{}]/g, ""))?.architecture : undefined;
+        if (architecture !== undefined && architecture !== media.architecture) yield { at, message: `The OS image is for ${architecture}, the media's boot image for ${media.architecture}.`, fix: "Choose a boot image of the same architecture." };
+      }
+    },
+  },
+];
+
+function asks(command: string): boolean {
+  if (/(^|[;&|\s])read\s+-?\w/.test(command)) return true;
+  return /(^|[;&|\s])(apt|apt-get|dnf|yum)\s/.test(command) && /\s(install|upgrade|dist-upgrade|full-upgrade|remove)(\s|$)/.test(command) && !/\s(-y|-qy|-yq|--yes|--assume-yes)(\s|$)/.test(command);
+}

@@ -1,0 +1,115 @@
+import { stepTypeOf, stepTypes } from "../steps/index.ts";
+import type { RunEnvironment } from "../events.ts";
+import type { Condition, Step } from "../schema.ts";
+import type { LintRule } from "./lint-rule.ts";
+
+const places: Record<RunEnvironment, string> = { environment: "the boot environment", installed: "the installed system" };
+
+/** What is set, and what kind it is, as far as the text alone says. */
+export const rulesOfSteps: readonly LintRule[] = [
+  {
+    id: "step-type-unknown", level: "error", title: "a step of a type there is none of",
+    why: "The agent fails the step when it comes to it, hours into a deployment.",
+    *check({ steps }) {
+      for (const at of steps) {
+        if (at.step.type === "group" || stepTypeOf(at.step.type) !== undefined) continue;
+        yield { at, message: `Expected a step type; found ${at.step.type}.`, fix: `Use one of ${stepTypes.map((one) => one.type).join(", ")}.` };
+      }
+    },
+  },
+  {
+    id: "step-settings-invalid", level: "error", title: "settings the step does not take",
+    why: "The agent fails the step when it comes to it.",
+    *check({ steps }) {
+      for (const at of steps) {
+        const parsed = stepTypeOf(at.step.type)?.settings.safeParse(withPlaceholders(at.step));
+        for (const issue of parsed?.error?.issues ?? []) {
+          // What a variable gives is known only when it runs.
+          if (isFromVariable(at.step.with, issue.path)) continue;
+          yield { at, message: `with${issue.path.map((part) => `.${String(part)}`).join("")}: ${issue.message}`, fix: `See ${at.step.type} in docs/task-sequences.md.` };
+        }
+      }
+    },
+  },
+  {
+    id: "step-in-wrong-environment", level: "error", title: "a step where it cannot run",
+    why: "In the reference a step in the wrong place fails (features.md F236); here too.",
+    *check({ steps }) {
+      for (const at of steps) {
+        const allowed = stepTypeOf(at.step.type)?.environments;
+        if (allowed === undefined || [...at.environments].some((one) => allowed.includes(one))) continue;
+        yield { at, message: `${at.step.type} runs in ${allowed.map((one) => places[one]).join(" or ")}; here the sequence is in ${[...at.environments].map((one) => places[one]).join(" or ")}.`, fix: allowed.includes("installed") ? "Put a restart step to the installed system before it." : "Move it before the restart to the installed system." };
+      }
+    },
+  },
+  {
+    id: "step-without-meaning", level: "error", title: "a step that means nothing on this system",
+    why: "A step for another platform is no failure to find out at run time.",
+    *check({ steps, platform }) {
+      if (platform === undefined) return;
+      for (const at of steps) {
+        const platforms = stepTypeOf(at.step.type)?.platforms;
+        if (platforms !== undefined && !platforms.includes(platform)) yield { at, message: `${at.step.type} is for ${platforms.join(" and ")}; the OS image is ${platform}.`, fix: "Remove the step, or disable it." };
+        if (platform === "linux" && conditionsOf(at.step).some((one) => "registry" in one)) yield { at, message: "A condition on the registry never holds on Linux.", fix: "Ask for a file or for installed software." };
+      }
+    },
+  },
+  {
+    id: "partition-step-unguarded", level: "error", title: "a partition step that would destroy the staged media",
+    why: "The default sequence of 2010 lacked the condition: the staged files were destroyed (features.md F127 to F129).",
+    *check({ steps }) {
+      for (const at of steps) {
+        if (at.step.type !== "partition-disk" || at.step.with?.["disk"] !== undefined) continue;
+        const guarded = [at.step, ...at.parents].some((one) => conditionsOf(one).some((condition) => "variable" in condition && condition.variable.toLowerCase() === "_smstsmediatype" && String(condition.notEquals ?? "").toLowerCase() === "oemmedia"));
+        if (!guarded) yield { at, message: "It partitions the disk the computer was started from, prestaged media included.", fix: "Give it `when: { variable: _SMSTSMediaType, notEquals: OEMMedia }`, or name another disk." };
+      }
+    },
+  },
+  {
+    id: "operating-system-not-set-up", level: "warning", title: "an image that is applied and never set up",
+    why: "The system would start without a name, a boot loader and the rest of the sequence.",
+    *check({ steps }) {
+      const applied = steps.find(({ step }) => step.type === "apply-os-image");
+      if (applied !== undefined && !steps.some(({ step }) => step.type === "set-up-operating-system")) yield { at: applied, message: "An OS image is applied and no step sets it up.", fix: "Add a set-up-operating-system step after it." };
+    },
+  },
+  {
+    id: "operating-system-missing", level: "error", title: "a system set up that was not applied",
+    why: "There is nothing to set up on a staged disk until an image was applied.",
+    *check({ steps }) {
+      for (const [i, at] of steps.entries()) {
+        if (at.step.type === "set-up-operating-system" && !steps.slice(0, i).some(({ step }) => step.type === "apply-os-image")) yield { at, message: "No OS image was applied before this step.", fix: "Put an apply-os-image step before it." };
+      }
+    },
+  },
+  {
+    id: "continue-on-error-of-no-use", level: "warning", title: "continueOnError where nothing can go on",
+    why: "The reference ignores it there (features.md F228): a failure leaves a computer without a system.",
+    *check({ steps }) {
+      for (const at of steps) {
+        if (at.step.continueOnError === true && ["apply-os-image", "set-up-operating-system"].includes(at.step.type)) yield { at, message: `After a failed ${at.step.type} there is no system to go on with.`, fix: "Take continueOnError off." };
+      }
+    },
+  },
+];
+
+/** A setting that is nothing but a variable stands for any text. */
+function withPlaceholders(step: Step): unknown {
+  const type = stepTypeOf(step.type);
+  const given: Record<string, unknown> = { ...step.with };
+  // What is left out may come from its variable.
+  for (const [setting, name] of Object.entries(type?.variables ?? {})) if (given[setting] === undefined) given[setting] = `%${name}%`;
+  return given;
+}
+
+function isFromVariable(settings: unknown, path: readonly PropertyKey[]): boolean {
+  let value: unknown = settings;
+  for (const part of path) value = typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[part] : undefined;
+  return value === undefined ? false : typeof value === "string" && /%[A-Za-z_][A-Za-z0-9_.-]*%/.test(value);
+}
+
+/** The conditions that all have to hold for a step: not those of which any or none does. */
+export function conditionsOf(step: Pick<Step, "when">): Condition[] {
+  const visit = (condition: Condition): Condition[] => ("all" in condition ? condition.all.flatMap(visit) : [condition]);
+  return step.when === undefined ? [] : visit(step.when);
+}
