@@ -12,6 +12,7 @@ import type { ReceiptFlags } from "./receipt-flags.ts";
 import { trustedKeyring } from "./trusted-keyring.ts";
 import { refreshStaged } from "./stage-refresh.ts";
 import { version } from "../version.ts";
+import { withWholeMedia } from "../whole-media.ts";
 
 type StageFlags = ReceiptFlags & { bundle?: string; media?: string; workFolder?: string; golden?: boolean; refresh?: readonly string[]; disk?: readonly string[]; esp?: string; volume?: string; wipe?: readonly string[]; size?: string; dryRun?: boolean; keyring?: string; data?: string; json?: boolean }
 
@@ -40,40 +41,44 @@ export const stageCommand = (makeBundle: MakeBundle | undefined) => command<Stag
       data: siteFlags.data,
       ...jsonFlag,
     },
-    positional: { kind: "tuple", parameters: [{ parse: String, optional: true, brief: "Media", placeholder: "MEDIA" }] },
+    positional: { kind: "tuple", parameters: [{ parse: String, optional: true, brief: "Media; of one that `wim split` cut into pieces the first, media.wim.001", placeholder: "MEDIA" }] },
   },
   async run(context, flags, argument) {
     const media = argument ?? flags.media;
     if (media === undefined || (argument !== undefined && flags.media !== undefined)) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected one MEDIA, as argument or by --media.");
-    const keyring = await trustedKeyring(flags.keyring, flags.data);
-    if (flags.bundle !== undefined) {
-      if (makeBundle === undefined || flags.disk !== undefined) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", makeBundle === undefined ? "Expected --bundle where Prestage is installed; this is a bundle itself." : "Expected --bundle or --disk; found both.");
-      const made = await makeBundle(context, resolve(flags.bundle), media, keyring);
-      return print(context, flags.json, made, `${made.path}: ${counted(made.files, "file")}, ${bytes(made.bytes)}, with media ${made.mediaId.slice(0, 16)}\nSend the whole folder; README.txt and LISEZMOI.txt say what to do.`);
-    }
-    const common = { ...(keyring && { trustedKeyring: keyring }), signal: context.signal };
-    if (flags.refresh !== undefined && flags.refresh.length > 0) {
-      if (flags.disk !== undefined || flags.esp !== undefined || flags.volume !== undefined || flags.golden === true || flags.wipe !== undefined || flags.size !== undefined) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected --refresh without --disk, --esp, --volume, --wipe, --size and --golden.");
-      return refreshStaged(context, flags, media, common);
-    }
-    const disks = (flags.disk ?? []).map((disk) => resolve(disk));
-    if (flags.esp !== undefined || flags.volume !== undefined) return stageOnPartitions(context, flags, media, common);
-    if (disks.length === 0) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected at least one --disk; found none.");
-    if (new Set(disks).size < disks.length) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected each --disk once; found one twice.");
-    const workFolder = flags.workFolder === undefined ? {} : { workFolder: resolve(flags.workFolder) };
-    const planOptions = { ...common, ...(flags.size && { createSizeBytes: parseSize(flags.size) }) };
-    const wipe = [...(flags.wipe ?? [])];
-    if (flags.dryRun === true) {
-      const plans = await Promise.all(disks.map((disk) => planStage(media, disk, { ...planOptions, wipe })));
-      return print(context, flags.json, plans, plans.map(planText).join("\n\n"));
-    }
-    const receipts = await receiptOptions(flags, disks.length);
-    for (const disk of disks) wipe.push(...(await confirmWipe(context, media, disk, { ...planOptions, wipe })));
-    const shown = new DiskTable(context, disks);
-    const results = await stage(media, disks, { ...planOptions, ...workFolder, ...receipts, wipe, golden: flags.golden ?? false, onProgress: (event) => shown.update(event.disk, event.phase, event.done, event.total) }).finally(() => shown.end());
-    tellDisks(context, flags.json, results.map((one) => (one.outcome === "staged" ? { ...one, verified: one.receipt.files.verified } : one)));
+    await withWholeMedia(context, media, flags.workFolder, (whole) => stageMedia(context, flags, whole, makeBundle));
   },
 });
+
+async function stageMedia(context: Context, flags: StageFlags, media: string, makeBundle: MakeBundle | undefined): Promise<void> {
+  const keyring = await trustedKeyring(flags.keyring, flags.data);
+  if (flags.bundle !== undefined) {
+    if (makeBundle === undefined || flags.disk !== undefined) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", makeBundle === undefined ? "Expected --bundle where Prestage is installed; this is a bundle itself." : "Expected --bundle or --disk; found both.");
+    const made = await makeBundle(context, resolve(flags.bundle), media, keyring);
+    return print(context, flags.json, made, `${made.path}: ${counted(made.files, "file")}, ${bytes(made.bytes)}, with media ${made.mediaId.slice(0, 16)}\nSend the whole folder; README.txt and LISEZMOI.txt say what to do.`);
+  }
+  const common = { ...(keyring && { trustedKeyring: keyring }), signal: context.signal };
+  if (flags.refresh !== undefined && flags.refresh.length > 0) {
+    if (flags.disk !== undefined || flags.esp !== undefined || flags.volume !== undefined || flags.golden === true || flags.wipe !== undefined || flags.size !== undefined) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected --refresh without --disk, --esp, --volume, --wipe, --size and --golden.");
+    return refreshStaged(context, flags, media, common);
+  }
+  const disks = (flags.disk ?? []).map((disk) => resolve(disk));
+  if (flags.esp !== undefined || flags.volume !== undefined) return stageOnPartitions(context, flags, media, common);
+  if (disks.length === 0) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected at least one --disk; found none.");
+  if (new Set(disks).size < disks.length) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected each --disk once; found one twice.");
+  const workFolder = flags.workFolder === undefined ? {} : { workFolder: resolve(flags.workFolder) };
+  const planOptions = { ...common, ...(flags.size && { createSizeBytes: parseSize(flags.size) }) };
+  const wipe = [...(flags.wipe ?? [])];
+  if (flags.dryRun === true) {
+    const plans = await Promise.all(disks.map((disk) => planStage(media, disk, { ...planOptions, wipe })));
+    return print(context, flags.json, plans, plans.map(planText).join("\n\n"));
+  }
+  const receipts = await receiptOptions(flags, disks.length);
+  for (const disk of disks) wipe.push(...(await confirmWipe(context, media, disk, { ...planOptions, wipe })));
+  const shown = new DiskTable(context, disks);
+  const results = await stage(media, disks, { ...planOptions, ...workFolder, ...receipts, wipe, golden: flags.golden ?? false, onProgress: (event) => shown.update(event.disk, event.phase, event.done, event.total) }).finally(() => shown.end());
+  tellDisks(context, flags.json, results.map((one) => (one.outcome === "staged" ? { ...one, verified: one.receipt.files.verified } : one)));
+}
 
 async function receiptOptions(flags: StageFlags, disks: number) {
   const depot = flags.golden === true ? undefined : await depotOf(flags);
