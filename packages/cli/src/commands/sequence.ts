@@ -7,12 +7,16 @@ import { readInputFile } from "../input-file.ts";
 import { print, table } from "../output.ts";
 import { SiteClient } from "../site-client.ts";
 import { objectId } from "./import.ts";
+import { lintCommand, newSequence, schemaCommand } from "./sequence-text.ts";
 
 const oneId = (brief: string) => one(brief, "ID");
 
 export const sequenceRoutes = buildRouteMap({
-  docs: { brief: "Task sequences: add, list, show" },
+  docs: { brief: "Task sequences: new, lint, schema, add, list, show" },
   routes: {
+    new: newSequence,
+    lint: lintCommand,
+    schema: schemaCommand,
     add: command<SiteFlags & { update?: string }, [string]>({
       brief: "Add a task sequence from a YAML file, or a revision of one",
       example: "prestage sequence add deploy-debian.yaml",

@@ -18,9 +18,9 @@ export const setUpOperatingSystemStep = defineStepType({
   environments: ["environment"],
   settings: z.strictObject({
     computerName: z.string().optional().describe("Name of the computer"),
-    users: z.array(userSchema).max(100).default([]),
+    users: z.array(userSchema).max(100).default([]).describe("Users to make"),
     serialConsole: flagSchema.default(false).describe("A console on the first serial port"),
-    network: z.literal("dhcp").default("dhcp"),
+    network: z.literal("dhcp").default("dhcp").describe("How it gets its address"),
   }),
   variables: { computerName: "OSDComputerName" },
   again: "It writes the same files again.",

@@ -1,0 +1,112 @@
+import { writeFile } from "node:fs/promises";
+import * as contract from "@prestage/contract";
+import { lintSequence, parseTaskSequenceYaml, taskSequenceJsonSchema } from "@prestage/sequence";
+import type { LintFinding, LintKnowledge } from "@prestage/sequence";
+import { command, flag, jsonFlag, one, optionalText, siteFlags } from "../command.ts";
+import { CliError } from "../error.ts";
+import { readInputFile } from "../input-file.ts";
+import { counted, print } from "../output.ts";
+import { SiteClient } from "../site-client.ts";
+
+const template = `# yaml-language-server: $schema=./task-sequence.schema.json
+# Completion in editors: prestage sequence schema -o task-sequence.schema.json
+# Every step and setting: docs/task-sequences.md
+name: Deploy
+steps:
+  # A disk that holds prestaged media is never partitioned.
+  - name: Partition the disk
+    type: partition-disk
+    when: { variable: _SMSTSMediaType, notEquals: OEMMedia }
+  - name: Apply the system
+    type: apply-os-image
+    with: { osImage: ABC00003, index: 1 }          # prestage os-image list
+  - name: Set up
+    type: set-up-operating-system
+    with: { computerName: "%OSDComputerName%" }
+  - name: Restart
+    type: restart
+    with: { to: installed }
+  - name: In the new system
+    type: group
+    steps:
+      - name: Tools
+        type: install-application
+        with: { application: ABC00004 }            # prestage application list
+        retry: { times: 2, delaySeconds: 60 }
+      - name: Time zone
+        type: run-command-line
+        with: { command: timedatectl set-timezone Europe/Berlin }
+        continueOnError: true
+`;
+
+export const newSequence = command<{ output?: string; json?: boolean }>({
+  brief: "Print a task sequence to begin with",
+  example: "prestage sequence new > deploy.yaml",
+  parameters: { aliases: { o: "output" }, flags: { output: optionalText("Write it to this file, which must not be there", "FILE"), ...jsonFlag } },
+  async run(context, flags) {
+    if (flags.output === undefined) return print(context, flags.json, { yaml: template }, template.trimEnd());
+    await writeNew(flags.output, template);
+    print(context, flags.json, { file: flags.output }, flags.output);
+  },
+});
+
+export const schemaCommand = command<{ output?: string; json?: boolean }>({
+  brief: "Print the JSON Schema of task sequences, for completion in editors",
+  example: "prestage sequence schema -o task-sequence.schema.json",
+  parameters: { aliases: { o: "output" }, flags: { output: optionalText("Write it to this file", "FILE"), ...jsonFlag } },
+  async run(context, flags) {
+    const text = JSON.stringify(taskSequenceJsonSchema(), null, 2);
+    if (flags.output === undefined) return void context.process.stdout.write(`${text}\n`);
+    await writeFile(flags.output, `${text}\n`);
+    print(context, flags.json, { file: flags.output }, `${flags.output}: put \`# yaml-language-server: $schema=./${flags.output}\` at the head of a sequence`);
+  },
+});
+
+export const lintCommand = command<{ media?: string; strict?: boolean; offline?: boolean; data?: string; json?: boolean }, [string]>({
+  brief: "Look for what is wrong with a task sequence before a computer finds out. Exit code: 0 no error, 1 errors (with --strict also warnings)",
+  example: "prestage sequence lint deploy.yaml\nprestage sequence lint ABC00006 --media 3f9a61c2d07be145 --strict",
+  parameters: {
+    flags: { media: optionalText("Check it with this media: unattended, prestart, architecture", "ID"), strict: flag("Warnings fail as well"), offline: flag("Ask no site: content is not looked for"), ...siteFlags },
+    positional: one("Task sequence: a file, or its id at the site", "FILE|ID"),
+  },
+  async run(context, flags, given) {
+    const site = flags.offline === true ? undefined : await SiteClient.open(context, flags.data).catch((cause: unknown) => {
+      // A file can be looked at without a site; what only a site knows needs one.
+      if (/^[A-Z0-9]{3}[0-9A-F]{5}$/.test(given) || flags.media !== undefined) throw cause;
+      return undefined;
+    });
+    const yaml = /^[A-Z0-9]{3}[0-9A-F]{5}$/.test(given) ? (await requireSite(site).call("GET", `/task-sequences/${given}`, contract.sequenceRecordSchema)).yaml : (await readInputFile(given, "a task sequence")).toString("utf8");
+    const findings = lintSequence(parseTaskSequenceYaml(yaml), site === undefined ? {} : await knowledge(site, flags.media));
+    const failed = findings.filter((finding) => finding.level === "error" || (flags.strict === true && finding.level === "warning")).length;
+    print(context, flags.json, { findings }, findings.length === 0 ? `${given}: nothing found` : findings.map(text).join("\n"));
+    if (failed === 0) return;
+    context.process.exitCode = 1;
+    if (flags.json !== true) context.process.stderr.write(`${given}: ${counted(failed, "finding")} to correct${site === undefined ? "; no site was asked for content" : ""}\n`);
+  },
+});
+
+/** What the site knows that the text does not. */
+async function knowledge(site: SiteClient, media: string | undefined): Promise<LintKnowledge> {
+  const objects = await site.call("GET", "/objects", contract.objectListSchema);
+  const known: LintKnowledge = { objects: new Map(objects.map((object) => [object.id, { kind: object.kind, name: object.name }])) };
+  if (media === undefined) return known;
+  const { manifest } = await site.call("GET", `/media/${encodeURIComponent(media)}`, contract.mediaRecordSchema);
+  return { ...known, media: { unattended: manifest.unattended, variables: manifest.variables.map(({ name }) => name), prestartCommand: manifest.prestart?.command, architecture: manifest.architecture } };
+}
+
+function text({ rule, level, step, message, fix }: LintFinding): string {
+  const where = step === undefined ? "" : `${[...step.path, step.name].join(" / ")}: `;
+  return `${level.padEnd(7)} ${where}${message}\n        ${fix} (${rule})`;
+}
+
+function requireSite(site: SiteClient | undefined): SiteClient {
+  if (site === undefined) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected a file with --offline; found an id, which only a site knows.");
+  return site;
+}
+
+async function writeNew(path: string, content: string): Promise<void> {
+  await writeFile(path, content, { flag: "wx" }).catch((cause: unknown) => {
+    if (cause instanceof Error && "code" in cause && cause.code === "EEXIST") throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", `Expected no file at ${path}; there is one, and it is left as it is.`, { cause });
+    throw cause;
+  });
+}

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { runWimlib } from "@prestage/content";
+import { cliSite } from "./fixtures/cli-site.ts";
+import { cli } from "./fixtures/run-cli.ts";
+
+const { folder, data, at, tree } = await cliSite();
+interface Found { findings: { rule: string; level: string; step?: { name: string } }[] }
+
+test("the text to begin with is a good one, and an existing file is left as it is", async () => {
+  const path = join(folder, "deploy.yaml");
+  assert.equal((await cli(["sequence", "new", "-o", path])).exitCode, 0);
+  const text = await readFile(path, "utf8");
+  assert.equal((await cli(["sequence", "new"])).stdout, text);
+  const again = await cli(["sequence", "new", "-o", path, "--json"]);
+  assert.equal((again.json as { error: { code: string } }).error.code, "PRESTAGE_CLI_BAD_ARGUMENT");
+  const offline = await cli(["sequence", "lint", path, "--offline", "--json"]);
+  assert.deepEqual([offline.exitCode, (offline.json as Found).findings.map((one) => one.rule)], [0, ["variable-nobody-sets"]]);
+});
+
+test("at a site its content is looked for; strict fails by warnings; a media is looked at with it", async () => {
+  const boot = join(folder, "boot.wim");
+  await runWimlib(["capture", await tree("esp", { "EFI/BOOT/BOOTX64.EFI": "loader", "prestage/boot.env": "#".repeat(1024) }), boot, "1", "--unix-data", "--check", "--compress=LZX:20"]);
+  await runWimlib(["append", await tree("agent", { "agent.mjs": "agent" }), boot, "2", "--unix-data", "--check"]);
+  await at("boot-image", "import", boot, "--name", "Boot");
+  const tool = await at<{ id: string }>("package", "import", await tree("tool", { "a.txt": "a" }), "--name", "Tool", "--program", "Run=true");
+  const write = async (name: string, steps: string) => {
+    await writeFile(join(folder, name), `name: T\nsteps:\n${steps}`);
+    return join(folder, name);
+  };
+  const good = await write("good.yaml", `  - { name: Restart, type: restart }\n  - { name: Tool, type: install-package, with: { package: ${tool.id}, program: Run } }\n`);
+  assert.match((await cli(["sequence", "lint", good, "--data", data])).stdout, /nothing found/);
+  const bad = await write("bad.yaml", `  - { name: Tool, type: install-package, with: { package: ABC0FFFF, program: Run } }\n  - { name: Off, type: run-command-line, with: { command: "systemctl reboot" } }\n`);
+  const found = await cli(["sequence", "lint", bad, "--data", data]);
+  assert.equal(found.exitCode, 1);
+  assert.match(found.stdout, /^error {3}Tool: install-package runs in the installed system; here the sequence is in the boot environment\.\n {8}Put a restart step .* \(step-in-wrong-environment\)$/m);
+  assert.match(found.stdout, /^error {3}Tool: package names ABC0FFFF; the site has no such object\.$/m);
+  assert.match(found.stdout, /^warning Off: The command restarts or stops the computer\.$/m);
+  const warned = await write("warned.yaml", `  - { name: Off, type: run-command-line, with: { command: "systemctl reboot" } }\n`);
+  assert.deepEqual([(await cli(["sequence", "lint", warned, "--data", data])).exitCode, (await cli(["sequence", "lint", warned, "--strict", "--data", data])).exitCode], [0, 1]);
+
+  const { id } = await at<{ id: string }>("sequence", "add", good);
+  assert.deepEqual((await at<Found>("sequence", "lint", id)).findings, []);
+  const { mediaId } = await at<{ mediaId: string }>("media", "create", "--task-sequence", id, "--unattended", "-o", join(folder, "media.wim"));
+  assert.deepEqual((await at<Found>("sequence", "lint", id, "--media", mediaId)).findings.map((one) => one.rule), ["unattended-without-preferred-deployment"]);
+  const unknown = await cli(["sequence", "lint", "ABC00001", "--offline", "--json"]);
+  assert.equal((unknown.json as { error: { code: string } }).error.code, "PRESTAGE_CLI_BAD_ARGUMENT");
+});
+
+test("the schema for editors is printed or written", async () => {
+  const path = join(folder, "schema.json");
+  await cli(["sequence", "schema", "-o", path]);
+  const printed = await cli(["sequence", "schema"]);
+  assert.equal(printed.stdout, await readFile(path, "utf8"));
+  assert.equal((JSON.parse(printed.stdout) as { title: string }).title, "Prestage task sequence");
+});

@@ -1,0 +1,140 @@
+// Writes docs/task-sequences.md from the sequence package, run under Node 24: `node setup/task-sequences-page.mjs`.
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { join } from "node:path";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const path = join(root, "docs/task-sequences.md");
+const everyStep = ["PRESTAGE_AGENT_STEP_INVALID", "PRESTAGE_AGENT_STEP_ENVIRONMENT", "PRESTAGE_AGENT_STEP_TIME_LIMIT", "PRESTAGE_AGENT_STEP_INTERRUPTED", "PRESTAGE_AGENT_STEP_FAILED"];
+const places = { environment: "boot environment", installed: "installed system" };
+
+const introduction = `# Task sequences
+A task sequence is a YAML text: a name and steps. This page is written by \`node setup/task-sequences-page.mjs\` from the code that runs them.
+
+\`\`\`yaml
+# yaml-language-server: $schema=./task-sequence.schema.json      (\`prestage sequence schema -o task-sequence.schema.json\`)
+name: Debian for branch offices
+steps:
+  - name: Apply the system
+    type: apply-os-image
+    with: { osImage: ABC00003 }
+  - name: Set up
+    type: set-up-operating-system
+  - name: Restart
+    type: restart
+  - name: In the new system
+    type: group
+    steps:
+      - name: Tools
+        type: install-application
+        with: { application: ABC00004 }
+        when: { variable: Role, equals: desktop }
+        retry: { times: 2, delaySeconds: 60 }
+\`\`\`
+
+    prestage sequence new > deploy.yaml       # a text to begin with
+    prestage sequence lint deploy.yaml        # what is wrong with it, before a computer finds out
+    prestage sequence add deploy.yaml
+
+## Steps and groups
+| Key | Of | Meaning |
+|---|---|---|
+| \`name\` | both | What people see; 1 to 256 characters |
+| \`id\` | both | How a run's journal knows it; from the name where it is left out. Keep it when you rename a step |
+| \`type\` | both | \`group\`, or one of the types below |
+| \`with\` | steps | The step's settings; \`%NAME%\` in any text is a variable |
+| \`when\` | both | Condition; a group's is evaluated once, before its steps |
+| \`secrets\` | steps | Secret variables of the site that the step's programs find in their environment, and nowhere else |
+| \`continueOnError\` | both | A failure does not fail what it is in: the next step, or after a group the next group, goes on |
+| \`retry\` | steps | \`{ times: 1 to 5, delaySeconds }\`: run again when it fails |
+| \`timeLimitMinutes\` | steps | It is ended, and has failed, when it is not done by then; counted anew after an interruption |
+| \`disabled\` | both | It is left out, and needs no content |
+| \`description\` | both | For people |
+
+## What happens when something fails
+* Without \`continueOnError\` a failing step fails the group it is in, that fails the one around it, and so on to the sequence.
+* With it on the step, the next step runs. With it on a group, the rest of that group is left out and the next group runs.
+* A step that is skipped or disabled leaves \`_SMSTSLastActionSucceeded\` as it was.
+* A power cut is no failure: the step it fell into is run again (how each step bears that is said below). One that was interrupted more than
+  10 times is given up, and so is one that asked for a restart and another try 20 times.
+
+## Conditions
+One test, or \`{ all: [...] }\`, \`{ any: [...] }\`, \`{ none: [...] }\` of several. A test has exactly one operator: \`exists: true\`, \`notExists: true\`, \`equals\`,
+\`notEquals\`, \`greater\`, \`greaterOrEqual\`, \`less\`, \`lessOrEqual\`, \`like\`, \`notLike\` (\`*\` and \`?\`). Numbers are compared as numbers, versions part by part, text without case; what is not
+there is unequal to everything, neither greater nor less. Names and values may hold \`%NAME%\`.
+
+| Test of | Example |
+|---|---|
+| a variable | \`{ variable: Role, equals: kiosk }\` |
+| a file, as the deployed system sees it; \`property\`: size, modified, version | \`{ file: /etc/branch, exists: true }\` |
+| a folder; \`property\`: modified | \`{ folder: /opt/tool, property: modified, greater: "2026-01-01" }\` |
+| hardware, in place of WMI queries: HARDWARE | \`{ hardware: memoryMiB, greaterOrEqual: 4096 }\` |
+| the deployed system: SYSTEM | \`{ operatingSystem: version, greaterOrEqual: "12.5" }\` |
+| an installed package or program; compared is its version | \`{ software: jq, less: "1.7" }\` |
+| the registry of Windows; \`value\` names one of the key's values | \`{ registry: "HKLM\\\\SOFTWARE\\\\Vendor", value: Version, equals: 2 }\` |
+
+## Variables
+Later wins: collection < device < media < prestart < task sequence. Names are compared without case; a step may set names of letters, digits, \`_\`, \`-\` and \`.\` that begin
+with a letter, 256 characters long at most, to texts of at most 4,000 characters; an empty value deletes. A step's own settings win over the variable
+they are otherwise taken from, and do not change it.
+`;
+
+/** The text of docs/task-sequences.md. */
+export async function taskSequencesPage() {
+  const { hardwareProperties, knownVariables, lintRules, settingsJsonSchema, stepTypes, systemProperties } = await import(pathToFileURL(join(root, "packages/sequence/src/index.ts")).href);
+  const out = [introduction.replace("HARDWARE", hardwareProperties.join(", ")).replace("SYSTEM", systemProperties.join(", "))];
+  const kinds = { engine: "The engine's own, read-only", asked: "Set by a step, read by the engine", given: "Set at the site, on the media, or by a step before they are used" };
+  for (const [kind, title] of Object.entries(kinds)) {
+    out.push(`### ${title}`, "", "| Variable | Meaning | Example |", "|---|---|---|");
+    for (const one of knownVariables.filter((variable) => variable.kind === kind)) out.push(`| \`${one.name}\` | ${cell(one.meaning)} | \`${cell(one.example)}\` |`);
+    out.push("");
+  }
+  out.push("## Step types", `Any step can fail by ${everyStep.map((code) => `\`${code}\``).join(", ")} ([errors.md](errors.md)).`);
+  for (const one of stepTypes) out.push("", ...stepSection(one, settingsJsonSchema(one)));
+  out.push("", "## What `prestage sequence lint` looks for", "", "| Rule | | Looks for | Why |", "|---|---|---|---|");
+  for (const { id, level, title, why } of lintRules) out.push(`| \`${id}\` | ${level} | ${cell(title)} | ${cell(why)} |`);
+  return `${out.join("\n")}\n`;
+}
+
+function stepSection({ type, title, summary, environments, platforms, variables, sets, again, errors, example, settings: form }, schema) {
+  const lines = [`### ${type}: ${title}`, summary, "", `Runs in the ${environments.map((one) => places[one]).join(" and the ")}; for ${platforms.map((one) => ({ linux: "Linux", windows: "Windows" })[one]).join(" and ")}.`];
+  const settings = Object.entries(schema.properties ?? {});
+  if (settings.length > 0) {
+    lines.push("", "| Setting | Is | Default | Meaning |", "|---|---|---|---|");
+    for (const [name, one] of settings) {
+      const required = (schema.required ?? []).includes(name);
+      const fallback = variables[name] === undefined ? defaultOf(form.shape?.[name], required) : `\`%${variables[name]}%\``;
+      lines.push(`| \`${name}\` | ${cell(kindOf(one))} | ${cell(fallback)} | ${cell(one.description ?? "")} |`);
+    }
+  }
+  const set = Object.entries(sets);
+  if (set.length > 0) lines.push("", `Sets ${set.map(([name, what]) => `\`${name}\` (${what})`).join(", ")}.`);
+  lines.push("", `Run again after an interruption: ${again}`, "", ...(errors.some((code) => !everyStep.includes(code)) ? [`Errors of its own: ${errors.filter((code) => !everyStep.includes(code)).map((code) => `\`${code}\``).join(", ")}.`, ""] : []), "```yaml", example, "```");
+  return lines;
+}
+
+function defaultOf(field, required) {
+  if (required) return "needed";
+  const parsed = field?.safeParse(undefined);
+  return parsed?.success !== true || parsed.data === undefined ? "" : `\`${JSON.stringify(parsed.data)}\``;
+}
+
+function kindOf(schema) {
+  if (schema.enum?.join() === "true,false") return "true or false";
+  if (schema.enum !== undefined) return schema.enum.map((one) => `\`${one}\``).join(", ");
+  if (schema.const !== undefined) return `\`${schema.const}\``;
+  if (schema.anyOf !== undefined) return [...new Set(schema.anyOf.filter((one) => !String(one.pattern ?? "").startsWith("%")).map(kindOf))].filter((one) => one !== "text" || schema.anyOf.length === 1).join(" or ") || "text";
+  if (schema.type === "array") return `list of ${kindOf(schema.items ?? {})}`;
+  if (schema.type === "object") return `{ ${Object.keys(schema.properties ?? {}).join(", ")} }`;
+  return { string: "text", integer: "number", boolean: "true or false", number: "number" }[schema.type] ?? "text";
+}
+
+function cell(text) {
+  return String(text).replaceAll("|", "\\|").replaceAll("\n", " ");
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const page = await taskSequencesPage();
+  if (process.argv.includes("--check")) process.exit(readFileSync(path, "utf8") === page ? 0 : 1);
+  writeFileSync(path, page);
+}
