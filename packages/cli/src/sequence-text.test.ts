@@ -56,3 +56,29 @@ test("the schema for editors is printed or written", async () => {
   assert.equal(printed.stdout, await readFile(path, "utf8"));
   assert.equal((JSON.parse(printed.stdout) as { title: string }).title, "Prestage task sequence");
 });
+
+test("what a sequence would do on a described computer or a device of the site, started from a media", async () => {
+  const first = await at<{ id: string; contentId: string }>("package", "import", await tree("part", { "a.txt": "a" }), "--name", "Part", "--program", "Run=true");
+  const path = join(folder, "simulated.yaml");
+  await writeFile(path, `name: S\nsteps:\n  - { name: Restart, type: restart }\n  - { name: Part, type: install-package, with: { package: ${first.id}, program: Run }, when: { hardware: memoryMiB, greaterOrEqual: 4096 } }\n  - { name: Say, type: run-command-line, with: { command: "echo %Who%" } }\n`);
+  const described = join(folder, "device.json");
+  await writeFile(described, JSON.stringify({ hardware: { memoryMiB: 8192 }, variables: { collection: { Who: "collection" }, media: { Who: "media" } } }));
+  const human = await cli(["sequence", "simulate", path, "--device", described]);
+  assert.deepEqual([human.exitCode, human.stdout.split("\n")], [0, [
+    "run   Restart (restart): it has no condition", "--- restart: in the installed system", "run   Part (install-package): its condition holds", `        package ${first.id}`,
+    "run   Say (run-command-line): it has no condition", '        %Who% = "media" (media, in place of "collection" of collection)', "", "The sequence would have succeeded.", "",
+  ]]);
+  const { id } = await at<{ id: string }>("sequence", "add", path);
+  const { mediaId } = await at<{ mediaId: string }>("media", "create", "--task-sequence", id, "--variable", "Who=from-media", "-o", join(folder, "simulated.wim"));
+  await at("package", "import", await tree("part", { "a.txt": "changed" }), "--name", "Part", "--program", "Run=true");
+  await at("device", "add", "--name", "PC-17", "--serial-number", "S17", "--variable", "Who=device");
+  const run = await at<{ outcome: string; steps: { name: string; action: string; variables: { value: string; insteadOf: unknown }[] }[]; content: { objectId: string; state: string; bytes: number }[]; notDescribed: string[] }>("sequence", "simulate", id, "--record", "pc-17", "--media", mediaId.slice(0, 12));
+  assert.deepEqual([run.outcome, run.steps.map((one) => [one.name, one.action]), run.notDescribed], ["succeeded", [["Restart", "runs"], ["Part", "skipped"], ["Say", "runs"]], ["hardware memoryMiB"]]);
+  assert.deepEqual(run.steps[2]?.variables[0]?.value, "from-media");
+  const part = run.content.find((one) => one.objectId === first.id);
+  assert.ok(part?.state === "revised" && part.bytes > 0, JSON.stringify(run.content));
+  await writeFile(described, JSON.stringify({ outcomes: { say: "failed" } }));
+  assert.equal((await cli(["sequence", "simulate", path, "--device", described])).exitCode, 1);
+  await writeFile(described, JSON.stringify({ hardware: { smell: 1 } }));
+  assert.equal(((await cli(["sequence", "simulate", path, "--device", described, "--json"])).json as { error: { code: string } }).error.code, "PRESTAGE_CLI_BAD_ARGUMENT");
+});

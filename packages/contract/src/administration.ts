@@ -110,6 +110,7 @@ export const deviceSchema = z.strictObject({
   claimId: sha256Schema.nullable(),
   /** The unresolved conflict this device is part of: two computers showed one claim. */
   conflictId: z.guid().nullable(),
+  variables,
   /** Names only. */
   secretVariables: z.array(z.string()),
   /** Whose device it is, or may become. */

@@ -40,7 +40,7 @@ export async function listDevices(db: Database, id?: string): Promise<Device[]> 
   const secrets = await secretNamesOf(db, "device");
   return rows.map((row) => ({
     id: row.id, name: row.name, state: row.state, known: row.known, approvalCode: row.approval_code, mediaId: row.media_id, attributes: { ...row.attributes }, replaces: row.replaces,
-    lastSeen: row.last_seen?.toISOString() ?? null, created: row.created.toISOString(), proof: row.proof, claimId: row.claim_id, conflictId: row.conflict_id, secretVariables: secrets.get(row.id) ?? [], users: row.users ?? [],
+    lastSeen: row.last_seen?.toISOString() ?? null, created: row.created.toISOString(), proof: row.proof, claimId: row.claim_id, conflictId: row.conflict_id, variables: row.variables, secretVariables: secrets.get(row.id) ?? [], users: row.users ?? [],
     lastStatus: row.last_message ?? null, lastStep: row.step_message ?? null,
   }));
 }

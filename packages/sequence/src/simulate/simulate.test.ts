@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseTaskSequenceYaml } from "../parse-yaml.ts";
+import { deviceDescriptionSchema } from "./device-description.ts";
+import { simulate } from "./simulate.ts";
+
+const sequence = parseTaskSequenceYaml(`
+name: Branch
+steps:
+  - { name: Partition, type: partition-disk, when: { variable: _SMSTSMediaType, notEquals: OEMMedia } }
+  - { name: Apply, type: apply-os-image, with: { osImage: "%Image%" } }
+  - { name: Set up, type: set-up-operating-system, with: { computerName: "%OSDComputerName%" } }
+  - { name: Restart, type: restart }
+  - name: Tools
+    type: group
+    continueOnError: true
+    steps:
+      - { name: Role, type: set-variable, with: { name: Role, value: "%Where%-desktop" }, when: { hardware: memoryMiB, greaterOrEqual: 4096 } }
+      - { name: Tool, type: install-application, with: { application: ABC00004 }, retry: { times: 1 } }
+      - { name: After, type: run-command-line, with: { command: "echo %Role%" } }
+  - { name: Kiosk, type: run-command-line, with: { command: "echo kiosk" }, when: { all: [{ variable: Role, like: "*kiosk" }, { software: jq, exists: true }] } }
+`);
+const device = (more: object = {}) => deviceDescriptionSchema.parse({ hardware: { memoryMiB: 8192 }, variables: { collection: { Where: "branch", OSDComputerName: "FROM-COLLECTION" }, device: { OSDComputerName: "BRANCH-07" }, media: { Image: "ABC00003" } }, ...more });
+
+test("what runs and why, where values come from and what they took the place of, what content is used", () => {
+  const { steps, outcome, notDescribed } = simulate(sequence, device());
+  assert.equal(outcome, "succeeded");
+  assert.deepEqual(steps.map((one) => [one.name, one.action, one.environment, one.why]), [
+    ["Partition", "skipped", "environment", '_SMSTSMediaType is "OEMMedia"'], ["Apply", "runs", "environment", "it has no condition"], ["Set up", "runs", "environment", "it has no condition"], ["Restart", "runs", "environment", "it has no condition"],
+    ["Tools", "group", "installed", "it has no condition"], ["Role", "runs", "installed", "its condition holds"], ["Tool", "runs", "installed", "it has no condition"], ["After", "runs", "installed", "it has no condition"], ["Tools", "group-ends", "installed", "succeeded"],
+    ["Kiosk", "skipped", "installed", 'Role is "branch-desktop"'],
+  ]);
+  const named = (name: string) => steps.find((one) => one.name === name);
+  assert.deepEqual(named("Set up")?.variables, [{ name: "OSDComputerName", value: "BRANCH-07", source: "device", insteadOf: [{ value: "FROM-COLLECTION", source: "collection" }] }]);
+  assert.deepEqual([named("Apply")?.content, named("Tool")?.content, named("Partition")?.content], [[{ objectId: "ABC00003", kind: "os-image" }], [{ objectId: "ABC00004", kind: "application" }], []]);
+  assert.deepEqual([named("Role")?.sets, named("After")?.settings], [[{ name: "Role", value: "branch-desktop" }], { command: "echo branch-desktop" }]);
+  assert.deepEqual(named("Restart")?.restart, "installed");
+  assert.deepEqual(notDescribed, ["software jq"]);
+});
+
+test("a step described to fail is tried again, fails its group, and the run goes on by the rule", () => {
+  const { steps, outcome } = simulate(sequence, device({ outcomes: { tool: "failed" } }));
+  assert.deepEqual(steps.slice(-4).map((one) => [one.name, one.action]), [["Tool", "fails"], ["Tool", "fails"], ["Tools", "group-ends"], ["Kiosk", "skipped"]]);
+  assert.equal(outcome, "succeeded");
+});
+
+test("a step that cannot run where it comes fails", () => {
+  const { steps, outcome } = simulate(parseTaskSequenceYaml("name: t\nsteps:\n  - { name: Tool, type: install-application, with: { application: ABC00004 } }\n"), device());
+  assert.deepEqual([steps[0]?.action, steps[0]?.why, outcome], ["fails", "it cannot run in the boot environment", "failed"]);
+});

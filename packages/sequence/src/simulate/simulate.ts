@@ -1,0 +1,160 @@
+import { contentReferences } from "../content-references.ts";
+import type { ContentReference } from "../content-references.ts";
+import { initialState, mayRetry, nextAction, reduce } from "../engine.ts";
+import type { Action, RunState } from "../engine.ts";
+import type { RunEnvironment, RunEvent, StepOutcome } from "../events.ts";
+import { factKey, factText } from "../facts.ts";
+import type { Facts } from "../facts.ts";
+import { textsIn, variablesIn } from "../lint/text-in-settings.ts";
+import type { Step, TaskSequence } from "../schema.ts";
+import { stepTypeOf } from "../steps/index.ts";
+import { expandSettings, variableSources, variableValue } from "../variables.ts";
+import type { Variable, Variables, VariableSourceName } from "../variables.ts";
+import { describedFact, describedVariables } from "./device-description.ts";
+import type { DeviceDescription } from "./device-description.ts";
+
+/** A variable as a step finds it: its value, where that comes from, and what it took the place of. */
+export interface ExplainedVariable { name: string; value: string | undefined; source?: VariableSourceName; insteadOf: { value: string; source: VariableSourceName }[] }
+
+/** One thing that happens. */
+export interface SimulatedStep {
+  id: string;
+  name: string;
+  type: string;
+  path: string[];
+  environment: RunEnvironment;
+  action: "runs" | "skipped" | "fails" | "group" | "group-ends";
+  /** Why it runs or not. */
+  why: string;
+  /** Its settings with variables put in. */
+  settings?: unknown;
+  /** Variables its settings name. */
+  variables: ExplainedVariable[];
+  content: ContentReference[];
+  /** What is set by it. */
+  sets: { name: string; value: string }[];
+  outcome?: StepOutcome;
+  restart?: RunEnvironment;
+}
+
+export interface Simulation { steps: SimulatedStep[]; outcome: StepOutcome; variables: ExplainedVariable[]; /** Asked of the computer and not described. */ notDescribed: string[] }
+
+/** A described computer cannot restart for ever. */
+const mostActions = 10_000;
+
+/**
+ * Runs a sequence in thought: with the engine and the evaluator of a real run, on a described computer whose steps all succeed, but for those
+ * it says fail and those that cannot run where they are.
+ */
+export function simulate(sequence: TaskSequence, device: DeviceDescription, system: readonly Variable[] = []): Simulation {
+  const given = [...builtIn(sequence), ...system, ...describedVariables(device)];
+  const run = new SimulatedRun(sequence, device, given);
+  for (let count = 0; count < mostActions; count++) {
+    const outcome = run.step();
+    if (outcome !== undefined) return { steps: run.steps, outcome, variables: [...run.state.variables.keys()].toSorted().map((key) => explain(key, run.state.variables, given)), notDescribed: [...run.notDescribed] };
+  }
+  return { steps: run.steps, outcome: "failed", variables: [], notDescribed: [...run.notDescribed] };
+}
+
+class SimulatedRun {
+  readonly steps: SimulatedStep[] = [];
+  readonly notDescribed = new Set<string>();
+  state: RunState;
+  readonly #sequence: TaskSequence;
+  readonly #device: DeviceDescription;
+  readonly #given: readonly Variable[];
+  #facts: Facts = new Map();
+  #environment: RunEnvironment = "environment";
+  #boots = 0;
+
+  constructor(sequence: TaskSequence, device: DeviceDescription, given: readonly Variable[]) {
+    this.#sequence = sequence;
+    this.#device = device;
+    this.#given = given;
+    this.state = initialState(sequence, given);
+  }
+
+  /** The next thing; the outcome at the end. */
+  step(): StepOutcome | undefined {
+    const action = nextAction(this.state, this.#sequence, this.#facts);
+    switch (action.kind) {
+      case "begin":
+        this.#append({ kind: "sequence-started", environment: this.#environment, bootId: "0" });
+        return undefined;
+      case "gather":
+        for (const query of action.queries) {
+          const value = describedFact(this.#device, query);
+          if (value === undefined) this.notDescribed.add(factText(query));
+          this.#facts = new Map([...this.#facts, [factKey(query), value]]);
+        }
+        return undefined;
+      case "skip":
+        this.#tell(action, "skipped", action.why);
+        this.#append({ kind: "step-skipped", stepId: action.step.id, name: action.step.name, reason: action.reason });
+        return undefined;
+      case "enter-group":
+        this.#tell(action, "group", action.step.when === undefined ? "it has no condition" : "its condition holds");
+        this.#append({ kind: "step-started", stepId: action.step.id, name: action.step.name, group: true });
+        return undefined;
+      case "leave-group":
+        this.#tell(action, "group-ends", action.outcome, { outcome: action.outcome });
+        this.#append({ kind: "step-finished", stepId: action.step.id, name: action.step.name, group: true, outcome: action.outcome });
+        return undefined;
+      case "give-up":
+      case "start":
+        this.#run(action);
+        return undefined;
+      case "restart":
+        this.#environment = action.to;
+        this.#append({ kind: "restarted", environment: action.to, bootId: String(++this.#boots) });
+        return undefined;
+      case "finish":
+        this.#append({ kind: "sequence-finished", outcome: action.outcome });
+        return undefined;
+      case "ended":
+        return action.outcome;
+    }
+  }
+
+  #run(action: Extract<Action, { kind: "start" | "give-up" }>): void {
+    const { step } = action;
+    const allowed = stepTypeOf(step.type)?.environments;
+    const wrong = allowed === undefined ? `there is no step type ${step.type}` : allowed.includes(this.#environment) ? undefined : `it cannot run in the ${this.#environment === "installed" ? "installed system" : "boot environment"}`;
+    const outcome: StepOutcome = wrong !== undefined || action.kind === "give-up" ? "failed" : (this.#device.outcomes[step.id] ?? "succeeded");
+    const settings = expandSettings(step.with ?? {}, this.state.variables) as Record<string, unknown>;
+    const why = wrong ?? (outcome === "failed" ? "it is described to fail" : step.when === undefined ? "it has no condition" : "its condition holds");
+    const sets = outcome === "succeeded" && step.type === "set-variable" ? [{ name: String(settings["name"]), value: String(settings["value"]) }] : [];
+    const restart = outcome === "succeeded" && step.type === "restart" ? (settings["to"] === "environment" ? "environment" : "installed") : undefined;
+    this.#tell(action, outcome === "succeeded" ? "runs" : "fails", why, { settings, sets, outcome, ...(restart && { restart }) });
+    this.#append({ kind: "step-started", stepId: step.id, name: step.name });
+    for (const { name, value } of sets) this.#append({ kind: "variable-set", name, value });
+    const retry = outcome === "failed" && mayRetry(this.state, step);
+    this.#append({ kind: "step-finished", stepId: step.id, name: step.name, outcome, ...(retry && { retry: true as const }), ...(restart && { restart }) });
+    this.#facts = new Map();
+  }
+
+  #tell({ step, path }: { step: Step; path: string[] }, action: SimulatedStep["action"], why: string, more: Partial<SimulatedStep> = {}): void {
+    const names = [...new Set([...textsIn(step.with)].flatMap(({ text }) => variablesIn(text)))];
+    const content = action === "skipped" || step.steps !== undefined ? [] : contentReferences({ name: this.#sequence.name, steps: [{ ...step, with: expandSettings(step.with ?? {}, this.state.variables) as NonNullable<Step["with"]> }] });
+    this.steps.push({ id: step.id, name: step.name, type: step.type, path, environment: this.#environment, action, why, variables: names.map((name) => explain(name, this.state.variables, this.#given)), content, sets: [], ...more });
+  }
+
+  #append(event: RunEvent): void {
+    this.state = reduce(this.state, event);
+  }
+}
+
+/** Where a variable's value comes from and what it took the place of, the nearest first. */
+function explain(name: string, variables: Variables, given: readonly Variable[]): ExplainedVariable {
+  const key = name.toLowerCase();
+  const found = variables.get(key);
+  const others = given.filter((one) => one.name.toLowerCase() === key && one.source !== found?.source && one.value !== "");
+  const insteadOf = others.toSorted((a, b) => variableSources.indexOf(b.source) - variableSources.indexOf(a.source)).map(({ value, source }) => ({ value, source }));
+  return { name: found?.name ?? name, value: variableValue(variables, name), ...(found && { source: found.source }), insteadOf };
+}
+
+/** What the engine says in every run from prestaged media. */
+function builtIn(sequence: TaskSequence): Variable[] {
+  const own = { _SMSTSMediaType: "OEMMedia", _SMSTSLaunchMode: "HD", _SMSTSBootUEFI: "true", _SMSTSPackageName: sequence.name, ...(sequence.id !== undefined && { _SMSTSPackageID: sequence.id }) };
+  return Object.entries(own).map(([name, value]) => ({ name, value, source: "system" as const }));
+}
