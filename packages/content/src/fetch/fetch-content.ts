@@ -6,11 +6,10 @@ import { dirname } from "node:path";
 import { assembleFile } from "./assemble-file.ts";
 import type { ContentSource, FetchOptions } from "./content-source.ts";
 import { ContentError } from "../error.ts";
-import { applyPatch } from "../patches/apply-patch.ts";
-import type { PatchOutcome } from "../patches/apply-patch.ts";
+import { applyPatches } from "../patches/apply-patches.ts";
 import type { FetchPlan, FetchRun, PlannedFile } from "./fetch-plan.ts";
 import type { LocalCache } from "../cache/local-cache.ts";
-import { placeFile } from "../cache/place-file.ts";
+import { PlaceBatch } from "../cache/place-file.ts";
 import { ResumingReader } from "./resuming-reader.ts";
 import { decodeStoredChunk, WrongBytes } from "./stored-chunk.ts";
 
@@ -28,15 +27,17 @@ export async function fetchPlanned(cache: LocalCache, sources: readonly ContentS
     options.onProgress?.({ done: received, total: plan.bytes });
   };
   for (const path of plan.emptyFiles) await writeEmpty(cache.filePath(contentId, path));
+  const batch = new PlaceBatch(cache, contentId);
   try {
-    let reachable = true;
-    for (const patch of plan.patches) {
-      const outcome: PatchOutcome = reachable ? await applyPatch(cache, sources, contentId, patch, options, onBytes) : "unreachable";
-      if (outcome !== "made") unpatched.push(...patch.paths);
-      reachable = outcome !== "unreachable";
-    }
+    const unmade = plan.patches.length === 0 ? [] : await applyPatches(plan.patches, { cache, sources, contentId, options, onBytes, batch });
+    unpatched.push(...unmade.flatMap(({ paths }) => paths));
     for (const assembly of plan.assemblies) await assembleFile(cache, sources, contentId, assembly, plan.localChunks, options, onBytes);
-    for (const run of plan.runs) await fetchRun(cache, sources, contentId, run, options, onBytes);
+    for (const run of plan.runs) await fetchRun(cache, sources, contentId, run, options, onBytes, batch);
+    await batch.flush();
+  } catch (cause) {
+    // What is finished stays, whatever ended the rest.
+    await batch.flush().catch(() => undefined);
+    throw cause;
   } finally {
     await plan.localChunks.close();
   }
@@ -45,7 +46,7 @@ export async function fetchPlanned(cache: LocalCache, sources: readonly ContentS
 }
 
 /** Fetches one run; where a source delivered wrong bytes the rest of the run is fetched from the others. */
-async function fetchRun(cache: LocalCache, sources: readonly ContentSource[], contentId: string, run: FetchRun, options: FetchOptions, onBytes: (count: number) => void): Promise<void> {
+async function fetchRun(cache: LocalCache, sources: readonly ContentSource[], contentId: string, run: FetchRun, options: FetchOptions, onBytes: (count: number) => void, batch: PlaceBatch): Promise<void> {
   let usable = [...sources];
   let files = [...run.files];
   while (files.length > 0) {
@@ -58,7 +59,7 @@ async function fetchRun(cache: LocalCache, sources: readonly ContentSource[], co
       for (const file of files) {
         const begin = file === first ? from : { offset: file.stored.offset, chunk: 0 };
         await reader.skip(begin.offset - at);
-        await receiveFile(reader, cache, contentId, file, begin.chunk);
+        await receiveFile(reader, cache, contentId, file, begin.chunk, batch);
         at = file.stored.offset + file.stored.storedSize;
         files = files.slice(1);
       }
@@ -86,7 +87,7 @@ async function resumePoint(path: string, file: PlannedFile): Promise<{ offset: n
 }
 
 /** Receives one stored resource, decodes it and writes every file that has these bytes. */
-async function receiveFile(reader: ResumingReader, cache: LocalCache, contentId: string, file: PlannedFile, firstChunk: number): Promise<void> {
+async function receiveFile(reader: ResumingReader, cache: LocalCache, contentId: string, file: PlannedFile, firstChunk: number, batch: PlaceBatch): Promise<void> {
   const partial = cache.partialPath(contentId, file.sha256);
   await mkdir(dirname(partial), { recursive: true, mode: 0o700 });
   const resumed = firstChunk > 0;
@@ -100,7 +101,6 @@ async function receiveFile(reader: ResumingReader, cache: LocalCache, contentId:
       hash.update(bytes);
       await handle.write(bytes, 0, bytes.length, offset);
     });
-    await handle.sync();
     const found = hash.digest("hex");
     if (found !== file.sha256) throw new WrongBytes(`${JSON.stringify(file.paths[0])} arrived with SHA-256 ${found}, expected ${file.sha256}`, resumed);
   } catch (cause) {
@@ -109,7 +109,7 @@ async function receiveFile(reader: ResumingReader, cache: LocalCache, contentId:
   } finally {
     await handle.close();
   }
-  await placeFile(cache, contentId, partial, file);
+  await batch.add(partial, file, file.stored.size);
 }
 
 async function decodeChunks(reader: ResumingReader, file: PlannedFile, firstChunk: number, write: (bytes: Uint8Array, offset: number) => Promise<void>): Promise<void> {

@@ -5,6 +5,7 @@ import type { VersionDescription } from "./fetch-description.ts";
 import { chunkListsOf, piecesOf, wrongPieces } from "../description/file-pieces.ts";
 import type { FilePiece } from "../description/file-pieces.ts";
 import { LocalChunks } from "../cache/local-chunks.ts";
+import { patchRuns } from "../patches/apply-patches.ts";
 import type { PlannedPatch } from "../patches/apply-patch.ts";
 import { costOfPatch } from "../patches/plan-patches.ts";
 import type { CacheAnswer, LocalCache } from "../cache/local-cache.ts";
@@ -83,7 +84,7 @@ export async function planFetch(cache: LocalCache, contentId: string, answer: Ca
   return {
     runs, assemblies, patches, emptyFiles, localChunks, ways,
     bytes: requests.reduce((sum, run) => sum + run.end - run.start, 0) + patches.reduce((sum, patch) => sum + patch.bytes, 0),
-    requests: requests.length + patches.reduce((sum, { patch }) => sum + patch.pieces.length, 0),
+    requests: requests.length + patchRuns(patches).length,
   };
 }
 

@@ -48,8 +48,10 @@ function checkSeal(envelope: Buffer, keyring: Keyring): ExportSeal {
   const payload = verifyDocument("content-export", envelope, keyring.roles.media);
   const parsed = sealSchema.safeParse(JSON.parse(payload.toString("utf8")));
   if (!parsed.success || parsed.data.siteCode !== keyring.siteCode) throw malformed(`the seal of an export of site ${keyring.siteCode}`);
-  const { payloadType, signatures } = JSON.parse(envelope.toString("utf8")) as { payloadType: string; signatures: unknown };
-  if (!envelope.equals(Buffer.from(`${JSON.stringify({ payloadType, payload: payload.toString("base64"), signatures })}\n`))) throw malformed("a seal as it was written");
+  // Verified above, and so of this form.
+  const { payloadType, signatures } = JSON.parse(envelope.toString("utf8")) as { payloadType: string; signatures: { sig: string }[] };
+  const inOneSpelling = signatures.length === 1 && signatures.every(({ sig }) => Buffer.from(sig, "base64").toString("base64") === sig);
+  if (!inOneSpelling || !envelope.equals(Buffer.from(`${JSON.stringify({ payloadType, payload: payload.toString("base64"), signatures })}\n`))) throw malformed("a seal as it was written");
   return parsed.data;
 }
 
