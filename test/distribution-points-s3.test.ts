@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { ContentLibrary, fetchVersion, LocalCache } from "@prestage/content";
 import type { PlannedVersion } from "@prestage/content";
+import type { DistributionStatus } from "@prestage/contract";
 import { HttpContentSource } from "../packages/agent/src/content/http-source.ts";
 import { cliSite } from "../packages/cli/src/fixtures/cli-site.ts";
 import { cli } from "../packages/cli/src/fixtures/run-cli.ts";
@@ -77,6 +78,28 @@ test("what was altered in the bucket is sent again, what is not published any mo
   assert.equal((await fetch(`${store.endpoint}/deployment/${key}`, { method: "HEAD" })).status, 403, "what is not there cannot be told from what is hidden");
   const keys = (await bucket.listObjects("/", "prestage/content/"))?.map((object) => object.Key.split("/")[2]);
   assert.equal(new Set(keys).size, 2);
+});
+
+test("a bucket is validated like any distribution point, with the addresses computers use, and what it lacks or has damaged is sent again", async () => {
+  const url = `${store.endpoint}/deployment/prestage`;
+  await at("distribution-point", "set", url, "--target", "s3://deployment/prestage", "--endpoint", store.endpoint, "--region", "default", "--credentials", store.credentials);
+  await publish("deployment");
+  const states = async (...more: string[]) => {
+    const { exitCode } = await cli(["distribution-point", "validate", url, "--data", data, ...more]);
+    return [exitCode, ...(await at<DistributionStatus[]>("distribution-point", "status", url)).map(({ state }) => state).toSorted()];
+  };
+  assert.deepEqual(await states(), [0, "whole", "whole"]);
+  const bucket = store.bucket("deployment", "public-read");
+  const [one, two] = await at<DistributionStatus[]>("distribution-point", "status", url);
+  await bucket.deleteObject(`prestage/content/${one?.contentId}/index.json.zst`);
+  const wim = `prestage/content/${two?.contentId}/content.wim`;
+  const bytes = Buffer.from(await (await fetch(`${store.endpoint}/deployment/${wim}`)).arrayBuffer());
+  bytes[bytes.length >> 1]! ^= 1;
+  await bucket.putObject(wim, bytes);
+  assert.deepEqual(await states("--full"), [1, "damaged", "missing"]);
+  const done = await at<{ published: string[]; failed: string[] }>("distribution-point", "redistribute", url);
+  assert.deepEqual([done.published.length, done.failed], [2, []]);
+  assert.deepEqual(await states("--full"), [0, "whole", "whole"]);
 });
 
 test("keys come from a file nobody else may read, or the environment; wrong ones, no bucket and no store are told", async () => {

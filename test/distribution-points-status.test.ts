@@ -3,6 +3,7 @@ import { copyFile, mkdir, open, readFile, rename, rm, stat, truncate } from "nod
 import { join } from "node:path";
 import { before, test } from "node:test";
 import type { DistributionPoint, DistributionStatus } from "@prestage/contract";
+import { sql } from "kysely";
 import { cliSite } from "../packages/cli/src/fixtures/cli-site.ts";
 import { cli } from "../packages/cli/src/fixtures/run-cli.ts";
 import { noise } from "../packages/content/src/fixtures/write-tree.ts";
@@ -152,6 +153,8 @@ test("confidential content is published nowhere but by the site, which devices a
 test("validation comes by itself where the configuration asks for it, and not before it is due", async () => {
   const jobs = () => site.context.db.selectFrom("job").select("kind").where("kind", "in", ["validate", "validate-distribution-points"]).execute().then((rows) => rows.map(({ kind }) => kind));
   assert.deepEqual((await jobs()).filter((kind) => kind === "validate"), ["validate"], "at the first start");
+  const { rows } = await sql<{ name: string; cron: string }>`SELECT name, cron FROM jobs.schedule`.execute(site.context.db);
+  assert.deepEqual(rows.map(({ name, cron }) => [name, cron]), [["content-schedule", "17 * * * *"]]);
   const inDays = (days: number) => ({ ...site.context, now: () => new Date(Date.now() + days * 86_400_000) });
   assert.equal(await validateIfDue(inDays(6)), false);
   const before_ = (await jobs()).length;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
-import { S3mini } from "../../node_modules/s3mini/dist/index.mjs";
+import { S3mini } from "s3mini";
 import { freePort } from "../../demo/site-process.ts";
 
 const run = promisify(execFile);
