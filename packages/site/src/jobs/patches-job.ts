@@ -1,7 +1,10 @@
-import { makePatches, removePatches } from "@prestage/content";
+import { ContentError, makePatches, removePatches } from "@prestage/content";
 import type { SiteContext } from "../site-context.ts";
 import { keptPatches, wantedPatches } from "../store/patches.ts";
 import type { JobTools } from "./job-runner.ts";
+
+/** Bytes that were too few for a pair: with no more than these it is not tried again until the server starts anew, as trying takes all the work of making them. */
+const tooFew = new Map<string, number>();
 
 /** Has the patches looked after in the background, where something is to be made or dropped and no job waits to do it. */
 export async function schedulePatches(context: SiteContext): Promise<void> {
@@ -34,13 +37,19 @@ export async function runPatches(context: SiteContext, tools: JobTools): Promise
       context.log.warn({ bytes, left: missing.length - i }, "the space for patches is used up");
       break;
     }
+    const [name, spaceBytes] = [`${pair.from} ${pair.to}`, context.configuration.patchSpaceBytes - bytes];
+    if (spaceBytes <= (tooFew.get(name) ?? -1)) {
+      failed.push(`${pair.name}: its patches did not fit in ${tooFew.get(name)} bytes when they were made last`);
+      continue;
+    }
     try {
       const onProgress = ({ done, total }: { done: number; total: number }) => tools.onProgress({ phase: `patches of ${pair.name} (${i + 1} of ${missing.length})`, done, total });
-      const offer = await makePatches(context.library, pair.from, pair.to, { level: context.configuration.patchLevel, spaceBytes: context.configuration.patchSpaceBytes - bytes, signal: tools.signal, onProgress });
+      const offer = await makePatches(context.library, pair.from, pair.to, { level: context.configuration.patchLevel, spaceBytes, signal: tools.signal, onProgress });
       bytes += offer.bytes;
       made++;
     } catch (cause) {
       tools.signal.throwIfAborted();
+      if (cause instanceof ContentError && cause.code === "PRESTAGE_CONTENT_PATCH_SPACE") tooFew.set(name, spaceBytes);
       context.log.warn({ err: cause, ...pair }, "patches failed");
       failed.push(`${pair.name}: ${cause instanceof Error ? cause.message : String(cause)}`.slice(0, 500));
     }

@@ -41,6 +41,7 @@ test("patches are made from the version on a media to the newest, offered in the
   const tooLittle = await make();
   assert.deepEqual([tooLittle.state, tooLittle.result?.["made"], await patchFilesOf(second.contentId)], ["succeeded", 0, []]);
   assert.match(String(tooLittle.result?.["failed"]), /Tool: Expected the patches to this version to fit in 10 bytes/);
+  assert.match(String((await make()).result?.["failed"]), /did not fit in 10 bytes when they were made last/, "all that work is not done again for nothing");
   configuration.patchSpaceBytes = space;
   const job: Job = await make();
   assert.deepEqual([job.state, job.result?.["made"], job.result?.["failed"]], ["succeeded", 1, []]);
