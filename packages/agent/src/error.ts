@@ -18,6 +18,7 @@ export const agentErrors = {
   PRESTAGE_AGENT_STEP_FAILED: "A step of the task sequence failed.",
   PRESTAGE_AGENT_STEP_INVALID: "A step's settings are not valid, or the step is of an unknown type.",
   PRESTAGE_AGENT_STEP_ENVIRONMENT: "A step cannot run in this environment.",
+  PRESTAGE_AGENT_NOT_READY: "The computer lacks what a check-readiness step asks for.",
   PRESTAGE_AGENT_STEP_TIME_LIMIT: "A step did not end within its time limit and was ended.",
   PRESTAGE_AGENT_STEP_INTERRUPTED: "A step was interrupted again and again and never ended.",
   PRESTAGE_AGENT_DISK_PROTECTED: "A step would destroy the disk the deployment runs from.",

@@ -37,7 +37,8 @@ for (const words of all) {
 test("every example parses: its flags exist and its values are of the right form", async () => {
   process.env["PRESTAGE_DEPOT_KEY"] = "/dev/null/depot-key.pem"; // no example makes a key for the one who runs the tests
   // Without a site each ends with the error that there is none, or with a file that is not there, never with a usage error.
-  for (const words of all.filter(([first]) => first !== "serve" && first !== "lab")) {
+  // Two succeed anywhere, and would write their example's file here.
+  for (const words of all.filter(([first, second]) => first !== "serve" && first !== "lab" && !(first === "sequence" && (second === "new" || second === "schema")))) {
     const { stdout } = await cli([...words, "--help"]);
     for (const line of (/\nExample:\n((?: {2}.+\n)+)/.exec(stdout)?.[1] ?? "").trim().split("\n")) {
       const args = [...line.trim().slice("prestage ".length).matchAll(/'([^']*)'|(\S+)/g)].map((match) => match[1] ?? match[2] ?? "");

@@ -63,7 +63,7 @@ function orderOf(a: string, b: string): number {
 }
 
 /** `*` any text, `?` one character; at most the product of their lengths, so no pattern can hang an evaluation. */
-function isLike(text: string, pattern: string): boolean {
+export function isLike(text: string, pattern: string): boolean {
   let at = 0;
   let inPattern = 0;
   let star = -1;

@@ -16,7 +16,7 @@ export { contentReferences } from "./content-references.ts";
 export type { ContentReference, ReferencedKind } from "./content-references.ts";
 export * from "./variables.ts";
 export { assignUsersModes, deviceUsers, effectiveAffinity, stricterAffinity } from "./device-users.ts";
-export { evaluateCondition } from "./conditions.ts";
+export { evaluateCondition, isLike } from "./conditions.ts";
 export type { Evaluation } from "./conditions.ts";
 export { compareVersions, factKey, factsNeeded, factText } from "./facts.ts";
 export type { FactQuery, Facts } from "./facts.ts";

@@ -40,6 +40,7 @@ export async function runStep(options: RunStepOptions): Promise<StepResult> {
           if (redact(value) !== value) throw new SequenceError("PRESTAGE_SEQUENCE_VARIABLE_REFUSED", `Expected a variable ${name} without a secret in it: variables are written to the disk. It held one.`);
           options.setVariable(name, value);
         },
+        say: (name, value) => options.setVariable(name, redact(value).slice(0, 4000)),
         output: (line) => context.log(`[${step.id}] ${redact(line)}`),
       },
       expandSettings(step.with ?? {}, variables()),

@@ -1,3 +1,7 @@
+import { step as setDynamicVariables } from "./set-dynamic-variables.ts";
+import { step as runScript } from "./run-script.ts";
+import { step as downloadPackageContent } from "./download-package-content.ts";
+import { step as checkReadiness } from "./check-readiness.ts";
 import { step as applyDriverPackage } from "./apply-driver-package.ts";
 import { step as applyOsImage } from "./apply-os-image.ts";
 import { step as installApplication } from "./install-application.ts";
@@ -9,7 +13,7 @@ import { step as setUpOperatingSystem } from "./set-up-operating-system.ts";
 import { step as setVariable } from "./set-variable.ts";
 import type { StepExecutor } from "./step-executor.ts";
 
-const all = [partitionDisk, applyOsImage, setUpOperatingSystem, restart, applyDriverPackage, installApplication, installPackage, runCommandLine, setVariable];
+const all = [checkReadiness, setDynamicVariables, partitionDisk, downloadPackageContent, applyOsImage, setUpOperatingSystem, restart, applyDriverPackage, installApplication, installPackage, runCommandLine, runScript, setVariable];
 
 /** Every step this agent can run, by type. */
 export const stepExecutors: ReadonlyMap<string, StepExecutor> = new Map(all.map((step) => [step.type, step]));

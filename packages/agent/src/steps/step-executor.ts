@@ -13,6 +13,8 @@ export interface StepRun {
   readonly variables: () => Variables;
   /** Sets a variable durably, for this and all later steps. */
   readonly setVariable: (name: string, value: string) => void;
+  /** Sets a read-only variable that the step's declaration names. */
+  readonly say: (name: string, value: string) => void;
   readonly progress: (progress: NonNullable<StepsModel["progress"]>) => void;
   /** A line for the log; secrets are taken out of it. */
   readonly output: (line: string) => void;
@@ -40,14 +42,18 @@ export interface StepExecutor {
 
 /** Makes an executor of what a step type is and what is done for it. */
 export function defineStep<T>(definition: StepDefinition<T>, run: (run: StepRun, settings: T) => Promise<StepResult>): StepExecutor {
-  const { type, environments, settings: schema, variables } = definition;
+  const { type, environments, settings: schema, variables, sets } = definition;
   return {
     type,
     environments: environments.map((one) => (one === "environment" ? "boot" : "installed")),
     start: async (stepRun, settings) => {
       const parsed = schema.safeParse(withVariables(settings, variables, stepRun.variables()));
       if (!parsed.success) throw invalidSettings(type, parsed.error);
-      return run(stepRun, parsed.data);
+      const say = (name: string, value: string) => {
+        if (!Object.hasOwn(sets, name)) throw new TypeError(`${type} does not declare that it sets ${name}`);
+        stepRun.say(name, value);
+      };
+      return run({ ...stepRun, say }, parsed.data);
     },
   };
 }

@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
+import { stepTypes } from "@prestage/sequence";
 import { contentOf, makeRunFixture } from "../fixtures/run-fixture.ts";
 import { runSequence } from "../run/run-sequence.ts";
+import { Journal } from "../journal/journal.ts";
 import { isForModel } from "./apply-driver-package.ts";
 import { stepExecutors } from "./index.ts";
+import { gatewaysOf } from "./set-dynamic-variables.ts";
 
 const machine = { restart: async () => undefined, cleanUp: async () => undefined };
 
 test("every step has its executor under its own type", () => {
-  assert.deepEqual([...stepExecutors.keys()].sort(), ["apply-driver-package", "apply-os-image", "install-application", "install-package", "partition-disk", "restart", "run-command-line", "set-up-operating-system", "set-variable"]);
+  assert.deepEqual([...stepExecutors.keys()], stepTypes.map((one) => one.type));
 });
 
 test("the disk that holds /prestage is never partitioned", async () => {
@@ -30,4 +35,60 @@ test("driver packages are for models, compared without case and with *", () => {
   assert.equal(isForModel("Standard PC (Q35 + ICH9, 2009)", ["standard pc*"]), true);
   assert.equal(isForModel("OptiPlex 7090", ["Latitude*", "optiplex 70?0"]), false);
   assert.equal(isForModel("a.b", ["a*b", "x"]), true);
+});
+
+const variablesOf = async (folder: string) => Object.fromEntries((await Journal.open(join(folder, "prestage/state/journal"))).events.flatMap((event) => (event.kind === "variable-set" ? [[event.name, event.value]] : [])));
+
+test("readiness: every check is made and told; one that is not met fails the step with 4316", async () => {
+  const good = await makeRunFixture([{ type: "check-readiness", with: { memoryMiB: "1", processorMHz: 0, architecture: "x64" } }]);
+  assert.deepEqual(await runSequence(await good.context({ environment: "installed" }), { bootId: "1", machine }), { result: "succeeded" });
+  assert.deepEqual(await variablesOf(good.folder), { _TS_CRMEMORY: "1", _TS_CRSPEED: "1", _TS_CRARCH: "1" });
+  const bad = await makeRunFixture([{ type: "check-readiness", with: { memoryMiB: 999_999_999, processorMHz: 0, architecture: "arm64" } }]);
+  assert.deepEqual(await runSequence(await bad.context(), { bootId: "1", machine }), { result: "failed" });
+  await (await bad.context()).status.flush();
+  const finished = bad.kept.find((message) => message.kind === "step-finished");
+  assert.deepEqual([finished?.exitCode, finished?.error?.code, finished?.outputTail?.split("\n").map((line) => line.split(":")[0])], [4316, "PRESTAGE_AGENT_NOT_READY", ["NOT MET", "met", "NOT MET"]]);
+  assert.match(finished?.error?.message ?? "", /memory in MiB \d+, needed at least 999999999; architecture x64, needed arm64/);
+  assert.deepEqual(await variablesOf(bad.folder), { _TS_CRMEMORY: "0", _TS_CRSPEED: "1", _TS_CRARCH: "0" });
+});
+
+test("scripts: of the sequence and of a package, by sh and by the agent's Node.js; arguments reach them as they are; output goes into a variable; nothing is left", async () => {
+  const fixture = await makeRunFixture(
+    [
+      { type: "run-script", with: { script: 'printf "%s|" "$@"; echo; echo second', parameters: ["a b", "it's", "$HOME", "%WHO%"], outputVariable: "Sh" } },
+      { type: "run-script", with: { language: "javascript", script: "console.log(process.argv.slice(2).join('+')); process.exitCode = 3;", parameters: ["x"], successCodes: [3], outputVariable: "Js" } },
+      { type: "run-script", with: { package: "ABC00007", file: "sub/run.sh", outputVariable: "Folder" } },
+      { type: "run-script", with: { script: "yes long | head -c 5000", outputVariable: "Long" } },
+      { type: "run-script", with: { package: "ABC00007", file: "none.sh" }, continueOnError: true },
+      { type: "run-script", with: { package: "ABC00007", file: "../escape.sh" }, continueOnError: true },
+      { type: "run-script", with: { script: "exit 9" } },
+    ],
+    [contentOf("ABC00007", { kind: "package", programs: [] })],
+  );
+  await mkdir(join(fixture.folder, "content/ABC00007/sub"), { recursive: true });
+  await writeFile(join(fixture.folder, "content/ABC00007/sub/run.sh"), "basename $(pwd)");
+  assert.deepEqual(await runSequence(await fixture.context({ environment: "installed", variables: [{ name: "WHO", value: "you", source: "device" }] }), { bootId: "1", machine }), { result: "failed" });
+  const found = await variablesOf(fixture.folder);
+  assert.deepEqual([found["Sh"], found["Js"], found["Folder"], found["Long"]?.length], ["a b|it's|$HOME|you|\nsecond", "x", "ABC00007", 999]);
+  await (await fixture.context()).status.flush();
+  assert.deepEqual(fixture.kept.filter((message) => message.kind === "step-finished").map((message) => message.error?.code ?? message.exitCode), [0, 3, 0, 0, "PRESTAGE_AGENT_STEP_INVALID", "PRESTAGE_AGENT_STEP_INVALID", "PRESTAGE_AGENT_STEP_FAILED"]);
+  assert.deepEqual(await readdir(join(fixture.folder, "prestage/work")), []);
+});
+
+test("dynamic variables: what the computer is, and the rules that fit", async () => {
+  const fixture = await makeRunFixture([
+    { type: "set-variable", with: { name: "Kind", value: "Laptop-7" } },
+    { type: "set-dynamic-variables", with: { rules: [{ variable: { name: "kind", equals: "laptop-?" }, set: { Role: "mobile", Number: 7 } }, { location: "no such gateway", set: { Role: "wrong" } }, { make: "no such make", model: "*", set: { Role: "wrong" } }, { computer: { serialNumber: "no such*", macAddress: "00-00-00-00-00-0?" }, set: { Role: "wrong" } }] } },
+  ]);
+  assert.deepEqual(await runSequence(await fixture.context({ environment: "installed" }), { bootId: "1", machine }), { result: "succeeded" });
+  const found = await variablesOf(fixture.folder);
+  assert.deepEqual([found["Role"], found["Number"]], ["mobile", "7"]);
+  assert.deepEqual(Object.keys(found).filter((name) => name.startsWith("_")).length, 8);
+  assert.deepEqual(gatewaysOf("Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\neth0\t00000000\t0202000A\t0003\t0\t0\t0\t00000000\neth0\t0002000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\n"), ["10.0.2.2"]);
+});
+
+test("content is fetched before it is needed, its folders named", async () => {
+  const fixture = await makeRunFixture([{ type: "download-package-content", with: { packages: ["ABC00007", "{ABC00008}"], variable: "Fetched" } }], [contentOf("ABC00007", { kind: "package", programs: [] }), contentOf("ABC00008", { kind: "package", programs: [] })]);
+  assert.deepEqual(await runSequence(await fixture.context({ environment: "installed" }), { bootId: "1", machine }), { result: "succeeded" });
+  assert.deepEqual(await variablesOf(fixture.folder), { Fetched01: join(fixture.folder, "content/ABC00007"), Fetched02: join(fixture.folder, "content/ABC00008") });
 });

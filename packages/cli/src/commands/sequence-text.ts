@@ -41,7 +41,7 @@ steps:
 
 export const newSequence = command<{ output?: string; json?: boolean }>({
   brief: "Print a task sequence to begin with",
-  example: "prestage sequence new > deploy.yaml",
+  example: "prestage sequence new -o deploy.yaml",
   parameters: { aliases: { o: "output" }, flags: { output: optionalText("Write it to this file, which must not be there", "FILE"), ...jsonFlag } },
   async run(context, flags) {
     if (flags.output === undefined) return print(context, flags.json, { yaml: template }, template.trimEnd());

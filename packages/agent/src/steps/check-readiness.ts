@@ -1,0 +1,60 @@
+import { readdir, readFile } from "node:fs/promises";
+import { checkReadinessStep } from "@prestage/sequence";
+import { systemFact } from "../facts/system.ts";
+import { hardwareFact } from "../facts/hardware.ts";
+import { wiredInterfaces } from "../network/wired-interfaces.ts";
+import { defineStep } from "./step-executor.ts";
+
+/** The reference's code for a computer that is not ready (features.md F218). */
+const notReady = 4316;
+
+interface Check { variable: string; what: string; expected: string; found: string; holds: boolean }
+
+/** Makes every check that is asked for, logs each, and fails where one is not met. */
+export const step = defineStep(checkReadinessStep, async (run, needs) => {
+  const checks: Check[] = [];
+  const atLeast = async (variable: string, what: string, least: number | undefined, fact: string) => {
+    if (least === undefined) return;
+    const found = Number((await hardwareFact(fact)) ?? 0);
+    checks.push({ variable, what, expected: `at least ${least}`, found: String(found), holds: found >= least });
+  };
+  const is = async (variable: string, what: string, expected: boolean | string | undefined, found: () => Promise<boolean | string>) => {
+    if (expected === undefined) return;
+    const value = await found();
+    checks.push({ variable, what, expected: String(expected), found: String(value), holds: value === expected });
+  };
+  await atLeast("_TS_CRMEMORY", "memory in MiB", needs.memoryMiB, "memoryMiB");
+  await atLeast("_TS_CRSPEED", "processor speed in MHz", needs.processorMHz, "processorMHz");
+  await atLeast("_TS_CRDISK", "disk in MiB", needs.diskMiB, "diskMiB");
+  await is("_TS_CRARCH", "architecture", needs.architecture, async () => (await systemFact(run.context.dataRoot, "architecture")) ?? "");
+  await is("_TS_CRUEFI", "UEFI", needs.uefi, async () => (await hardwareFact("firmware")) === "uefi");
+  await is("_TS_CRUEFI", "Secure Boot", needs.secureBoot, async () => (await hardwareFact("secureBoot")) === "Enabled");
+  await is("_TS_CRTPMENABLED", "TPM 2.0", needs.tpm, async () => (await hardwareFact("tpm")) === "2");
+  await is("_TS_CRACPOWER", "AC power", needs.acPower, onAcPower);
+  await is("_TS_CRNETWORK", "a network with a link", needs.network, async () => (await linked(await readdir("/sys/class/net"))).length > 0);
+  await is("_TS_CRWIRED", "a wired network with a link", needs.wiredNetwork, async () => (await linked(await wiredInterfaces())).length > 0);
+  for (const one of checks) run.output(`${one.holds ? "met" : "NOT MET"}: ${one.what}: expected ${one.expected}, found ${one.found}`);
+  for (const variable of new Set(checks.map((one) => one.variable))) run.say(variable, checks.every((one) => one.variable !== variable || one.holds) ? "1" : "0");
+  const missed = checks.filter((one) => !one.holds);
+  const outputTail = checks.map((one) => `${one.holds ? "met" : "NOT MET"}: ${one.what}: expected ${one.expected}, found ${one.found}`).join("\n");
+  if (missed.length === 0) return { outputTail };
+  const found = missed.map((one) => `${one.what} ${one.found}, needed ${one.expected}`).join("; ");
+  return { exitCode: notReady, outputTail, failure: { code: "PRESTAGE_AGENT_NOT_READY", message: `Expected a computer that is ready for this sequence; found ${found}.`, next: "Use another computer, or ask less of it in the step." } };
+});
+
+/** A supply of the kind Mains that is online; a computer without any battery runs from the mains. */
+async function onAcPower(): Promise<boolean> {
+  const folder = "/sys/class/power_supply";
+  const supplies = await readdir(folder).catch(() => []);
+  const read = async (name: string, file: string) => (await readFile(`${folder}/${name}/${file}`, "utf8").catch(() => "")).trim();
+  const kinds = await Promise.all(supplies.map(async (name) => ({ type: await read(name, "type"), online: await read(name, "online"), scope: await read(name, "scope") })));
+  const mains = kinds.filter((one) => one.type === "Mains" || one.type === "USB");
+  if (mains.length > 0) return mains.some((one) => one.online === "1");
+  // The battery of a mouse is not the computer's.
+  return !kinds.some((one) => one.type === "Battery" && one.scope !== "Device");
+}
+
+async function linked(names: readonly string[]): Promise<string[]> {
+  const states = await Promise.all(names.map(async (name) => ({ name, carrier: (await readFile(`/sys/class/net/${name}/carrier`, "utf8").catch(() => "")).trim() })));
+  return states.filter((one) => one.name !== "lo" && one.carrier === "1").map((one) => one.name);
+}

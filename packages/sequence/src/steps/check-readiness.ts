@@ -1,0 +1,30 @@
+import { z } from "zod";
+import { flagSchema, integerSchema } from "./settings.ts";
+import { defineStepType } from "./step-definition.ts";
+
+const result = "1 where it was asked for and is met, 0 where it is not";
+
+/** Check Readiness (features.md F216, F218). */
+export const checkReadinessStep = defineStepType({
+  type: "check-readiness",
+  title: "Check readiness",
+  summary: "Compares the computer with what the sequence needs. Every check is made and logged; the step fails, with exit code 4316, where one is not met.",
+  environments: ["environment", "installed"],
+  settings: z.strictObject({
+    memoryMiB: integerSchema.default(768).describe("Memory at least"),
+    processorMHz: integerSchema.default(800).describe("Processor speed at least"),
+    diskMiB: integerSchema.optional().describe("Size of the largest fixed disk at least"),
+    architecture: z.enum(["x64", "arm64"]).optional().describe("Of the processor"),
+    uefi: flagSchema.optional().describe("true: the firmware is UEFI; false: it is not"),
+    secureBoot: flagSchema.optional().describe("true: on; false: off"),
+    tpm: flagSchema.optional().describe("true: a TPM 2.0 is there"),
+    acPower: flagSchema.optional().describe("true: it does not run from a battery"),
+    network: flagSchema.optional().describe("true: a network interface has a link"),
+    wiredNetwork: flagSchema.optional().describe("true: a wired one has"),
+  }),
+  sets: { _TS_CRMEMORY: `memory: ${result}`, _TS_CRSPEED: "processor speed", _TS_CRDISK: "disk", _TS_CRARCH: "architecture", _TS_CRUEFI: "firmware", _TS_CRTPMENABLED: "TPM", _TS_CRACPOWER: "power", _TS_CRNETWORK: "network", _TS_CRWIRED: "wired network" },
+  again: "It only looks.",
+  example: `- name: Is it good enough?
+  type: check-readiness
+  with: { memoryMiB: 4096, diskMiB: 60000, acPower: true }`,
+});
