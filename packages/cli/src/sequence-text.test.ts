@@ -82,3 +82,25 @@ test("what a sequence would do on a described computer or a device of the site, 
   await writeFile(described, JSON.stringify({ hardware: { smell: 1 } }));
   assert.equal(((await cli(["sequence", "simulate", path, "--device", described, "--json"])).json as { error: { code: string } }).error.code, "PRESTAGE_CLI_BAD_ARGUMENT");
 });
+
+test("a child sequence is in its parent, with its content; a new revision of it makes one of the parent", async () => {
+  const extra = await at<{ id: string }>("package", "import", await tree("extra", { "a.txt": "extra" }), "--name", "Extra", "--program", "Run=true");
+  const write = async (name: string, text: string) => {
+    await writeFile(join(folder, name), text);
+    return join(folder, name);
+  };
+  const child = await at<{ id: string }>("sequence", "add", await write("child.yaml", "name: Child\nsteps:\n  - { name: Say, type: run-command-line, with: { command: echo } }\n"));
+  const parentText = await write("parent.yaml", `name: Parent\nsteps:\n  - { name: Restart, type: restart }\n  - { name: Common, type: run-task-sequence, with: { taskSequence: ${child.id} } }\n`);
+  const parent = await at<{ id: string; sha256: string }>("sequence", "add", parentText);
+  await at("sequence", "add", await write("child.yaml", `name: Child\nsteps:\n  - { name: Part, type: install-package, with: { package: ${extra.id}, program: Run } }\n`));
+  const listed = await at<{ id: string; revision: number; sha256: string }[]>("sequence", "list");
+  const renewed = listed.find((one) => one.id === parent.id);
+  assert.ok(renewed?.revision === 2 && renewed.sha256 !== parent.sha256, JSON.stringify(listed));
+  const { mediaId } = await at<{ mediaId: string }>("media", "create", "--task-sequence", parent.id, "-o", join(folder, "parent.wim"));
+  assert.ok((await at<{ objectId: string }[]>("media", "plan", mediaId)).some((one) => one.objectId === extra.id), "what the child names is on the media");
+  const { steps } = await at<{ steps: { id: string; action: string }[] }>("sequence", "simulate", parentText);
+  assert.deepEqual(steps.map((one) => [one.id, one.action]), [["restart", "runs"], ["common", "group"], ["common.part", "runs"], ["common", "group-ends"]]);
+  assert.deepEqual((await at<Found>("sequence", "lint", parent.id)).findings, []);
+  const circle = await cli(["sequence", "add", await write("child.yaml", `name: Child\nsteps:\n  - { name: Parent, type: run-task-sequence, with: { taskSequence: ${parent.id} } }\n`), "--data", data, "--json"]);
+  assert.equal((circle.json as { error: { code: string } }).error.code, "PRESTAGE_SEQUENCE_CHILD");
+});

@@ -3,6 +3,7 @@ export const sequenceErrors = {
   PRESTAGE_SEQUENCE_MALFORMED: "A task sequence is not of the expected form.",
   PRESTAGE_SEQUENCE_VARIABLE_REFUSED: "A variable's name is not valid or read-only, or its value is too long.",
   PRESTAGE_SEQUENCE_EVENT_UNEXPECTED: "An event of a run's journal does not fit what came before it.",
+  PRESTAGE_SEQUENCE_CHILD: "A task sequence runs another one that is not there, that runs itself, or that lies too deep.",
 } as const;
 
 export type SequenceErrorCode = keyof typeof sequenceErrors;

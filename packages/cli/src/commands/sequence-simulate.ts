@@ -1,5 +1,5 @@
 import * as contract from "@prestage/contract";
-import { deviceDescriptionSchema, parseTaskSequenceYaml, simulate } from "@prestage/sequence";
+import { childReferences, deviceDescriptionSchema, parseTaskSequenceYaml, simulate } from "@prestage/sequence";
 import type { DeviceDescription, SimulatedStep, Simulation, Variable } from "@prestage/sequence";
 import { z } from "zod";
 import { byPrefix } from "../by-prefix.ts";
@@ -9,6 +9,7 @@ import { CliError } from "../error.ts";
 import { readInputFile } from "../input-file.ts";
 import { bytes, print } from "../output.ts";
 import { SiteClient } from "../site-client.ts";
+import { withChildren } from "./sequence-text.ts";
 
 type Flags = { device?: string; record?: string; media?: string; variables?: boolean; data?: string; json?: boolean };
 type ContentStates = ReadonlyMap<string, contract.ContentPlan>;
@@ -29,7 +30,8 @@ export const simulateCommand = command<Flags, [string]>({
   async run(context, flags, given) {
     const site = new LazySite(context, flags.data);
     const isId = /^[A-Z0-9]{3}[0-9A-F]{5}$/.test(given);
-    const sequence = parseTaskSequenceYaml(isId ? (await (await site.open()).call("GET", `/task-sequences/${given}`, contract.sequenceRecordSchema)).yaml : (await readInputFile(given, "a task sequence")).toString("utf8"));
+    const written = parseTaskSequenceYaml(isId ? (await (await site.open()).call("GET", `/task-sequences/${given}`, contract.sequenceRecordSchema)).yaml : (await readInputFile(given, "a task sequence")).toString("utf8"));
+    const sequence = childReferences(written).length === 0 ? written : await withChildren(await site.open(), written);
     const described = flags.device === undefined ? deviceDescriptionSchema.parse({}) : readDescription(await readInputFile(flags.device, "a computer's description"), flags.device);
     const device = flags.record === undefined ? described : withRecord(described, await recordOf(await site.open(), flags.record));
     const media = flags.media === undefined ? undefined : await mediaOf(await site.open(), flags.media, isId ? given : undefined);

@@ -1,7 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import * as contract from "@prestage/contract";
-import { lintSequence, parseTaskSequenceYaml, taskSequenceJsonSchema } from "@prestage/sequence";
-import type { LintFinding, LintKnowledge } from "@prestage/sequence";
+import { lintSequence, mergeChildren, parseTaskSequenceYaml, taskSequenceJsonSchema } from "@prestage/sequence";
+import type { LintFinding, LintKnowledge, TaskSequence } from "@prestage/sequence";
+import { z } from "zod";
 import { command, flag, jsonFlag, one, optionalText, siteFlags } from "../command.ts";
 import { CliError } from "../error.ts";
 import { readInputFile } from "../input-file.ts";
@@ -76,7 +77,7 @@ export const lintCommand = command<{ media?: string; strict?: boolean; offline?:
       return undefined;
     });
     const yaml = /^[A-Z0-9]{3}[0-9A-F]{5}$/.test(given) ? (await requireSite(site).call("GET", `/task-sequences/${given}`, contract.sequenceRecordSchema)).yaml : (await readInputFile(given, "a task sequence")).toString("utf8");
-    const findings = lintSequence(parseTaskSequenceYaml(yaml), site === undefined ? {} : await knowledge(site, flags.media));
+    const findings = lintSequence(await withChildren(site, parseTaskSequenceYaml(yaml)), site === undefined ? {} : await knowledge(site, flags.media));
     const failed = findings.filter((finding) => finding.level === "error" || (flags.strict === true && finding.level === "warning")).length;
     print(context, flags.json, { findings }, findings.length === 0 ? `${given}: nothing found` : findings.map(text).join("\n"));
     if (failed === 0) return;
@@ -84,6 +85,15 @@ export const lintCommand = command<{ media?: string; strict?: boolean; offline?:
     if (flags.json !== true) context.process.stderr.write(`${given}: ${counted(failed, "finding")} to correct${site === undefined ? "; no site was asked for content" : ""}\n`);
   },
 });
+
+/** The sequence with its children's steps in it, as a computer gets it. @throws SequenceError PRESTAGE_SEQUENCE_CHILD */
+export async function withChildren(site: SiteClient | undefined, sequence: TaskSequence): Promise<TaskSequence> {
+  return mergeChildren(sequence, async (id) => {
+    const records = site === undefined ? [] : await site.call("GET", "/task-sequences", z.array(contract.sequenceRecordSchema));
+    const found = records.find((record) => record.id === id);
+    return found && parseTaskSequenceYaml(found.yaml);
+  });
+}
 
 /** What the site knows that the text does not. */
 async function knowledge(site: SiteClient, media: string | undefined): Promise<LintKnowledge> {

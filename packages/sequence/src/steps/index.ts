@@ -1,3 +1,4 @@
+import { runTaskSequenceStep } from "./run-task-sequence.ts";
 import { setDynamicVariablesStep } from "./set-dynamic-variables.ts";
 import { runScriptStep } from "./run-script.ts";
 import { downloadPackageContentStep } from "./download-package-content.ts";
@@ -14,13 +15,13 @@ import { setVariableStep } from "./set-variable.ts";
 import type { StepDefinition } from "./step-definition.ts";
 
 /** Every step type, in the order in which a deployment usually has them. */
-export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, setUpOperatingSystemStep, restartStep, applyDriverPackageStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, setVariableStep];
+export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, setUpOperatingSystemStep, restartStep, applyDriverPackageStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, setVariableStep, runTaskSequenceStep];
 
 export function stepTypeOf(type: string): StepDefinition | undefined {
   return stepTypes.find((one) => one.type === type);
 }
 
 export { scriptLanguages } from "./run-script.ts";
-export { checkReadinessStep, downloadPackageContentStep, runScriptStep, setDynamicVariablesStep };
+export { checkReadinessStep, runTaskSequenceStep, downloadPackageContentStep, runScriptStep, setDynamicVariablesStep };
 export { applyDriverPackageStep, applyOsImageStep, installApplicationStep, installPackageStep, partitionDiskStep, restartStep, runCommandLineStep, setUpOperatingSystemStep, setVariableStep };
 export type { Platform, StepDefinition } from "./step-definition.ts";

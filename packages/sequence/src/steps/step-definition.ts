@@ -24,16 +24,18 @@ export interface StepDefinition<T = unknown> {
   again: string;
   /** What can go wrong, by code. */
   errors: readonly string[];
+  /** No computer meets it: the site puts something else in its place. */
+  mergedAtSite: boolean;
   /** One step, as YAML. */
   example: string;
 }
 
-type Optional = "variables" | "sets" | "platforms" | "errors";
+type Optional = "mergedAtSite" | "variables" | "sets" | "platforms" | "errors";
 type Given<T> = { settings: z.ZodType<T> } & Omit<StepDefinition, Optional | "settings"> & Partial<Pick<StepDefinition, Optional>>;
 
 /** Every step may fail by these: its settings, its place, its time, its own failure. */
 const common = ["PRESTAGE_AGENT_STEP_INVALID", "PRESTAGE_AGENT_STEP_ENVIRONMENT", "PRESTAGE_AGENT_STEP_TIME_LIMIT", "PRESTAGE_AGENT_STEP_INTERRUPTED", "PRESTAGE_AGENT_STEP_FAILED"];
 
 export function defineStepType<T>(given: Given<T>): StepDefinition<T> {
-  return { variables: {}, sets: {}, platforms: ["linux"], ...given, errors: [...common, ...(given.errors ?? [])] };
+  return { mergedAtSite: false, variables: {}, sets: {}, platforms: ["linux"], ...given, errors: [...common, ...(given.errors ?? [])] };
 }

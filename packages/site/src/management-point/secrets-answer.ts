@@ -1,5 +1,5 @@
 import type { SecretsAnswer, SecretsRequest } from "@prestage/contract";
-import { parseTaskSequenceYaml, secretNames } from "@prestage/sequence";
+import { secretNames, taskSequenceSchema } from "@prestage/sequence";
 import { sealSecret } from "@prestage/trust";
 import { SiteError } from "../error.ts";
 import { audit } from "../site-context.ts";
@@ -43,8 +43,8 @@ async function requireEntitled(context: SiteContext, device: EnrolledDevice, dep
 async function namesInChosenRevision(context: SiteContext, deviceId: string, deploymentId: string): Promise<string[]> {
   const { policy_deployment, policy_sequence } = await context.db.selectFrom("device").select(["policy_deployment", "policy_sequence"]).where("id", "=", deviceId).executeTakeFirstOrThrow();
   if (policy_deployment !== deploymentId || policy_sequence === null) throw refused("the deployment this device chose", deploymentId);
-  const revision = await context.db.selectFrom("task_sequence_revision").select("yaml").where("sha256", "=", policy_sequence).executeTakeFirst();
-  return revision === undefined ? [] : secretNames(parseTaskSequenceYaml(revision.yaml));
+  const revision = await context.db.selectFrom("task_sequence_revision").select("payload").where("sha256", "=", policy_sequence).executeTakeFirst();
+  return revision === undefined ? [] : secretNames(taskSequenceSchema.parse(JSON.parse(revision.payload.toString("utf8"))));
 }
 
 function refused(expected: string, found: string): SiteError {
