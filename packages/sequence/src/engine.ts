@@ -101,7 +101,10 @@ export function reduce(state: RunState, event: RunEvent): RunState {
       const before = state.steps.get(event.stepId);
       expect(before === undefined || before.state === "running", state, event);
       const next = withRecord(state, event.stepId, { ...before, state: "running", starts: (before?.starts ?? 0) + 1, waiting: false });
-      return event.group === true ? next : says(next, { _SMSTSCurrentActionName: event.name });
+      if (event.group === true) return next;
+      // What an attempt that was interrupted asked for is not asked for by this one.
+      const interrupted = before !== undefined && before.starts > 0 && before.waiting !== true;
+      return says(next, { _SMSTSCurrentActionName: event.name, ...(interrupted && { SMSTSRebootRequested: "", SMSTSRetryRequested: "" }) });
     }
     case "step-finished":
       return finishStep(state, event);
