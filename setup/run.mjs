@@ -41,7 +41,7 @@ async function main() {
 function runNode(node, [file, ...rest], cache) {
   const child = spawn(node, [join(root, file), ...rest], {
     stdio: "inherit",
-    env: { ...process.env, PRESTAGE_CACHE: cache, PATH: `${dirname(node)}:${process.env.PATH}:/usr/sbin:/sbin`, NODE_NO_WARNINGS: "1" },
+    env: { ...process.env, PRESTAGE_CACHE: cache, PATH: `${dirname(node)}:${process.env.PATH}:/usr/sbin:/sbin`, NODE_NO_WARNINGS: "1", ...(task === "cli" && { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(cache, "compile") }) },
   });
   const ignore = () => {};
   process.on("SIGINT", ignore).on("SIGTERM", () => child.kill("SIGTERM"));
