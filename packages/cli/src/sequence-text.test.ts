@@ -104,3 +104,16 @@ test("a child sequence is in its parent, with its content; a new revision of it 
   const circle = await cli(["sequence", "add", await write("child.yaml", `name: Child\nsteps:\n  - { name: Parent, type: run-task-sequence, with: { taskSequence: ${parent.id} } }\n`), "--data", data, "--json"]);
   assert.equal((circle.json as { error: { code: string } }).error.code, "PRESTAGE_SEQUENCE_CHILD");
 });
+
+test("two sequences are compared step by step, files and the site's", async () => {
+  const older = join(folder, "older.yaml");
+  const newer = join(folder, "newer.yaml");
+  await writeFile(older, "name: D\nsteps:\n  - { name: Say, type: run-command-line, with: { command: echo one } }\n  - { name: Restart, type: restart }\n");
+  await writeFile(newer, "# a comment\nname: D\nsteps:\n  - { name: Say, type: run-command-line, with: { command: echo two } }\n  - { name: Last, type: restart }\n");
+  const { id } = await at<{ id: string }>("sequence", "add", older);
+  for (const from of [older, id]) {
+    const found = await cli(["sequence", "diff", from, newer, "--data", data]);
+    assert.deepEqual([found.exitCode, found.stdout], [1, 'changed  Say\n           with.command: "echo one" -> "echo two"\nadded    Last\nremoved  Restart\n']);
+  }
+  assert.deepEqual([(await cli(["sequence", "diff", older, id, "--data", data])).stdout, (await cli(["sequence", "diff", older, older])).exitCode], ["no differences\n", 0]);
+});

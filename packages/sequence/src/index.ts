@@ -12,6 +12,8 @@ export { simulate } from "./simulate/simulate.ts";
 export type { ExplainedVariable, SimulatedStep, Simulation } from "./simulate/simulate.ts";
 export { lintRules, lintSequence } from "./lint/lint.ts";
 export type { LintFinding, LintKnowledge, LintLevel, LintRule } from "./lint/lint-rule.ts";
+export { diffSequences } from "./diff-sequences.ts";
+export type { SequenceDifference, StepDifference } from "./diff-sequences.ts";
 export { childReferences, mergeChildren } from "./merge-children.ts";
 export { contentReferences } from "./content-references.ts";
 export type { ContentReference, ReferencedKind } from "./content-references.ts";

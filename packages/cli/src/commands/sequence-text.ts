@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import * as contract from "@prestage/contract";
-import { lintSequence, mergeChildren, parseTaskSequenceYaml, taskSequenceJsonSchema } from "@prestage/sequence";
+import { diffSequences, lintSequence, mergeChildren, parseTaskSequenceYaml, taskSequenceJsonSchema } from "@prestage/sequence";
 import type { LintFinding, LintKnowledge, TaskSequence } from "@prestage/sequence";
 import { z } from "zod";
 import { command, flag, jsonFlag, one, optionalText, siteFlags } from "../command.ts";
@@ -83,6 +83,26 @@ export const lintCommand = command<{ media?: string; strict?: boolean; offline?:
     if (failed === 0) return;
     context.process.exitCode = 1;
     if (flags.json !== true) context.process.stderr.write(`${given}: ${counted(failed, "finding")} to correct${site === undefined ? "; no site was asked for content" : ""}\n`);
+  },
+});
+
+export const diffCommand = command<{ data?: string; json?: boolean }, [string, string]>({
+  brief: "Say what a newer task sequence does otherwise, step by step; steps are the same where their ids are. Exit code: 0 nothing, 1 something",
+  example: "prestage sequence diff deploy-1.yaml deploy.yaml\nprestage sequence diff ABC00006 deploy.yaml",
+  parameters: {
+    flags: { ...siteFlags },
+    positional: { kind: "tuple", parameters: [{ parse: String, brief: "The older one: a file, or its id at the site", placeholder: "OLDER" }, { parse: String, brief: "The newer one", placeholder: "NEWER" }] },
+  },
+  async run(context, flags, older, newer) {
+    const read = async (given: string) => parseTaskSequenceYaml(/^[A-Z0-9]{3}[0-9A-F]{5}$/.test(given) ? (await (await SiteClient.open(context, flags.data)).call("GET", `/task-sequences/${given}`, contract.sequenceRecordSchema)).yaml : (await readInputFile(given, "a task sequence")).toString("utf8"));
+    const found = diffSequences(await read(older), await read(newer));
+    const shown = (value: unknown) => (value === undefined ? "nothing" : JSON.stringify(value));
+    const lines = [
+      ...found.changes.map(({ what, from, to }) => `changed  ${what}: ${shown(from)} -> ${shown(to)}`),
+      ...found.steps.flatMap(({ kind, at, changes }) => [`${kind.padEnd(8)} ${at.join(" / ")}`, ...changes.map(({ what, from, to }) => `           ${what}: ${shown(from)} -> ${shown(to)}`)]),
+    ];
+    print(context, flags.json, found, lines.length === 0 ? "no differences" : lines.join("\n"));
+    if (lines.length > 0) context.process.exitCode = 1;
   },
 });
 

@@ -8,17 +8,18 @@ import { print, table } from "../output.ts";
 import { SiteClient } from "../site-client.ts";
 import { objectId } from "./import.ts";
 import { simulateCommand } from "./sequence-simulate.ts";
-import { lintCommand, newSequence, schemaCommand } from "./sequence-text.ts";
+import { diffCommand, lintCommand, newSequence, schemaCommand } from "./sequence-text.ts";
 
 const oneId = (brief: string) => one(brief, "ID");
 
 export const sequenceRoutes = buildRouteMap({
-  docs: { brief: "Task sequences: new, lint, simulate, schema, add, list, show" },
+  docs: { brief: "Task sequences: new, lint, simulate, diff, schema, add, list, show" },
   routes: {
     new: newSequence,
     lint: lintCommand,
     schema: schemaCommand,
     simulate: simulateCommand,
+    diff: diffCommand,
     add: command<SiteFlags & { update?: string }, [string]>({
       brief: "Add a task sequence from a YAML file, or a revision of one",
       example: "prestage sequence add deploy-debian.yaml",
