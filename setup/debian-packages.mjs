@@ -15,7 +15,8 @@ export const debianPackages = {
     "postgresql-15", // the site's database
     "busybox", // the root without our tools that a depot's bundle is tried in
   ],
-  test: ["nginx-light", "ceph-mon", "ceph-osd", "radosgw", "ceph-common"], // a web server and an S3 store as distribution points
+  test: ["nginx-light"], // a web server as distribution point
+  long: ["ceph-mon", "ceph-osd", "radosgw", "ceph-common"], // an S3 store as distribution point
   bench: ["casync", "xdelta3", "zsync", "nginx-light", "wrk"], // what a top-up is measured against
 };
 

@@ -16,7 +16,7 @@ const tasks = {
   demo: { packages: debianPackages.all, commands: [["demo/main.ts", ...args]] },
   lint: { packages: debianPackages.lint, commands: [["setup/lint.mjs"]] },
   test: { packages: [...debianPackages.all, ...debianPackages.test], commands: [["setup/lint.mjs"], ["setup/test.mjs", ...args]] },
-  "test-long": { packages: [...debianPackages.all, ...debianPackages.test], commands: [["setup/test.mjs", "--long", ...args]] },
+  "test-long": { packages: [...debianPackages.all, ...debianPackages.test, ...debianPackages.long], commands: [["setup/test.mjs", "--long", ...args]] },
   "fuzz-wim": { packages: debianPackages.all, commands: [["packages/wim/src/fuzz/main.ts", ...args]] },
   torture: { packages: debianPackages.all, commands: [["setup/torture.mjs", ...args]] },
   screenshots: { packages: debianPackages.all, commands: [["test/support/screenshots.ts"]] },

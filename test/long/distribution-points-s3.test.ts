@@ -5,11 +5,11 @@ import { before, test } from "node:test";
 import { ContentLibrary, fetchVersion, LocalCache } from "@prestage/content";
 import type { PlannedVersion } from "@prestage/content";
 import type { DistributionStatus } from "@prestage/contract";
-import { HttpContentSource } from "../packages/agent/src/content/http-source.ts";
-import { cliSite } from "../packages/cli/src/fixtures/cli-site.ts";
-import { cli } from "../packages/cli/src/fixtures/run-cli.ts";
-import { noise } from "../packages/content/src/fixtures/write-tree.ts";
-import { Radosgw } from "./support/radosgw.ts";
+import { HttpContentSource } from "../../packages/agent/src/content/http-source.ts";
+import { cliSite } from "../../packages/cli/src/fixtures/cli-site.ts";
+import { cli } from "../../packages/cli/src/fixtures/run-cli.ts";
+import { noise } from "../../packages/content/src/fixtures/write-tree.ts";
+import { Radosgw } from "../support/radosgw.ts";
 
 const { folder, data, at, tree } = await cliSite({ patches: false });
 const store = await Radosgw.start();
