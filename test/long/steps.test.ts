@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { cp, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { StatusRecord } from "@prestage/contract";
 import { approveWhenShown, silenceMs, waitForSequence } from "../../demo/deploy.ts";
@@ -18,7 +21,10 @@ before(async () => {
   debian = await openDebianFixture("steps");
   const { fixture, osImage, jq, sequenceId } = debian;
   const { settings: source } = await realContent(() => undefined);
-  const settings = await fixture.site.run<ImportedObject>(["package", "import", source, "--name", "Settings", "--program", "Set up=sh ./set-up.sh"]);
+  const revised = join(fixture.folder, "settings");
+  await cp(source, revised, { recursive: true });
+  await writeFile(join(revised, "added.bin"), randomBytes(400_000));
+  const settings = await fixture.site.run<ImportedObject>(["package", "import", revised, "--name", "Settings", "--program", "Set up=sh ./set-up.sh"]);
   const line = (id: string, type: string, settingsText: string, more = "") => `  - { id: ${id}, name: ${id}, type: ${type}, with: { ${settingsText} }${more} }\n`;
   const child = await fixture.addSequence("Common", [
     line("where", "run-script", `script: 'printf "%s %s" "$1" "%Net%" > /etc/where; echo hello', parameters: ["%Where%"], outputVariable: Said`),
