@@ -47,6 +47,7 @@ steps:
 | \`secrets\` | steps | Secret variables of the site that the step's programs find in their environment, and nowhere else |
 | \`continueOnError\` | both | A failure does not fail what it is in: the next step, or after a group the next group, goes on |
 | \`retry\` | steps | \`{ times: 1 to 5, delaySeconds }\`: run again when it fails |
+| \`once\` | steps | A condition that is asked only when the step was interrupted, by a power cut as a rule: where it holds the step was done and is not run again. For what must not be done twice |
 | \`timeLimitMinutes\` | steps | It is ended, and has failed, when it is not done by then; counted anew after an interruption |
 | \`disabled\` | both | It is left out, and needs no content |
 | \`description\` | both | For people |

@@ -36,6 +36,8 @@ export type Action =
   | { kind: "gather"; step: Step; queries: FactQuery[] }
   | { kind: "start"; step: Step; path: string[]; /** It was started before and did not end: run it again. */ again: boolean; /** From 1; more than that: it failed before and is tried again. */ attempt: number }
   | { kind: "give-up"; step: Step; path: string[]; why: string }
+  /** It was interrupted, and its probe says that it was done. */
+  | { kind: "done-already"; step: Step; path: string[]; why: string }
   | { kind: "restart"; to: RunEnvironment }
   | { kind: "finish"; outcome: StepOutcome }
   | { kind: "ended"; outcome: StepOutcome };
@@ -59,7 +61,7 @@ function walk(state: RunState, facts: Facts, steps: readonly Step[], path: strin
     const record = state.steps.get(step.id);
     if (record === undefined) return enter(state, facts, step, path);
     if (record.state === "running") {
-      if (step.steps === undefined) return startAgain(step, path, record);
+      if (step.steps === undefined) return startAgain(state, facts, step, path, record);
       const inside = walk(state, facts, step.steps, [...path, step.name]);
       return typeof inside === "string" ? { kind: "leave-group", step, path, outcome: inside } : inside;
     }
@@ -68,8 +70,14 @@ function walk(state: RunState, facts: Facts, steps: readonly Step[], path: strin
   return "succeeded";
 }
 
-function startAgain(step: Step, path: string[], record: StepRecord): Action {
+function startAgain(state: RunState, facts: Facts, step: Step, path: string[], record: StepRecord): Action {
   const { starts, failures = 0, waiting = false } = record;
+  if (step.once !== undefined && !waiting) {
+    const queries = factsNeeded(step.once, state.variables).filter((query) => !facts.has(factKey(query)));
+    if (queries.length > 0) return { kind: "gather", step, queries };
+    const { holds, why } = evaluateCondition(step.once, state.variables, facts);
+    if (holds) return { kind: "done-already", step, path, why };
+  }
   if (starts - failures > mostInterruptions) return { kind: "give-up", step, path, why: `it was interrupted ${starts - failures} times and never ended` };
   return { kind: "start", step, path, again: !waiting, attempt: failures + 1 };
 }

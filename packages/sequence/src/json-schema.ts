@@ -17,7 +17,7 @@ export function taskSequenceJsonSchema(): Json {
   step["required"] = ["name", "type"];
   propertiesOf(step)["type"] = { description: "What the step does", oneOf: [{ const: "group", description: "Steps that belong together" }, ...stepTypes.map(({ type, title, summary }) => ({ const: type, title, description: summary }))] };
   step["allOf"] = [
-    { if: typeIs("group"), then: { required: ["steps"], properties: { with: false, secrets: false, retry: false, timeLimitMinutes: false } }, else: { properties: { steps: false } } },
+    { if: typeIs("group"), then: { required: ["steps"], properties: { with: false, secrets: false, retry: false, once: false, timeLimitMinutes: false } }, else: { properties: { steps: false } } },
     ...stepTypes.map((definition) => ({ if: typeIs(definition.type), then: { properties: { with: settingsJsonSchema(definition) }, ...(needsSettings(definition) && { required: ["with"] }) } })),
   ];
   return { ...schema, $id: sequenceSchemaId, title: "Prestage task sequence", $defs: definitions };

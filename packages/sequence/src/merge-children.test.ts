@@ -34,6 +34,6 @@ test("refused: a child that is not there, that runs itself, that lies too deep; 
   await refused(read("P", run("x", "ABC00002"), "ABC00001"), { ABC00002: read("Q", run("y", "ABC00003")), ABC00003: read("R", run("z", "ABC00002")) }, /ABC00001 runs ABC00002 runs ABC00003 runs ABC00002/);
   const chain = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`ABC000${(i + 16).toString(16).toUpperCase()}`, read(`S${i}`, run("n", `ABC000${(i + 17).toString(16).toUpperCase()}`))]));
   await refused(read("P", run("x", "ABC00010"), "ABC00001"), chain, /at most 10/);
-  await refused(read("P", run("x", "ABC00009", ", retry: { times: 1 }")), { ABC00009: child }, /without retry/);
+  await refused(read("P", run("x", "ABC00009", ", retry: { times: 1 }")), { ABC00009: child }, /without retry, once/);
   await refused(read("P", run("x", "%ID%")), { ABC00009: child }, /by its id/);
 });

@@ -27,7 +27,7 @@ function childOf(step: Step): string | undefined {
   if (step.type !== runTaskSequenceStep.type) return undefined;
   const settings = runTaskSequenceStep.settings.safeParse(step.with);
   if (!settings.success) throw refused(`the step ${JSON.stringify(step.name)} to name a task sequence by its id`, JSON.stringify(step.with ?? {}));
-  if (step.retry !== undefined || step.timeLimitMinutes !== undefined || step.secrets !== undefined) throw refused(`the step ${JSON.stringify(step.name)} without retry, timeLimitMinutes and secrets: give them to the steps of its task sequence`, "one of them");
+  if (step.retry !== undefined || step.once !== undefined || step.timeLimitMinutes !== undefined || step.secrets !== undefined) throw refused(`the step ${JSON.stringify(step.name)} without retry, once, timeLimitMinutes and secrets: give them to the steps of its task sequence`, "one of them");
   return settings.data.taskSequence;
 }
 

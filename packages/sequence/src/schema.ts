@@ -90,6 +90,8 @@ export interface Step {
   continueOnError?: boolean | undefined;
   /** Run it again when it fails, this often. */
   retry?: StepRetry | undefined;
+  /** Asked only when the step was interrupted: where it holds, the step was done, and is not run again. */
+  once?: Condition | undefined;
   /** It fails when it is not done by then. */
   timeLimitMinutes?: number | undefined;
   disabled?: boolean | undefined;
@@ -114,6 +116,7 @@ export const stepSchema: z.ZodType<Step, StepInput> = z
     secrets: z.array(secretNameSchema).min(1).max(32).optional(),
     continueOnError: z.boolean().optional(),
     retry: retrySchema.optional(),
+    once: conditionSchema.optional(),
     timeLimitMinutes: z.int().min(1).max(1440).optional(),
     disabled: z.boolean().optional(),
     get steps() {
@@ -122,7 +125,7 @@ export const stepSchema: z.ZodType<Step, StepInput> = z
   })
   .refine((step) => (step.type === "group") === (step.steps !== undefined), "a group has `steps`, and only a group")
   .refine((step) => step.type !== "group" || step.with === undefined, "a group has no `with`")
-  .refine((step) => step.type !== "group" || (step.retry === undefined && step.timeLimitMinutes === undefined), "a group has no `retry` and no `timeLimitMinutes`: give them to its steps")
+  .refine((step) => step.type !== "group" || (step.retry === undefined && step.timeLimitMinutes === undefined && step.once === undefined), "a group has no `retry`, `once` and `timeLimitMinutes`: give them to its steps")
   .refine((step) => step.type !== "group" || step.secrets === undefined, "a group has no `secrets`: name them in the step that needs them")
   .superRefine((step, context) => {
     const names = (step.secrets ?? []).map((name) => name.toLowerCase());

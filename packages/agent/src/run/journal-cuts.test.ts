@@ -54,6 +54,8 @@ const executor = (folder: string): StepExecutor => ({
 
 interface End { variables: [string, string][]; work: string[]; states: [string, string | undefined][]; boundaries: number }
 
+const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]) => (a < b ? -1 : 1);
+
 /** Runs to the end on one folder, through every restart; the power goes once, before or after the journal's entry `cut` is on the disk. */
 async function runThrough(fixture: RunFixture, cut: number | undefined, lost: boolean): Promise<End> {
   const executors = new Map([...stepExecutors, ["work", executor(fixture.folder)]]);
@@ -82,7 +84,7 @@ async function runThrough(fixture: RunFixture, cut: number | undefined, lost: bo
         if (event.kind === "step-finished") states.set(event.stepId, event.outcome);
         if (event.kind === "step-skipped") states.set(event.stepId, "skipped");
       }
-      return { variables: [...variables.values()].map(({ name, value }): [string, string] => [name, value]).sort(), work: (await readFile(join(fixture.folder, "work"), "utf8")).trim().split("\n"), states: [...states].sort(), boundaries };
+      return { variables: [...variables.values()].map(({ name, value }): [string, string] => [name, value]).sort(byName), work: (await readFile(join(fixture.folder, "work"), "utf8")).trim().split("\n"), states: [...states].sort(byName), boundaries };
     } catch (cause) {
       if (!(cause instanceof PowerCut) && !off) throw cause;
       off = false;

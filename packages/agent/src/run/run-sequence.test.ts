@@ -123,3 +123,22 @@ test("conditions on the computer are asked when their step comes, and what was f
   assert.deepEqual(fixture.kept.filter((message) => message.step !== undefined).map((message) => [message.kind, message.step?.id, message.text]), [["step-started", "s1", undefined], ["step-finished", "s1", undefined], ["step-skipped", "s2", "file /etc/made-by-a-step does not exist"], ["step-started", "s3", undefined], ["step-finished", "s3", undefined]]);
   assert.deepEqual(commands, ["true"]);
 });
+
+test("a step that must be done once is not done again after a cut in it, where its probe says that it was done", async () => {
+  for (const [before, lines] of [["done\n", "done\n"], ["", "done\n"]] as const) {
+    const fixture = await makeRunFixture([{ type: "run-command-line", with: { command: "echo done >> %FOLDER%/once" }, once: { file: "/once", property: "size", greater: 0 } }]);
+    const variables = [{ name: "FOLDER", value: fixture.folder, source: "device" as const }];
+    // The power went in the step: started, perhaps done, not finished.
+    const cut = await fixture.context({ environment: "installed", variables });
+    cut.journal.append({ kind: "sequence-started", environment: "installed", bootId: "1" });
+    cut.journal.append({ kind: "step-started", stepId: "s1", name: "Step 1" });
+    await writeFile(join(fixture.folder, "once"), before);
+    assert.deepEqual(await runSequence(await fixture.context({ environment: "installed", variables }), { bootId: "2", machine: machine().machine }), { result: "succeeded" });
+    assert.equal(await readFile(join(fixture.folder, "once"), "utf8"), lines);
+    assert.equal(fixture.kept.some((message) => message.text?.startsWith("done before the interruption: file /once (size) is")), before !== "");
+  }
+  const fresh = await makeRunFixture([{ type: "run-command-line", with: { command: "echo again >> %FOLDER%/once" }, once: { file: "/once", exists: true } }]);
+  await writeFile(join(fresh.folder, "once"), "there before\n");
+  assert.deepEqual(await runSequence(await fresh.context({ environment: "installed", variables: [{ name: "FOLDER", value: fresh.folder, source: "device" }] }), { bootId: "1", machine: machine().machine }), { result: "succeeded" });
+  assert.equal(await readFile(join(fresh.folder, "once"), "utf8"), "there before\nagain\n", "not interrupted, the probe is not asked");
+});

@@ -99,6 +99,13 @@ class SequenceRun {
         await this.#runStep(action.step, action.path, action.again, action.attempt);
         this.#facts = new Map();
         return undefined;
+      case "done-already":
+        log(`step ${action.step.name} was done before the interruption: ${action.why}`);
+        status.post({ kind: "step-finished", step: described(action.step, action.path), outcome: "succeeded", text: `done before the interruption: ${action.why}` });
+        screen.event("step", { ...this.#placed(action.step), state: "succeeded", why: action.why });
+        this.#append({ kind: "step-finished", stepId: action.step.id, name: action.step.name, outcome: "succeeded" });
+        this.#facts = new Map();
+        return undefined;
       case "give-up":
         this.#giveUp(action.step, action.path, action.why);
         return undefined;

@@ -100,6 +100,9 @@ class SimulatedRun {
         this.#tell(action, "group-ends", action.outcome, { outcome: action.outcome });
         this.#append({ kind: "step-finished", stepId: action.step.id, name: action.step.name, group: true, outcome: action.outcome });
         return undefined;
+      case "done-already": // only after an interruption, of which a run in thought has none
+        this.#append({ kind: "step-finished", stepId: action.step.id, name: action.step.name, outcome: "succeeded" });
+        return undefined;
       case "give-up":
       case "start":
         this.#run(action);
