@@ -1,0 +1,11 @@
+export { decodeText, maximumXmlBytes, readXml } from "./read-xml.ts";
+export { readSourceSequence, sourceSteps } from "./source-sequence.ts";
+export type { SourceSequence } from "./source-sequence.ts";
+export { importSequence, reportOf } from "./translate-sequence.ts";
+export type { ImportedSequence, ImportLine, ImportReport, ImportStatus, ImportTotals } from "./translate-sequence.ts";
+export type { SourceReference } from "./translation.ts";
+export { isExportFile, readExport } from "./read-export.ts";
+export { translateRules } from "./translate-rules.ts";
+export { readShareObjects, readShareSequences, shareKnowledge } from "./read-share.ts";
+export type { ShareFiles, ShareObject } from "./read-share.ts";
+export { redact } from "./redact.ts";

@@ -1,0 +1,115 @@
+import { applyDriverPackage, applyOperatingSystem, checkReadiness, downloadPackageContent, installApplication, installPackage, restart, runCommandLine, runPowerShell, runTaskSequence, setDynamicVariables, setVariable } from "./translators-configmgr.ts";
+import { applyPe, gather, installApplicationOfMdt, installOs, nextPhase, restartOfMdt, validate } from "./translators-mdt.ts";
+import type { Translator } from "./translation.ts";
+
+/** Kept as a disabled step, and why. */
+const none = (reason: string): Translator => () => ({ disabled: reason });
+const no = (what: string) => none(`there is no step for it yet: ${what}`);
+
+/**
+ * The one table: what a step of each type becomes. A new step type of ours is one line here.
+ * Keys: the type without SMS_TaskSequence_ and Action; for MDT's, the name of the script it runs, with what tells two uses apart.
+ */
+export const stepTranslators: Readonly<Record<string, Translator>> = {
+  // Configuration Manager (features.md F218-F238)
+  PrestartCheck: checkReadiness,
+  SetVariable: setVariable,
+  SetDynamicVariables: setDynamicVariables,
+  Reboot: restart,
+  ApplyOperatingSystem: applyOperatingSystem,
+  ApplyDriverPackage: applyDriverPackage,
+  DownloadPackageContent: downloadPackageContent,
+  InstallApplication: installApplication,
+  InstallSoftware: installPackage,
+  RunCommandLine: runCommandLine,
+  RunPowerShellScript: runPowerShell,
+  SubTasksequence: runTaskSequence,
+  SubTaskSequence: runTaskSequence,
+  PartitionDisk: none("a staged disk is partitioned already, and partition-disk makes no NTFS"),
+  ConvertDisk: no("dynamic disks"),
+  ApplyDataImage: no("apply data image"),
+  ApplyWindowsSettings: no("apply Windows settings"),
+  ApplyNetworkSettings: no("apply network settings"),
+  AutoApply: no("auto apply drivers"),
+  SetupWindowsAndSMS: no("set up Windows"),
+  UpgradeOperatingSystem: none("it upgrades the system in place; Prestage deploys from staged disks"),
+  InstallUpdate: no("install software updates"),
+  ConnectNetworkFolder: no("connect to network folder"),
+  JoinDomainWorkgroup: no("join domain or workgroup"),
+  EnableBitLocker: no("enable BitLocker"),
+  DisableBitLocker: no("disable BitLocker"),
+  OfflineEnableBitLocker: no("pre-provision BitLocker"),
+  RequestStateStore: no("request state store"),
+  ReleaseStateStore: no("release state store"),
+  CaptureUserState: no("capture user state"),
+  RestoreUserState: no("restore user state"),
+  CaptureNetworkSettings: no("capture network settings"),
+  CaptureWindowsSettings: no("capture Windows settings"),
+  InstallDeployTools: none("it prepares the capture of a reference computer, which Prestage does not do"),
+  PrepareSMSClient: none("it prepares the capture of a reference computer, which Prestage does not do"),
+  PrepareOS: none("it prepares the capture of a reference computer, which Prestage does not do"),
+  CaptureSystemImage: none("it captures a reference computer, which Prestage does not do"),
+
+  // MDT
+  "ZTIGather.wsf": gather,
+  "ZTIValidate.wsf": validate,
+  "ZTINextPhase.wsf": nextPhase,
+  "ZTISetVariable.wsf": setVariable,
+  "LTIApply.wsf": installOs,
+  "LTIApply.wsf /PE": applyPe,
+  "LTIApply.wsf /post": none("not needed: the agent removes what it put there when the sequence ends"),
+  "LTICopyScripts.wsf": none("not needed: the agent is in the deployed system"),
+  "ZTISCCM.wsf": none("not needed: MDT's own scripts are not used"),
+  "MDT restart": restartOfMdt,
+  "ZTIApplications.wsf": installApplicationOfMdt,
+  "ZTIDiskpart.wsf": none("a staged disk is partitioned already, and partition-disk makes no NTFS"),
+  "ZTIDrivers.wsf": no("inject drivers"),
+  "ZTIConfigure.wsf": no("apply Windows settings (unattend.xml)"),
+  "ZTINICConfig.wsf": no("apply network settings"),
+  "ZTINICConfig.wsf /capture": no("capture network settings"),
+  "ZTIBIOSCheck.wsf": none("it checks the firmware against a list of MDT's own"),
+  "ZTIPatches.wsf": no("install updates offline"),
+  "ZTIWindowsUpdate.wsf": no("install software updates"),
+  "ZTIUserState.wsf": no("restore user state"),
+  "ZTIUserState.wsf /capture": no("capture user state"),
+  "ZTIAppXmlGen.wsf": no("capture user state"),
+  "ZTIGroups.wsf": no("restore local groups"),
+  "ZTIGroups.wsf /capture": no("capture local groups"),
+  "ZTIBackup.wsf": none("it captures the computer into an image, which Prestage does not do"),
+  "LTISysprep.wsf": none("it prepares the capture of a reference computer, which Prestage does not do"),
+  "LTISuspend.wsf": none("it waits for a person, and an unattended computer would wait for ever"),
+  "ZTIDomainJoin.wsf": no("join domain or workgroup"),
+  "ZTIBde.wsf": no("enable BitLocker"),
+  "ZTIDisableBDEProtectors.wsf": no("disable BitLocker"),
+  "ZTIWinRE.wsf": no("Windows Recovery"),
+  "ZTITatoo.wsf": none("it writes MDT's own record into registry and WMI"),
+  "ZTIOptIn.wsf": no("opt in to reports to Microsoft"),
+  "ZTIApplyGPOPack.wsf": no("local group policy packs"),
+  "ZTIOSRole.wsf": no("roles and features of Windows"),
+  "ZTILangPacks.wsf": no("language packs"),
+  "ZTIConnect.wsf": no("connect to network folder"),
+  "ZTIPowerShell.wsf": none("its script lies on the deployment share, which no computer reaches: make a package of it"),
+  "ZTIExecuteRunbook.wsf": none("it runs a runbook of Orchestrator"),
+  "ZTIConfigureADDS.wsf": no("make a domain controller"),
+  "ZTIConfigureDNS.wsf": no("set up a DNS server"),
+  "ZTIConfigureDHCP.wsf": no("set up a DHCP server"),
+};
+
+const byLowerCase = new Map(Object.entries(stepTranslators).map(([key, translator]) => [key.toLowerCase(), { key, translator }]));
+/** MDT's typed steps run a script, and that says what they are. */
+const scriptOf = /\b((?:ZTI|LTI)\w+\.wsf)"?\s*(\/\w+)?/i;
+
+/** What a step is in the table, and how it is translated. */
+export function translatorOf(type: string, action: string, origin: "configmgr" | "mdt"): { key: string; translator: Translator } {
+  const [, script, argument = ""] = scriptOf.exec(action) ?? [];
+  const kind = type.replace(/^SMS_TaskSequence_/i, "").replace(/Action$/i, "");
+  if (script !== undefined) {
+    const found = byLowerCase.get(`${script} ${argument}`.toLowerCase()) ?? byLowerCase.get(script.toLowerCase());
+    if (found !== undefined) return found;
+    return { key: script, translator: none("it runs a script of MDT's that has no counterpart here") };
+  }
+  const known = byLowerCase.get(origin === "mdt" && kind === "Reboot" ? "mdt restart" : kind.toLowerCase());
+  if (known !== undefined) return known;
+  if (type === "" && action !== "") return { key: "RunCommandLine", translator: runCommandLine };
+  return { key: type || "(no type)", translator: none(`there is no step for it: ${type.slice(0, 100) || "it has neither a type nor a command"}`) };
+}

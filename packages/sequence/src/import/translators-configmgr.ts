@@ -1,0 +1,149 @@
+import { checkSettable } from "../variables.ts";
+import { isSecretName, redact } from "./redact.ts";
+import { isTrue } from "./source-sequence.ts";
+import { translateDynamicRules } from "./translate-dynamic-rules.ts";
+import { one } from "./translation.ts";
+import type { JsonSettings, Translation, TranslationContext, Translator } from "./translation.ts";
+
+/** Set Task Sequence Variable. */
+export const setVariable: Translator = (context) => {
+  const [name, value] = [context.take("VariableName"), context.take("VariableValue")];
+  context.ignore(/^DoNotShowVariableValue$/i);
+  if (isTrue(context.take("DoNotShowVariableValue"))) return { disabled: `the value of ${name} is hidden and not in an export: keep it at the site (prestage secret) and name it under \`secrets\`` };
+  return setVariableTo(name, value);
+};
+
+export function setVariableTo(name: string, value: string): Translation {
+  if (value !== "" && (isSecretName(name) || redact(value).found)) return { disabled: `the value of ${name} looks like a password and is left out: keep it at the site (prestage secret) and name it under \`secrets\`` };
+  if (/^#.*#$/s.test(value)) return { disabled: "the value is an expression of VBScript" };
+  try {
+    checkSettable(name, value);
+  } catch (cause) {
+    return { disabled: cause instanceof Error ? cause.message : String(cause) };
+  }
+  return one("set-variable", { name, value });
+}
+
+/** Restart Computer. */
+export const restart: Translator = (context) => {
+  const target = context.take("Target") || /\/target:(\w+)/i.exec(context.node.action)?.[1] || "HD";
+  const [message, seconds] = [context.take("Message"), context.take("MessageTimeout")];
+  const to = /^winpe$/i.test(target) ? "environment" : "installed";
+  return one("restart", { to }, message !== "" && seconds !== "0" ? `the message to the user and its ${seconds || "60"} seconds are left out: it restarts at once` : undefined);
+};
+
+/** Check Readiness (features.md F218). */
+export const checkReadiness: Translator = (context) => {
+  const asked = (property: string) => isTrue(context.take(property));
+  const number = (property: string) => (/^\d{1,9}$/.test(context.take(property)) ? Number(context.take(property)) : 0);
+  const present = ["CheckOSType", "CheckMinOSVersion", "CheckMaxOSVersion", "CheckCMClientMinVersion", "CheckOSLanguageID"].filter(asked);
+  if (present.length > 0) return { disabled: `it checks the system that is there now (${present.map((name) => name.replace(/^Check/, "")).join(", ")}), which a new deployment replaces` };
+  context.ignore(/^(OSType|M(in|ax)OSVersion|CMClientMinVersion|OSLanguageID)$/i);
+  const settings: JsonSettings = {
+    memoryMiB: asked("CheckMemory") ? number("Memory") : 0, processorMHz: asked("CheckProcessorSpeed") ? number("ProcessorSpeed") : 0,
+    ...(asked("CheckFreeDiskSpace") && { diskMiB: number("FreeDiskSpace") }), ...(asked("CheckOSArchitecture") && context.take("OSArchitecture") === "64" && { architecture: "x64" }),
+    ...(asked("CheckDeviceUEFI") && { uefi: true }), ...(asked("CheckPowerState") && { acPower: true }),
+    ...(asked("CheckNetworkConnected") && { network: true }), ...(asked("CheckNetworkWired") && { wiredNetwork: true }), ...((asked("CheckTPMEnabled") || asked("CheckTPMActivated")) && { tpm: true }),
+  };
+  return one("check-readiness", settings, asked("CheckFreeDiskSpace") ? "the size of the largest disk is checked in place of the free space" : undefined);
+};
+
+/** Apply Operating System Image. */
+export const applyOperatingSystem: Translator = (context) => {
+  const image = context.take("ImagePackageID");
+  if (image === "") return { disabled: context.take("InstallPackageID") === "" ? "no image is named" : "it installs from setup files; Prestage applies images" };
+  if (context.take("ConfigFileName") !== "" || context.take("ConfigFilePackage") !== "") return { disabled: `its answer file ${context.take("ConfigFileName")} cannot be put in yet` };
+  context.ignore(/^RunFromNet$/i, /^Destination/i);
+  const index = context.take("ImageIndex");
+  if (!/^[1-9]\d{0,3}$/.test(index || "1")) return { disabled: `its image index ${index.slice(0, 40)} is no number` };
+  return one("apply-os-image", { osImage: context.reference("os-image", image), index: Number(index || "1") }, "it goes onto the staged disk's data volume, whatever the destination over there");
+};
+
+export const applyDriverPackage: Translator = (context) => {
+  const id = context.take("DriverPackageID");
+  context.ignore(/^(UnsignedDriver|Recurse)$/i);
+  return id === "" ? { disabled: "no driver package is named" } : one("apply-driver-package", { driverPackage: context.reference("driver-package", id) });
+};
+
+export const downloadPackageContent: Translator = (context) => {
+  const packages = context.take("DownloadPackages").split(",").map((id) => id.trim()).filter((id) => id !== "");
+  if (packages.length === 0) return { disabled: "no package is named" };
+  const [variable, place] = [context.take("DestinationVariable"), context.take("DestinationLocationType")];
+  context.ignore(/^(NumPackages|PackageInfo.*|ContinueDownloadOnError)$/i);
+  if (/custom/i.test(place)) return { disabled: `it downloads to ${redact(context.take("DestinationCustomPath")).text}; here content lies in the local cache alone` };
+  context.ignore(/^DestinationCustomPath$/i);
+  return one("download-package-content", { packages: packages.map((id) => context.reference("package", id)), ...(variable !== "" && { variable }) });
+};
+
+export const installApplication: Translator = (context) => {
+  if (context.take("BaseVariableName") !== "") return { disabled: `it installs the applications that the variables ${context.take("BaseVariableName")}01 and so on name` };
+  const ids = (/\/app:(\S+)/i.exec(context.node.action)?.[1] ?? context.take("ApplicationName")).split(",").map((id) => id.trim()).filter((id) => id !== "");
+  if (ids.length === 0) return { disabled: "no application is named" };
+  context.ignore(/^(ApplicationName|AppInfo.*|NumApps|ClearCache|RetryCount)$/i);
+  const references = ids.map((id) => context.reference("application", id));
+  const several = isTrue(context.take("ContinueOnInstallError")) && references.length > 1 ? "one that fails ends the step; over there the rest went on" : undefined;
+  if (several !== undefined) return { disabled: several };
+  return { steps: [{ type: "install-application", with: { applications: references } }], notes: [], windowsCommand: true };
+};
+
+export const installPackage: Translator = (context) => {
+  if (context.take("BaseVariableName") !== "") return { disabled: `it installs the packages that the variables ${context.take("BaseVariableName")}001 and so on name` };
+  const [id, program] = [context.take("PackageID"), context.take("ProgramName")];
+  context.ignore(/^(PackageName|ContinueOnInstallError)$/i);
+  if (id === "" || program === "") return { disabled: "no package or no program is named" };
+  return { steps: [{ type: "install-package", with: { package: context.reference("package", id), program } }], notes: [], windowsCommand: true };
+};
+
+/** Run Command Line. */
+export const runCommandLine: Translator = (context) => {
+  const command = context.take("CommandLine") || context.node.action.replace(/^smsswd\.exe\s+\/run:\S*\s*/i, "");
+  const id = context.take("PackageID") || /^smsswd\.exe\s+\/run:(\S+)/i.exec(context.node.action)?.[1] || "";
+  context.ignore(/^(SuccessCodes|DisableWow64Redirection|LoadProfile|PackageName|UserName|SMSTSRunCommandLineUserName)$/i);
+  const why = unsuitable(context, command);
+  if (why !== undefined) return { disabled: why };
+  return { steps: [{ type: "run-command-line", with: { command, ...(id !== "" && { package: context.reference("package", id) }), ...codes(context) } }], notes: [], windowsCommand: true };
+};
+
+/** Run PowerShell Script: its text is base64 of UTF-16LE, or a file of a package. */
+export const runPowerShell: Translator = (context) => {
+  const [encoded, id, file] = [context.take("SourceScript"), context.take("PackageID"), context.take("ScriptName")];
+  const script = encoded === "" ? "" : new TextDecoder("utf-16le").decode(Buffer.from(encoded, "base64"));
+  const [parameters, output] = [context.take("Parameters"), context.take("OutputVariableName")];
+  context.ignore(/^(SuccessCodes|UserName|PackageName|ExecutionPolicy)$/i);
+  const why = unsuitable(context, `${script}\n${parameters}`);
+  if (why !== undefined) return { disabled: why };
+  if (script.trim() === "" && (id === "" || file === "")) return { disabled: "no script is named" };
+  const source: JsonSettings = script.trim() === "" ? { file: file.replaceAll("\\", "/"), package: context.reference("package", id) } : { script };
+  const words = (parameters.match(/"[^"]*"|'[^']*'|\S+/g) ?? []).map((word) => word.replace(/^(["'])(.*)\1$/s, "$2"));
+  return { steps: [{ type: "run-script", with: { language: "powershell", ...source, ...(words.length > 0 && { parameters: words }), ...(output !== "" && { outputVariable: output }), ...codes(context) } }], notes: [], windowsCommand: true };
+};
+
+/** Why a command line cannot be run as it stands. */
+function unsuitable(context: TranslationContext, command: string): string | undefined {
+  if (command.trim() === "") return "there is no command";
+  if (redact(command).found) return "a password stands in the command, and is left out: keep it at the site (prestage secret) and name it under `secrets`";
+  if (isTrue(context.take("RunAsUser"))) return "it runs as another user";
+  const folder = context.take("WorkingDirectory") || context.node.startIn;
+  if (folder !== "") return `it runs in the folder ${folder}`;
+  if (context.node.type.endsWith("RunCommandLineAction") && context.take("OutputVariableName") !== "") return "what it prints goes into a variable: write it as a script (run-script)";
+  const place = /%(SCRIPTROOT|DEPLOYROOT|TOOLROOT|RESOURCEROOT|RESOURCEDRIVE|_SMSTSMDataPath)%/i.exec(command)?.[1];
+  return place === undefined ? undefined : `it needs %${place}%, a folder of the deployment share, which no computer reaches: make a package of it`;
+}
+
+function codes(context: TranslationContext): JsonSettings {
+  const success = context.node.successCodes.filter((code) => code !== 3010 && code >= 0);
+  const restartsToo = context.node.successCodes.includes(3010);
+  return { ...((success.length > 1 || (success.length === 1 && success[0] !== 0)) && { successCodes: success }), ...(context.node.successCodes.length > 0 && !restartsToo && { restartCodes: [] }) };
+}
+
+export const setDynamicVariables: Translator = (context) => {
+  const rules = translateDynamicRules(context.take("Rules"));
+  return "refused" in rules ? { disabled: rules.refused } : one("set-dynamic-variables", { rules: rules.rules }, ...rules.notes);
+};
+
+/** Run Task Sequence: a child. */
+export const runTaskSequence: Translator = (context) => {
+  const id = context.take("TsPackageID") || context.take("TaskSequencePackageId") || context.take("SubTaskSequenceID");
+  context.ignore(/^(TsName|TaskSequenceName|SubTaskSequenceGUID)$/i);
+  return id === "" ? { disabled: "no task sequence is named" } : one("run-task-sequence", { taskSequence: context.reference("task-sequence", id) });
+};

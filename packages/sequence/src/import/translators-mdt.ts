@@ -1,0 +1,97 @@
+import type { Condition } from "../schema.ts";
+import type { XmlElement } from "./read-xml.ts";
+import { one } from "./translation.ts";
+import type { TranslatedStep, Translation, Translator } from "./translation.ts";
+
+const phases: Readonly<Record<string, string>> = { VALIDATION: "STATECAPTURE", STATECAPTURE: "PREINSTALL", PREINSTALL: "INSTALL", INSTALL: "POSTINSTALL", POSTINSTALL: "STATERESTORE", STATERESTORE: "" };
+
+/** ZTINextPhase: sets PHASE to what follows the phase of the group it stands in. */
+export const nextPhase: Translator = (context) => {
+  const now = context.groups.flatMap((group) => phasesOf(group.condition)).at(-1);
+  const next = now === undefined ? undefined : phases[now];
+  if (next === undefined) return { disabled: "the phase it goes on from is not said by a group around it" };
+  return one("set-variable", { name: "PHASE", value: next });
+};
+
+/** The phases a condition asks for. */
+function phasesOf(element: XmlElement | undefined): string[] {
+  if (element === undefined) return [];
+  if (element.name !== "expression") return element.children.flatMap(phasesOf);
+  const texts = element.children.map((variable) => variable.text.trim().toUpperCase());
+  const phase = texts.find((text) => Object.hasOwn(phases, text));
+  return texts.includes("PHASE") && texts.includes("EQUALS") && phase !== undefined ? [phase] : [];
+}
+
+/** What ZTIGather finds out; named so that a sequence which uses one we do not set is told so. */
+const gathered = /^(HostName|Make|Model|Product|SerialNumber|AssetTag|UUID|Memory|Architecture|ProcessorSpeed|CapableArchitecture|Is(Laptop|Desktop|Server|UEFI|VM|OnBattery|HypervisorRunning|ServerOS|ServerCoreOS)|VMPlatform|Supports(X86|X64|64Bit|NX|SSE2|VT|SLAT|HyperVRole)|OSVersion|OSCurrentVersion|OSCurrentBuild|OSSKU|DefaultGateway\d*|IPAddress\d*|MacAddress\d*|HALName|OSArchitecture)$/i;
+const set = new Map<string, string>([["make", "_SMSTSMake"], ["model", "_SMSTSModel"], ["serialnumber", "_SMSTSSerialNumber"], ["assettag", "_SMSTSAssetTag"], ["uuid", "_SMSTSUUID"]]);
+/** Those with two values, and what the first of them asks for. */
+const yesNo: readonly [string, Condition][] = [["IsUEFI", { hardware: "firmware", equals: "uefi" }], ["IsVM", { hardware: "virtual", equals: "true" }]];
+
+/** ZTIGather, local: finds the computer out and sets MDT's names for it, those that the sequence uses. */
+export const gather: Translator = (context) => {
+  if (!/^(true|yes|1)$/i.test(context.take("GatherLocalOnly") || "true") && context.take("RulesFile") !== "" && !/^CustomSettings\.ini$/i.test(context.take("RulesFile"))) {
+    return { disabled: `it processes the rules of ${context.take("RulesFile")}` };
+  }
+  context.ignore(/^RulesFile$/i);
+  const used = [...context.variablesUsed].filter((name) => gathered.test(name));
+  const unknown = used.filter((name) => !set.has(name) && !yesNo.some(([known]) => known.toLowerCase() === name));
+  if (unknown.length > 0) return { disabled: `the sequence uses what is not found out here: ${unknown.join(", ")}` };
+  const steps: TranslatedStep[] = [{ type: "set-dynamic-variables", name: "What the computer is" }];
+  for (const name of used) {
+    const ours = set.get(name);
+    if (ours !== undefined) steps.push({ type: "set-variable", name, with: { name, value: `%${ours}%` }, when: { variable: ours, exists: true } });
+  }
+  for (const [name, condition] of yesNo) {
+    if (!used.includes(name.toLowerCase())) continue;
+    steps.push({ type: "set-variable", name: `${name}: yes`, with: { name, value: "True" }, when: condition }, { type: "set-variable", name: `${name}: no`, with: { name, value: "False" }, when: { none: [condition] } });
+  }
+  return { steps, notes: [used.length === 0 ? "the sequence uses none of the variables it sets" : `of the variables it sets, those the sequence uses: ${used.join(", ")}`] };
+};
+
+/** ZTIValidate: memory, speed and room for the image. The kind of system is asked only where one is there already. */
+export const validate: Translator = (context) => {
+  const number = (property: string) => (/^\d{1,9}$/.test(context.take(property)) ? Number(context.take(property)) : 0);
+  const disk = number("ImageSize");
+  context.ignore(/^VerifyOS$/i);
+  return one("check-readiness", { memoryMiB: number("ImageMemory"), processorMHz: number("ImageProcessorSpeed"), ...(disk > 0 && { diskMiB: disk }) }, context.take("VerifyOS") === "" ? undefined : `VerifyOS ${context.take("VerifyOS")} concerns a system that is replaced, not a new computer`);
+};
+
+/** LTIApply: the image of the step's OSGUID, or of the sequence's. */
+export const installOs: Translator = (context) => {
+  context.restart.next = "installed";
+  const guid = context.take("OSGUID") || context.sequence.globals.find((one) => one.name === "OSGUID")?.value || "";
+  context.ignore(/^Destination/i);
+  return guid === "" ? { disabled: "no operating system is named" } : one("apply-os-image", { osImage: context.reference("os-image", guid), index: context.share.imageIndexes.get(guid.toLowerCase()) ?? 1 }, "it goes onto the staged disk's data volume; the answer file is a matter of the Configure step");
+};
+
+/** MDT restarts into Windows PE where it has put that onto the disk, else into what is installed; the target it writes is always WinPE. */
+export const restartOfMdt: Translator = (context) => {
+  context.ignore(/^(Message|MessageTimeout|Target)$/i);
+  const to = context.restart.next;
+  context.restart.next = "installed";
+  return one("restart", { to }, `into ${to === "installed" ? "the installed system" : "the boot environment"}: MDT itself decides so by what it has applied`);
+};
+
+/** LTIApply /PE puts Windows PE onto the disk; here the boot environment lies there already. */
+export const applyPe: Translator = (context) => {
+  context.restart.next = "environment";
+  return { disabled: "not needed: the boot environment stays on the disk" };
+};
+
+/** ZTIApplications with one application; without, it installs what the wizard or the rules chose. */
+export const installApplicationOfMdt: Translator = (context): Translation => {
+  const guid = context.take("ApplicationGUID");
+  context.ignore(/^ApplicationSuccessCodes$/i);
+  if (guid === "") return { disabled: "it installs the applications that the wizard or the rules chose (Applications001 and so on)" };
+  const all = inOrder(guid, context.share.dependencies);
+  return { steps: all.map((id) => ({ type: "install-package", with: { package: context.reference("package", id), program: "Install" } })), notes: ["the application is imported as a package: MDT knows no detection, so it is run each time"], windowsCommand: true };
+};
+
+/** What an application depends on, first, each once; a circle is left where it closes. */
+function inOrder(guid: string, dependencies: ReadonlyMap<string, readonly string[]>, seen: Set<string> = new Set()): string[] {
+  const key = guid.toLowerCase();
+  if (seen.has(key) || seen.size > 200) return [];
+  seen.add(key);
+  return [...(dependencies.get(key) ?? []).flatMap((one) => inOrder(one, dependencies, seen)), guid];
+}
