@@ -57,9 +57,18 @@ function compare(operator: VariableOperator, value: string | undefined, with_: s
 /** Numbers as numbers, everything else as text. */
 function orderOf(a: string, b: string): number {
   const number = /^[+-]?\d+(\.\d+)?$/;
-  if (number.test(a) && number.test(b)) return Math.sign(Number(a) - Number(b));
+  if (number.test(a) && number.test(b)) return compareNumbers(a, b);
   const [left, right] = [a.toLowerCase(), b.toLowerCase()];
   return left === right ? 0 : left < right ? -1 : 1;
+}
+
+/** Decimals of any length, to the last digit: a serial number may have more digits than a floating-point number tells apart. */
+function compareNumbers(a: string, b: string): number {
+  const digits = (text: string) => (text.split(".")[1] ?? "").length;
+  const places = Math.max(digits(a), digits(b));
+  const whole = (text: string) => BigInt(text.replace(/^\+/, "").replace(".", "") + "0".repeat(places - digits(text)));
+  const [x, y] = [whole(a), whole(b)];
+  return x === y ? 0 : x < y ? -1 : 1;
 }
 
 /** `*` any text, `?` one character; at most the product of their lengths, so no pattern can hang an evaluation. */

@@ -58,6 +58,17 @@ test("conditions", () => {
   assert.match(evaluateCondition({ variable: "Media", notEquals: "OEMMedia" }, variables).why, /Media is "OEMMedia"/);
 });
 
+test("numbers are compared to the last digit, however many they have", () => {
+  const long = "9".repeat(400);
+  const variables = makeVariables([{ name: "Serial", value: "12345678901234567890", source: "device" }, { name: "Long", value: long, source: "device" }]);
+  const holds = (condition: Condition) => evaluateCondition(condition, variables).holds;
+  assert.equal(holds({ variable: "Serial", equals: "12345678901234567891" }), false);
+  assert.equal(holds({ variable: "Serial", less: "12345678901234567890.5" }), true);
+  assert.equal(holds({ variable: "Serial", equals: "+012345678901234567890.00" }), true);
+  assert.equal(holds({ variable: "Serial", greater: "-1.5" }), true);
+  assert.equal(holds({ variable: "Long", equals: long }), true);
+});
+
 test("`like` agrees with a regular expression", () => {
   const letters = fc.string({ unit: fc.constantFrom("a", "b", "*", "?"), maxLength: 12 });
   fc.assert(

@@ -1,5 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
-import { compareVersions } from "@prestage/sequence";
+import { compareVersions, isLike } from "@prestage/sequence";
 import { resolveInRoot } from "./resolve-in-root.ts";
 
 /** No such file of a system is larger, in bytes. */
@@ -36,12 +36,12 @@ function settingOf(text: string, name: string): string | undefined {
 /** The version of an installed Debian package; of several that a pattern with `*` or `?` fits, the newest. */
 export async function installedSoftware(root: string, name: string): Promise<string | undefined> {
   const status = await readInRoot(root, "/var/lib/dpkg/status");
-  const pattern = new RegExp(`^${name.replace(/[\\^$.+()[\]{}|]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".")}$`, "i");
+  const pattern = name.toLowerCase();
   let newest: string | undefined;
   for (const entry of status.split("\n\n")) {
     const field = (key: string) => new RegExp(`^${key}: (.*)$`, "m").exec(entry)?.[1];
     const [found, state, version] = [field("Package"), field("Status"), field("Version")];
-    if (found === undefined || version === undefined || state !== "install ok installed" || !pattern.test(found)) continue;
+    if (found === undefined || version === undefined || state !== "install ok installed" || !isLike(found.toLowerCase(), pattern)) continue;
     if (newest === undefined || compareVersions(version, newest) > 0) newest = version;
   }
   return newest;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isLike } from "../conditions.ts";
 import type { FactQuery } from "../facts.ts";
 import { hardwareProperties, systemProperties } from "../schema.ts";
 import { compareVersions } from "../facts.ts";
@@ -48,8 +49,8 @@ export function describedFact(device: DeviceDescription, { subject, name, proper
 }
 
 function newestThatFits(software: Readonly<Record<string, string>>, name: string): string | undefined {
-  const pattern = new RegExp(`^${name.replace(/[\\^$.+()[\]{}|]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".")}$`, "i");
-  const versions = Object.entries(software).filter(([one]) => pattern.test(one)).map(([, version]) => version);
+  const pattern = name.toLowerCase();
+  const versions = Object.entries(software).filter(([one]) => isLike(one.toLowerCase(), pattern)).map(([, version]) => version);
   return versions.toSorted(compareVersions).at(-1);
 }
 
