@@ -1,8 +1,10 @@
 export { decodeText, maximumXmlBytes, readXml } from "./read-xml.ts";
 export { readSourceSequence, sourceSteps } from "./source-sequence.ts";
 export type { SourceSequence } from "./source-sequence.ts";
-export { importSequence, reportOf } from "./translate-sequence.ts";
-export type { ImportedSequence, ImportLine, ImportReport, ImportStatus, ImportTotals } from "./translate-sequence.ts";
+export { importSequence } from "./translate-sequence.ts";
+export type { ImportedSequence } from "./translate-sequence.ts";
+export { reportOf } from "./import-report.ts";
+export type { ImportLine, ImportReport, ImportStatus, ImportTotals } from "./import-report.ts";
 export type { SourceReference } from "./translation.ts";
 export { isExportFile, readExport } from "./read-export.ts";
 export { translateRules } from "./translate-rules.ts";

@@ -3,7 +3,7 @@ import { checkSettable } from "../variables.ts";
 import { readIni } from "./read-ini.ts";
 import type { IniSection } from "./read-ini.ts";
 import { isSecretName, redact } from "./redact.ts";
-import type { ImportLine } from "./translate-sequence.ts";
+import type { ImportLine } from "./import-report.ts";
 import type { JsonSettings } from "./translation.ts";
 
 /** Settings that mean nothing here, and why. */

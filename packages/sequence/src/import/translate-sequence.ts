@@ -7,30 +7,12 @@ import { isSecretName, redact } from "./redact.ts";
 import { attributeOf, childrenOf } from "./read-xml.ts";
 import type { XmlElement } from "./read-xml.ts";
 import type { SourceNode, SourceSequence } from "./source-sequence.ts";
+import { reportOf } from "./import-report.ts";
+import type { ImportLine, ImportReport } from "./import-report.ts";
 import { translatorOf } from "./step-translators.ts";
 import { translateCondition } from "./translate-condition.ts";
 import type { ShareKnowledge, SourceReference, TranslatedStep, Translation, TranslationContext } from "./translation.ts";
 import { writeSequenceYaml } from "./write-sequence-yaml.ts";
-
-export type ImportStatus = "translated" | "withNote" | "disabled";
-
-/** One line for each step, group and setting of the source. */
-export interface ImportLine {
-  kind: "step" | "group" | "setting" | "object";
-  name: string;
-  /** The groups around it, or the section of a file. */
-  path: string[];
-  /** As the source has it. */
-  type: string;
-  status: ImportStatus;
-  /** It is enabled in the source, and so is what it stands in. */
-  enabled: boolean;
-  /** What became of it. */
-  to: string;
-  notes: string[];
-}
-export interface ImportTotals { translated: number; withNote: number; disabled: number }
-export interface ImportReport { lines: ImportLine[]; totals: ImportTotals; enabled: ImportTotals }
 
 export interface ImportOptions {
   origin: "configmgr" | "mdt";
@@ -63,16 +45,6 @@ export function importSequence(source: SourceSequence, options: ImportOptions): 
   parseTaskSequenceYaml(yaml);
   const lines = [...work.lines, ...work.globals()];
   return { name, yaml, report: reportOf(lines), references: [...work.references.values()] };
-}
-
-/** Only steps count; they add up to the steps of the source. */
-export function reportOf(lines: ImportLine[]): ImportReport {
-  const count = (which: readonly ImportLine[]): ImportTotals => {
-    const of = (status: ImportStatus) => which.filter((line) => line.status === status).length;
-    return { translated: of("translated"), withNote: of("withNote"), disabled: of("disabled") };
-  };
-  const steps = lines.filter((line) => line.kind === "step");
-  return { lines, totals: count(steps), enabled: count(steps.filter((line) => line.enabled)) };
 }
 
 const objectId = /^[A-Z0-9]{3}[0-9A-F]{5}$/;

@@ -1,7 +1,7 @@
 import { Document, isMap, isSeq, visit } from "yaml";
 import type { YAMLMap } from "yaml";
 import type { StepInput } from "../schema.ts";
-import type { ImportLine } from "./translate-sequence.ts";
+import type { ImportLine } from "./import-report.ts";
 
 /** The text of an imported sequence; what the report says of a step stands above it as a comment. */
 export function writeSequenceYaml(sequence: { id?: string; name: string; description?: string; steps: readonly StepInput[] }, lines: ReadonlyMap<string, ImportLine>): string {
