@@ -102,3 +102,17 @@ test("a partition gets another type and back; a table torn in between is the old
     assert.deepEqual(await readPartitionTable(disk), table, `mask ${mask}`);
   }
 });
+
+test("a temporary folder with a space in its name does no harm", async () => {
+  const before = process.env["TMPDIR"];
+  const spaced = join(folder, "a temporary folder");
+  await mkdir(spaced);
+  process.env["TMPDIR"] = spaced;
+  try {
+    await editExt4(disk, plan.volume, [{ kind: "file", path: "spaced", from: join(folder, "tree/old/deep/file"), mode: 0o600, uid: 0, gid: 0 }]);
+  } finally {
+    if (before === undefined) delete process.env["TMPDIR"];
+    else process.env["TMPDIR"] = before;
+  }
+  assert.equal(await opened(async (reader) => (await reader.readFile("spaced")).toString()), "old");
+});

@@ -37,7 +37,7 @@ export async function editExt4(disk: string, extent: Extent, edits: readonly Ext
         // debugfs takes its commands line by line: a link has a name without surprises.
         const from = join(folder, String(number));
         if (edit.kind === "file") await symlink(edit.from, from);
-        commands.push(edit.kind === "file" ? `write ${from} ${path}` : `mkdir ${path}`, ...attributeCommands(path, edit.kind, edit));
+        commands.push(edit.kind === "file" ? `write ${inQuotes(from)} ${path}` : `mkdir ${path}`, ...attributeCommands(path, edit.kind, edit));
       }
     }
     await writeFile(join(folder, "commands"), `${commands.join("\n")}\n`);
@@ -60,7 +60,11 @@ function attributeCommands(path: string, kind: "folder" | "file", edit: Ext4Attr
 function quoted(path: string): string {
   // oxlint-disable-next-line no-control-regex -- those are what it must not hold
   if (path === "" || path.startsWith("/") || /[\u0000-\u001f\u007f]/.test(path) || path.split("/").some((part) => part === "" || part === "." || part === "..")) throw new TypeError(`A path for debugfs may not hold control characters or leave its folder: ${JSON.stringify(path)}`);
-  return `"/${path.replaceAll('"', '""')}"`;
+  return inQuotes(`/${path}`);
+}
+
+function inQuotes(text: string): string {
+  return `"${text.replaceAll('"', '""')}"`;
 }
 
 /** Removes files that are there, without mounting. */

@@ -5,6 +5,7 @@ export const stagingErrors = {
   PRESTAGE_STAGING_NOT_EMPTY: "The disk is not empty and no matching --wipe was given.",
   PRESTAGE_STAGING_WRONG_PARTITIONS: "The given partitions are not usable: wrong file system, not empty, or on two disks.",
   PRESTAGE_STAGING_NO_SPACE: "There is not enough room for the media's files while the disk is being made.",
+  PRESTAGE_STAGING_WORK_FOLDER: "The folder in which files are put together is somebody else's, or others may write to it.",
   PRESTAGE_STAGING_NOT_ROOT: "Staging has to run as root, so that the files on the disk belong to root.",
   PRESTAGE_STAGING_READ_BACK_FAILED: "What was read back from the disk is not what the media holds.",
   PRESTAGE_STAGING_MEDIA_DAMAGED: "The media lacks a file that staging needs, or holds another one than its manifest names.",

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { constants } from "node:fs";
-import { open, rename, stat, type FileHandle } from "node:fs/promises";
+import { lstat, open, rename, stat, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import type { FilePiece } from "@prestage/content";
 import type { OpenMedia } from "@prestage/media";
@@ -12,6 +12,9 @@ import type { WantedFile } from "./wanted-files.ts";
 /** Read from the media at a time, in bytes. */
 const stride = 4 << 20;
 
+type Disk = Pick<DiskPieces, "pathOf" | "read" | "piece">;
+type Media = Pick<OpenMedia, "read">;
+
 export interface MakeOptions { signal?: AbortSignal | undefined; onBytes: (count: number) => void }
 
 /**
@@ -19,7 +22,7 @@ export interface MakeOptions { signal?: AbortSignal | undefined; onBytes: (count
  * earlier attempt left in the folder is gone on with. Returns how many bytes came from the disk.
  * @throws StagingError PRESTAGE_STAGING_MEDIA_DAMAGED, WimError
  */
-export async function makeFiles(wanted: readonly WantedFile[], media: OpenMedia, disk: DiskPieces, folder: string, options: MakeOptions): Promise<number> {
+export async function makeFiles(wanted: readonly WantedFile[], media: Media, disk: Disk, folder: string, options: MakeOptions): Promise<number> {
   let reused = 0;
   for (const file of wanted) {
     options.signal?.throwIfAborted();
@@ -43,7 +46,18 @@ export async function makeFiles(wanted: readonly WantedFile[], media: OpenMedia,
   return reused;
 }
 
-async function fill(handle: FileHandle, file: WantedFile, media: OpenMedia, disk: DiskPieces, options: MakeOptions): Promise<number> {
+/** What the folder still has to take, in bytes, of files of which an earlier attempt may have left some there, or a part. */
+export async function bytesToMake(wanted: readonly WantedFile[], folder: string): Promise<number> {
+  let bytes = 0;
+  for (const [sha256, size] of new Map(wanted.map((one) => [one.sha256, one.size]))) {
+    const found = await Promise.all([sha256, `${sha256}.partial`].map((name) => lstat(join(folder, name)).catch(() => undefined)));
+    // A file that was begun has its full length and holes.
+    bytes += Math.max(0, size - Math.max(...found.map((one) => (one?.blocks ?? 0) * 512)));
+  }
+  return bytes;
+}
+
+async function fill(handle: FileHandle, file: WantedFile, media: Media, disk: Disk, options: MakeOptions): Promise<number> {
   if (file.bytes !== undefined) {
     await handle.write(file.bytes, 0, file.bytes.length, 0);
     options.onBytes(file.size);
@@ -81,15 +95,23 @@ async function fill(handle: FileHandle, file: WantedFile, media: OpenMedia, disk
   return reused;
 }
 
-/** False where the file on the disk is not what its index promised. */
-async function copyFromDisk(handle: FileHandle, file: WantedFile, path: string, disk: DiskPieces, options: MakeOptions): Promise<boolean> {
+/** False where the file on the disk is not what its index promised, or cannot be read. */
+async function copyFromDisk(handle: FileHandle, file: WantedFile, path: string, disk: Disk, options: MakeOptions): Promise<boolean> {
   const hash = createHash("sha256");
   let at = 0;
-  for await (const part of disk.read(path)) {
-    options.signal?.throwIfAborted();
-    hash.update(part);
-    await handle.write(part, 0, part.length, at);
-    at += part.length;
+  const parts = disk.read(path);
+  try {
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const next = await parts.next().catch(() => undefined); // a bad sector: the media has the file
+      if (next === undefined) return false;
+      if (next.done === true) break;
+      hash.update(next.value);
+      await handle.write(next.value, 0, next.value.length, at);
+      at += next.value.length;
+    }
+  } finally {
+    await parts.return(undefined).catch(() => undefined);
   }
   if (hash.digest("hex") !== file.sha256) return false;
   options.onBytes(file.size);

@@ -50,6 +50,9 @@ export function planRefresh(shelf: ShelfDisk, media: OpenMedia, wanted: readonly
     }
   }
   const edits = needed <= shelf.freeBytes && !inTheWay ? [...additions, ...removals] : [...removals, ...additions];
+  // oxlint-disable-next-line no-control-regex -- those are what debugfs cannot be told; found here, the disk is still as it was
+  const untold = edits.find(({ path }) => /[\u0000-\u001f\u007f]/.test(path));
+  if (untold !== undefined) throw new StagingError("PRESTAGE_STAGING_NOT_REFRESHABLE", `Expected names without control characters; found ${JSON.stringify(untold.path)}. Stage the disk anew.`);
   return { edits, esp: changed.some((one) => one.volume === "esp"), removed: remove.map(({ path }) => path) };
 }
 

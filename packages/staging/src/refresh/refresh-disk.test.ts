@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, open, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -168,6 +168,20 @@ test("cut short after the disk was marked: nothing starts from it, and the same 
   assert.deepEqual([result.outcome, result.from], ["refreshed", undefined]);
   await verifyDisk(disk);
   assert.equal((await readPartitionTable(disk)).partitions[0]?.type, espType);
+});
+
+test("a dry run leaves what an attempt that was cut short put together; a folder others may write to is refused", async () => {
+  await restore();
+  const work = join(folder, `.prestage-refresh-${newer.mediaId.slice(0, 16)}`);
+  await mkdir(work, { mode: 0o700 });
+  await writeFile(join(work, "begun"), "x");
+  assert.equal(ended(await refresh(newer.path, { dryRun: true })).outcome, "planned");
+  assert.deepEqual(await readdir(work), ["begun"]);
+  await chmod(work, 0o777);
+  const result = await refresh(newer.path);
+  assert.ok(result.outcome === "failed" && "code" in result.error && result.error.code === "PRESTAGE_STAGING_WORK_FOLDER");
+  assert.ok((await readFile(disk)).equals(staged));
+  await rm(work, { recursive: true });
 });
 
 test("a golden disk stays one", async () => {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { copyFile, mkdir, readFile, rm, statfs } from "node:fs/promises";
+import { copyFile, lstat, mkdir, readFile, rm, rmdir, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { copyFatTree, editExt4, espType, Ext4Reader, layFatTree, makeFat, readPartitionTable, refreshingType, runProgram, settleDisk, writePartitionType } from "@prestage/disk";
@@ -12,7 +12,7 @@ import { writeReceiptFiles, type ReceiptPlace } from "../receipt-files.ts";
 import { makeReceipt, type ReceiptOptions } from "../receipt.ts";
 import { isOwn } from "../verify-disk.ts";
 import { DiskPieces } from "./disk-pieces.ts";
-import { makeFiles } from "./make-files.ts";
+import { bytesToMake, makeFiles } from "./make-files.ts";
 import { planRefresh, type RefreshPlan } from "./plan-refresh.ts";
 import { openShelfDisk, type ShelfDisk } from "./shelf-disk.ts";
 import { expectedOf, wantedFiles, type WantedFile } from "./wanted-files.ts";
@@ -69,7 +69,8 @@ async function refreshDisk(path: string, media: OpenMedia, folders: Set<string>,
   const shelf = await openShelfDisk(path, options);
   const pieces = await DiskPieces.open(shelf);
   const folder = join(options.workFolder ?? (shelf.disk.kind === "file" ? dirname(shelf.disk.path) : tmpdir()), `.prestage-refresh-${media.media.mediaId.slice(0, 16)}`);
-  folders.add(folder);
+  // What was put together by an attempt that was cut short is there for the next one, not for a dry run to remove.
+  if (options.dryRun !== true) folders.add(folder);
   let facts: RefreshFacts;
   let plan: RefreshPlan;
   let wanted: WantedFile[];
@@ -77,8 +78,10 @@ async function refreshDisk(path: string, media: OpenMedia, folders: Set<string>,
   try {
     if (options.trustedKeyring === undefined) await refuseOtherSite(shelf, pieces, media);
     wanted = await wantedFiles(media, pieces, signal);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await refuseForeignFolder(folder);
     await rm(old, { recursive: true, force: true });
-    await mkdir(old, { recursive: true, mode: 0o700 });
+    await mkdir(old, { mode: 0o700 });
     await copyFatTree(shelf.disk.path, shelf.esp, old, { signal }).catch((cause: unknown) => {
       if (!shelf.begun) throw cause; // else it is made anew
     });
@@ -93,10 +96,14 @@ async function refreshDisk(path: string, media: OpenMedia, folders: Set<string>,
     facts = { disk: path, from: shelf.mediaId, mediaId: media.media.mediaId, changed: changed.length, removed: 0, kept: wanted.length - changed.length, bytes, reused: 0, fetched: 0 };
     plan = planRefresh(shelf, media, wanted, changed, folder);
     facts.removed = plan.removed.length;
-    if (options.dryRun === true) return { ...facts, outcome: "planned" };
+    if (options.dryRun === true) {
+      await rm(old, { recursive: true, force: true });
+      await rmdir(folder).catch(() => undefined); // an earlier attempt's files are in it
+      return { ...facts, outcome: "planned" };
+    }
     if (plan.edits.length === 0 && !plan.esp && !shelf.begun) return { ...facts, outcome: "current" };
-    const free = await statfs(folder);
-    if (free.bavail * free.bsize < bytes) throw new StagingError("PRESTAGE_STAGING_NO_SPACE", `What changes needs ${bytes} bytes in ${folder} while it is put together; ${free.bavail * free.bsize} are free. Name another folder with --work-folder.`);
+    const [free, needed] = [await statfs(folder), await bytesToMake(changed, folder)];
+    if (free.bavail * free.bsize < needed) throw new StagingError("PRESTAGE_STAGING_NO_SPACE", `What changes needs ${needed} bytes in ${folder} while it is put together; ${free.bavail * free.bsize} are free. Name another folder with --work-folder.`);
     let made = 0;
     facts.reused = await makeFiles(changed, media, pieces, folder, { signal, onBytes: (count) => tell("fetch", (made += count), bytes) });
   } finally {
@@ -152,6 +159,13 @@ async function isThere(one: WantedFile, shelf: ShelfDisk, pieces: DiskPieces, es
   if (node?.kind !== "file" || node.size !== one.size) return false;
   const sha256 = await pieces.sha256Of(one.path, () => undefined, signal).catch(() => undefined); // a bad sector
   return sha256 === one.sha256;
+}
+
+/** Its name can be known beforehand, and the system's temporary folder is everyone's: who made it could put files on the disk, or have root write elsewhere. */
+async function refuseForeignFolder(folder: string): Promise<void> {
+  const status = await lstat(folder);
+  if (status.isDirectory() && status.uid === process.getuid?.() && (status.mode & 0o022) === 0) return;
+  throw new StagingError("PRESTAGE_STAGING_WORK_FOLDER", `Expected ${folder}, where what changes is put together, to be a folder of root's that nobody else may write to; found one of somebody else. Remove it, or name another place with --work-folder.`);
 }
 
 /** A golden disk has room for claim and receipt, and nothing in it. */
