@@ -101,14 +101,14 @@ export class ContentLibrary {
     return { removed, bytes };
   }
 
-  /** Moves a prepared version into place, durably. One that is there already stays as it is, unless it is damaged: then the new one takes its place. */
-  async keep(prepared: string, contentId: string): Promise<StoredVersion> {
+  /** Moves a prepared version into place, durably. One that is there already stays as it is, unless it is damaged, or has another storage map than `storageSha256`: then the new one takes its place. */
+  async keep(prepared: string, contentId: string, storageSha256?: string): Promise<StoredVersion> {
     for (const name of versionFiles) await syncPath(join(prepared, name));
     await syncPath(prepared);
     if (await this.has(contentId)) {
       // Young again: a collection must not take it before what is being imported names it.
       await utimes(this.folderOf(contentId), new Date(), new Date()).catch(() => undefined);
-      const faults = await validateVersion(this.folderOf(contentId), contentId, undefined);
+      const faults = await validateVersion(this.folderOf(contentId), contentId, storageSha256);
       // A collection that had begun with it may have taken it meanwhile.
       if (await this.has(contentId)) {
         if (faults.length === 0) {

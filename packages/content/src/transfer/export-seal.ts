@@ -74,7 +74,8 @@ export async function hashAround(handle: FileHandle, { start, end }: { start: nu
     if (bytesRead === 0) throw new ContentError("PRESTAGE_CONTENT_EXPORT_ALTERED", `Expected a file of ${size} bytes; it ended after ${at}.`);
     buffer.fill(0, Math.min(Math.max(0, start - at), bytesRead), Math.min(Math.max(0, end - at), bytesRead));
     hash.update(buffer.subarray(0, bytesRead));
-    options.onBytes?.((at += bytesRead), size);
+    at += bytesRead;
+    options.onBytes?.(at, size);
   }
   return hash.digest("hex");
 }

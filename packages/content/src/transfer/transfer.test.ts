@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { cp, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
@@ -18,6 +19,8 @@ import { makePatches } from "../patches/make-patches.ts";
 import { exportContent } from "./export-content.ts";
 import type { ExportedObject } from "./export-manifest.ts";
 import { importExport } from "./import-export.ts";
+import type { ImportOptions } from "./import-export.ts";
+import { hashAround } from "./export-seal.ts";
 import { openExport } from "./open-export.ts";
 
 const folder = await temporaryFolder();
@@ -47,10 +50,10 @@ before(async () => {
   await exportTo(file);
 });
 
-async function importTo(path: string, root: string, keyring = trusted): Promise<{ written: string[]; bytes: number }> {
+async function importTo(path: string, root: string, keyring = trusted, options: ImportOptions = {}): Promise<{ written: string[]; bytes: number }> {
   const opened = await openExport(path, keyring);
   try {
-    return await importExport(opened, new ContentLibrary(root));
+    return await importExport(opened, new ContentLibrary(root), options);
   } finally {
     await opened.close();
   }
@@ -87,6 +90,43 @@ test("imported again nothing is written; what is damaged or lacks its patches is
   await writeFile(join(target.folderOf(older.contentId), "content.wim"), "damaged");
   assert.deepEqual((await importTo(file, root)).written, [older.contentId]);
   assert.deepEqual((await contents(join(root, "content"))), await contents(join(library.root, "content")));
+});
+
+test("a version stored otherwise gives way in a tree that is served, and stays in a site's library", async () => {
+  const root = join(folder, "otherwise");
+  await importTo(file, root);
+  const there = new ContentLibrary(root).folderOf(older.contentId);
+  // Whole by itself, and another storage map than policies name.
+  const wim = Buffer.concat([await readFile(join(there, "content.wim")), Buffer.of(0)]);
+  const storage = JSON.parse(await readFile(join(there, "storage.json"), "utf8")) as object;
+  for (const name of ["content.wim", "storage.json"]) await rm(join(there, name));
+  await writeFile(join(there, "content.wim"), wim);
+  await writeFile(join(there, "storage.json"), JSON.stringify({ ...storage, wimSize: wim.length, wimSha256: createHash("sha256").update(wim).digest("hex") }));
+  assert.deepEqual(await validateVersion(there, older.contentId, undefined), []);
+  assert.deepEqual((await importTo(file, root, trusted, { ownStorage: true })).written, []);
+  assert.ok((await readFile(join(there, "content.wim"))).equals(wim));
+  assert.deepEqual((await importTo(file, root)).written, [older.contentId]);
+  assert.deepEqual(await contents(join(root, "content")), await contents(join(library.root, "content")));
+});
+
+test("a pack of patches without its list is written again: it may be of another making", async () => {
+  const root = join(folder, "pack");
+  await importTo(file, root);
+  const there = new ContentLibrary(root).folderOf(newer.contentId);
+  const names = (await readdir(there)).filter((name) => name.startsWith("patch-"));
+  for (const name of names) await rm(join(there, name));
+  await writeFile(join(there, names.find((name) => name.endsWith(".bin")) ?? ""), "of another making");
+  await importTo(file, root);
+  assert.deepEqual(await contents(join(root, "content")), await contents(join(library.root, "content")));
+});
+
+test("a file is hashed to its end whether anybody asks for its progress or not", async () => {
+  const handle = await open(file, "r");
+  try {
+    assert.equal(await hashAround(handle, { start: 0, end: 0 }, { signal: AbortSignal.timeout(5000) }), createHash("sha256").update(await readFile(file)).digest("hex"));
+  } finally {
+    await handle.close();
+  }
 });
 
 test("ended in the middle nothing half is in place, and the same import finishes it", async () => {

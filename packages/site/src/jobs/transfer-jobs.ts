@@ -52,7 +52,7 @@ export async function runContentImport(context: SiteContext, data: unknown, tool
   try {
     const objects = opened.objects.map((object) => ({ ...object, ...readObject(object) }));
     refuseForeignBootImages(context, opened, objects);
-    const { written, bytes } = await importExport(opened, context.library, tools);
+    const { written, bytes } = await importExport(opened, context.library, { ...tools, ownStorage: true });
     const ids = new Map<string, string>();
     const kept: { id: string; was: string; name: string; revision: number }[] = [];
     for (const object of objects) {
