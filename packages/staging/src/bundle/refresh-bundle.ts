@@ -53,12 +53,14 @@ export async function refreshBundle(older: string, source: ContentSource, output
     }
     if (!right) throw new StagingError("PRESTAGE_STAGING_BUNDLE", `Expected ${file.path} with SHA-256 ${file.sha256}, as ${source.name}/${bundleList} says; found another. Was the bundle there replaced meanwhile? Run it again.`);
     await chmod(to, modeInBundle(file.path));
+    await syncPath(to); // a copy may be in memory alone, and the folder gets its name when all is there
   }
-  for (const [name, text] of checksumTexts(list)) await writeFile(join(folder, name), text);
+  for (const [name, text] of checksumTexts(list)) await writeFile(join(folder, name), text, { flush: true });
   const trusted = options.trustedKeyring ?? (await readFile(join(older, "keyring.dsse.json")).catch(() => undefined));
   const { media, findings } = await verifyMedia(join(folder, "media.wim"), { ...(trusted && { trustedKeyring: trusted }), ...(options.signal && { signal: options.signal }), onProgress: (event) => options.onProgress?.({ phase: "verify", ...event }) });
   if (findings[0] !== undefined) throw new StagingError("PRESTAGE_STAGING_MEDIA_DAMAGED", `Expected a whole media in the bundle at ${source.name}; found ${findings.length} faults: ${findings[0].message}`);
   await removeOthers(folder, list);
+  for (const each of new Set(["", ...list.map((one) => dirname(one.path))])) await syncPath(join(folder, each));
   await rename(folder, path);
   await syncPath(dirname(path));
   return { ...result, mediaId: media.mediaId };
