@@ -37,3 +37,13 @@ test("refused: a child that is not there, that runs itself, that lies too deep; 
   await refused(read("P", run("x", "ABC00009", ", retry: { times: 1 }")), { ABC00009: child }, /without retry, once/);
   await refused(read("P", run("x", "%ID%")), { ABC00009: child }, /by its id/);
 });
+
+test("what a disabled group runs is left out, too, and need not be there", async () => {
+  const parent = read("P", `  - name: Off\n    type: group\n    disabled: true\n    steps:\n    - name: In\n      type: group\n      steps: [{ name: X, type: run-task-sequence, with: { taskSequence: ABC0FFFF } }]\n`);
+  assert.deepEqual((await mergeChildren(parent, finding({}))).steps, parent.steps);
+});
+
+test("a step whose id is that of a child's step is refused as what it is", async () => {
+  const parent = read("P", `${run("First", "ABC00009")}  - { id: first.apply, name: Other, type: restart }\n`);
+  await assert.rejects(mergeChildren(parent, finding({ ABC00009: child })), { code: "PRESTAGE_SEQUENCE_CHILD", message: /two steps have the id first\.apply/ });
+});

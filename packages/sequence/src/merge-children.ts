@@ -38,14 +38,15 @@ function childOf(step: Step): string | undefined {
  */
 export async function mergeChildren(sequence: TaskSequence, find: (id: string) => Promise<TaskSequence | undefined>): Promise<TaskSequence> {
   let count = 0;
-  const merge = async (steps: readonly Step[], prefix: string, open: readonly string[]): Promise<Step[]> => {
+  const merge = async (steps: readonly Step[], prefix: string, open: readonly string[], /** A group that is disabled. */ within = false): Promise<Step[]> => {
     const merged: Step[] = [];
     for (const step of steps) {
       if (++count > mostSteps) throw refused(`at most ${mostSteps} steps with all children`, "more");
       const id = prefixed(prefix, step.id);
-      const child = step.disabled === true ? undefined : childOf(step);
+      const off = within || step.disabled === true;
+      const child = off ? undefined : childOf(step);
       if (child === undefined) {
-        merged.push({ ...step, id, ...(step.steps !== undefined && { steps: await merge(step.steps, prefix, open) }) });
+        merged.push({ ...step, id, ...(step.steps !== undefined && { steps: await merge(step.steps, prefix, open, off) }) });
         continue;
       }
       if (open.includes(child)) throw refused("task sequences that do not run themselves", [...open, child].join(" runs "));
@@ -58,7 +59,9 @@ export async function mergeChildren(sequence: TaskSequence, find: (id: string) =
     return merged;
   };
   if ([...allSteps(sequence.steps)].every((step) => step.type !== runTaskSequenceStep.type)) return sequence;
-  return taskSequenceSchema.parse({ ...sequence, steps: await merge(sequence.steps, "", sequence.id === undefined ? [] : [sequence.id]) });
+  const parsed = taskSequenceSchema.safeParse({ ...sequence, steps: await merge(sequence.steps, "", sequence.id === undefined ? [] : [sequence.id]) });
+  if (parsed.success) return parsed.data;
+  throw refused("a task sequence that is one with its children in it, too: ids are apart", parsed.error.issues.slice(0, 5).map((issue) => issue.message).join("; "));
 }
 
 /** An id has 128 characters at most; a longer one ends in a hash of the whole. */
