@@ -7,19 +7,21 @@ import { readInputFile } from "../input-file.ts";
 import { print, table } from "../output.ts";
 import { SiteClient } from "../site-client.ts";
 import { objectId } from "./import.ts";
+import { importCommand } from "./sequence-import.ts";
 import { simulateCommand } from "./sequence-simulate.ts";
 import { diffCommand, lintCommand, newSequence, schemaCommand } from "./sequence-text.ts";
 
 const oneId = (brief: string) => one(brief, "ID");
 
 export const sequenceRoutes = buildRouteMap({
-  docs: { brief: "Task sequences: new, lint, simulate, diff, schema, add, list, show" },
+  docs: { brief: "Task sequences: new, lint, simulate, diff, import, schema, add, list, show" },
   routes: {
     new: newSequence,
     lint: lintCommand,
     schema: schemaCommand,
     simulate: simulateCommand,
     diff: diffCommand,
+    import: importCommand,
     add: command<SiteFlags & { update?: string }, [string]>({
       brief: "Add a task sequence from a YAML file, or a revision of one",
       example: "prestage sequence add deploy-debian.yaml",

@@ -57,6 +57,7 @@ export function shareKnowledge(objects: readonly ShareObject[]): ShareKnowledge 
   return {
     imageIndexes: new Map(objects.filter((one) => one.kind === "os-image").map((one) => [one.guid, one.index ?? 1])),
     dependencies: new Map(objects.filter((one) => one.kind === "package").map((one) => [one.guid, one.dependencies ?? []])),
+    bundles: new Set(objects.filter((one) => one.kind === "package" && one.command === "").map((one) => one.guid)),
   };
 }
 

@@ -144,7 +144,7 @@ class Work {
   #context(node: SourceNode, groups: readonly SourceNode[], taken: Set<string>, ignored: RegExp[]): TranslationContext {
     const byProperty = (property: string) => node.settings.find((one) => one.property.toLowerCase() === property.toLowerCase()) ?? node.settings.find((one) => one.name.toLowerCase() === property.toLowerCase());
     return {
-      node, groups, sequence: this.#source, origin: this.#options.origin, variablesUsed: this.#used, share: this.#options.share ?? { imageIndexes: new Map(), dependencies: new Map() },
+      node, groups, sequence: this.#source, origin: this.#options.origin, variablesUsed: this.#used, share: this.#options.share ?? { imageIndexes: new Map(), dependencies: new Map(), bundles: new Set() },
       take(property) {
         const found = byProperty(property);
         if (found !== undefined) taken.add(found.property);

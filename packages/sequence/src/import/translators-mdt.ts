@@ -84,7 +84,8 @@ export const installApplicationOfMdt: Translator = (context): Translation => {
   const guid = context.take("ApplicationGUID");
   context.ignore(/^ApplicationSuccessCodes$/i);
   if (guid === "") return { disabled: "it installs the applications that the wizard or the rules chose (Applications001 and so on)" };
-  const all = inOrder(guid, context.share.dependencies);
+  const all = inOrder(guid, context.share.dependencies).filter((id) => !context.share.bundles.has(id.toLowerCase()));
+  if (all.length === 0) return { disabled: "the application has no command of its own" };
   return { steps: all.map((id) => ({ type: "install-package", with: { package: context.reference("package", id), program: "Install" } })), notes: ["the application is imported as a package: MDT knows no detection, so it is run each time"], windowsCommand: true };
 };
 

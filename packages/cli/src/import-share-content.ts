@@ -1,0 +1,60 @@
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { contentObjectSchema, importRequestSchema } from "@prestage/contract";
+import { redact } from "@prestage/sequence/import";
+import type { ImportLine, ShareObject } from "@prestage/sequence/import";
+import { failureOf } from "./failure.ts";
+import type { ShareFolder } from "./share-folder.ts";
+import type { SiteClient } from "./site-client.ts";
+
+export interface ImportedContent { lines: ImportLine[]; mapping: Map<string, string> }
+
+/** Imports the objects of a deployment share that can be; without a site each gets its line alone. One that fails does not keep the others from it. */
+export async function importShareContent(folder: ShareFolder, objects: readonly ShareObject[], site: SiteClient | undefined, signal: AbortSignal): Promise<ImportedContent> {
+  const lines: ImportLine[] = [];
+  const mapping = new Map<string, string>();
+  for (const object of objects) {
+    const line: ImportLine = { kind: "object", name: object.name, path: [object.guid], type: object.kind, status: "disabled", enabled: object.enabled, to: "", notes: [] };
+    lines.push(line);
+    const refused = refusal(object);
+    const sources = await Promise.all(object.sources.map((source) => folder.find(source)));
+    const missing = object.sources.filter((_, i) => sources[i] === undefined);
+    if (refused !== undefined || missing.length > 0) line.notes.push(refused ?? `not in the share: ${missing.slice(0, 3).join(", ")}`);
+    else if (site === undefined) Object.assign(line, { status: "withNote", to: object.kind, notes: ["imported by --import-content"] });
+    else {
+      signal.throwIfAborted();
+      try {
+        const id = await importOne(site, object, sources.filter((one) => one !== undefined));
+        mapping.set(object.guid, id);
+        Object.assign(line, { status: "translated", to: `${object.kind} ${id}` });
+      } catch (cause) {
+        signal.throwIfAborted();
+        line.notes.push(`the import failed: ${failureOf(cause).message} (${failureOf(cause).code})`);
+      }
+    }
+  }
+  return { lines, mapping };
+}
+
+function refusal(object: ShareObject): string | undefined {
+  if (object.kind === "package" && object.command === "") return "it is nothing but its dependencies, which stand in the sequence";
+  if (object.sources.length === 0) return object.kind === "package" ? "it has no files of its own in the share: import a folder with them as a package" : "its files do not lie in the share";
+  return object.kind === "package" && redact(object.command ?? "").found ? "a password stands in its command line: import it by hand (prestage package import) without" : undefined;
+}
+
+async function importOne(site: SiteClient, object: ShareObject, sources: readonly string[]): Promise<string> {
+  const common = { name: object.name.slice(0, 256) || object.guid, softwareVersion: object.version };
+  const [source = ""] = sources;
+  const run = async (body: unknown) => contentObjectSchema.parse((await site.runJob("/imports", importRequestSchema.parse(body))).result?.["object"]).id;
+  if (object.kind === "os-image") return run({ ...common, kind: object.kind, source, index: object.index ?? 1 });
+  if (object.kind === "package") return run({ ...common, kind: object.kind, source, definition: { kind: "package", programs: [{ name: "Install", command: object.command, successCodes: [0, 3010] }] } });
+  // The folders of a driver group lie apart in a share; a driver package is one folder.
+  const together = await mkdtemp(join(tmpdir(), "prestage-drivers-"));
+  try {
+    for (const [i, one] of sources.entries()) await cp(one, join(together, `${i + 1} ${basename(one)}`), { recursive: true, verbatimSymlinks: true });
+    return await run({ ...common, kind: object.kind, source: together, definition: { kind: "driver-package", models: [] } });
+  } finally {
+    await rm(together, { recursive: true, force: true });
+  }
+}

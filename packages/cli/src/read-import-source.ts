@@ -1,0 +1,59 @@
+import { stat } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { decodeText, isExportFile, readExport, readShareObjects, readShareSequences, readSourceSequence, readXml, shareKnowledge, translateRules } from "@prestage/sequence/import";
+import type { ImportLine, ShareObject, SourceSequence } from "@prestage/sequence/import";
+import { CliError } from "./error.ts";
+import { readInputFile } from "./input-file.ts";
+import { readZipFiles } from "./read-zip-files.ts";
+import { ShareFolder } from "./share-folder.ts";
+
+/** What `prestage sequence import` was given, read and not yet translated. */
+export interface ImportSource {
+  origin: "configmgr" | "mdt";
+  sequences: { id: string; sequence: SourceSequence; names: ReadonlyMap<string, string> }[];
+  share?: { folder: ShareFolder; objects: ShareObject[]; knowledge: ReturnType<typeof shareKnowledge>; rules: ReturnType<typeof translateRules> };
+  /** Of the source as a whole: rules, sequences that could not be read. */
+  lines: ImportLine[];
+}
+
+/** A file, an export or a deployment share. @throws CliError, SequenceError */
+export async function readImportSource(path: string): Promise<ImportSource> {
+  const status = await stat(path).catch(() => undefined);
+  if (status?.isDirectory() === true) return readShare(path);
+  const bytes = await readInputFile(path, "a task sequence of Configuration Manager or MDT");
+  if (bytes.subarray(0, 2).toString("latin1") === "PK") {
+    const exported = readExport(await readZipFiles(bytes, isExportFile));
+    return { origin: "configmgr", sequences: exported, lines: [] };
+  }
+  const root = readXml(bytes);
+  if (root.name === "INSTANCE") return { origin: "configmgr", sequences: readExport(new Map([["SMS_TaskSequencePackage/object/object.xml", bytes]])), lines: [] };
+  const sequence = readSourceSequence(root);
+  // MDT names its sequences in the text; its scripts are told by %SCRIPTROOT%, which the other has not.
+  const origin = /%SCRIPTROOT%|BDD_|PSD\w+\.ps1/i.test(decodeText(bytes)) && !/smsswd\.exe|tsenv\.exe|osdapplyos/i.test(decodeText(bytes)) ? "mdt" : "configmgr";
+  return { origin, sequences: [{ id: basename(path).replace(/\.xml$/i, ""), sequence, names: new Map() }], lines: [] };
+}
+
+async function readShare(path: string): Promise<ImportSource> {
+  const folder = new ShareFolder(resolve(path));
+  const xml = async (name: string) => {
+    const bytes = await folder.read(`Control/${name}`);
+    return bytes === undefined ? undefined : readXml(bytes);
+  };
+  const list = await xml("TaskSequences.xml");
+  if (list === undefined) throw new CliError("PRESTAGE_CLI_FILE_UNREADABLE", `Expected a deployment share with Control/TaskSequences.xml at ${path}; found none. Name the share's folder, a ts.xml, or an export's .zip.`);
+  const objects = readShareObjects({ applications: await xml("Applications.xml"), operatingSystems: await xml("OperatingSystems.xml"), drivers: await xml("Drivers.xml"), driverGroups: await xml("DriverGroups.xml") });
+  const names = new Map(objects.map((one) => [one.guid, one.name]));
+  const text = async (name: string) => decodeText((await folder.read(`Control/${name}`)) ?? Buffer.alloc(0));
+  const rules = translateRules(await text("CustomSettings.ini"), await text("Bootstrap.ini"));
+  const lines: ImportLine[] = [...rules.lines];
+  const sequences: ImportSource["sequences"] = [];
+  for (const { id, name } of readShareSequences(list)) {
+    const bytes = await folder.read(`Control/${id}/ts.xml`);
+    if (bytes === undefined) lines.push({ kind: "object", name: name || id, path: ["Control"], type: "task sequence", status: "disabled", enabled: true, to: "", notes: [`there is no Control/${id}/ts.xml`] });
+    else {
+      const sequence = readSourceSequence(readXml(bytes));
+      sequences.push({ id, sequence: { ...sequence, name: name || sequence.name }, names });
+    }
+  }
+  return { origin: "mdt", sequences, share: { folder, objects, knowledge: shareKnowledge(objects), rules }, lines };
+}

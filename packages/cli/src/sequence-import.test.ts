@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { crc32, deflateRawSync } from "node:zlib";
+import { runWimlib } from "@prestage/content";
+import { cliSite } from "./fixtures/cli-site.ts";
+import { cli } from "./fixtures/run-cli.ts";
+
+const { folder, at, tree } = await cliSite();
+interface Line { kind: string; name: string; status: string; to: string; notes: string[] }
+interface Imported { totals: { translated: number; withNote: number; disabled: number }; files: string[]; lines: Line[]; sequences: { id: string; name: string; yaml?: string; report: { lines: Line[] } }[] }
+const code = (result: { json: unknown }) => (result.json as { error?: { code: string } } | undefined)?.error?.code;
+
+const image = "{0b0b0b0b-0000-4000-8000-000000000001}";
+const application = "{0b0b0b0b-0000-4000-8000-000000000002}";
+const before = "{0b0b0b0b-0000-4000-8000-000000000003}";
+const ts = `<?xml version="1.0"?><sequence version="3.00" name="Standard"><group name="Install"><condition><expression type="SMS_TaskSequence_VariableConditionExpression"><variable name="Variable">PHASE</variable><variable name="Operator">equals</variable><variable name="Value">PREINSTALL</variable></expression></condition>
+<step type="BDD_InstallOS" name="OS"><defaultVarList><variable name="OSGUID" property="OSGUID">${image}</variable></defaultVarList><action>cscript.exe "%SCRIPTROOT%\\LTIApply.wsf"</action></step></group>
+<step type="SMS_TaskSequence_RebootAction" name="Restart"><action>smsboot.exe /target:WinPE</action></step>
+<step type="BDD_InstallApplication" name="Tool"><defaultVarList><variable name="ApplicationGUID" property="ApplicationGUID">${application}</variable></defaultVarList><action>cscript.exe "%SCRIPTROOT%\\ZTIApplications.wsf"</action></step></sequence>`;
+
+test("a deployment share: its content imported, its rules and sequences in text, a line for everything", async () => {
+  const share = await tree("share", {
+    "Control/TaskSequences.xml": `<tss><ts guid="{a}" enable="True"><Name>Office PC</Name><ID>W11</ID></ts><ts guid="{b}"><Name>Gone</Name><ID>GONE</ID></ts></tss>`,
+    "Control/w11/TS.XML": ts,
+    "Control/OperatingSystems.xml": `<oss><os guid="${image}" enable="True"><Name>Windows</Name><ImageFile>.\\Operating Systems\\W11\\install.wim</ImageFile><ImageIndex>2</ImageIndex></os><os guid="{c}"><Name>Elsewhere</Name><ImageFile>..\\..\\etc\\x.wim</ImageFile></os></oss>`,
+    "Control/Applications.xml": `<applications><application guid="${application}" enable="True"><Name>Tool</Name><CommandLine>setup.exe /S</CommandLine><Source>.\\Applications\\Tool</Source><Dependency>${before}</Dependency></application><application guid="${before}"><Name>Runtime</Name><CommandLine>runtime.exe /q</CommandLine><Source>.\\Applications\\Runtime</Source></application></applications>`,
+    "Control/DriverGroups.xml": `<groups><group guid="{d}"><Name>Latitude</Name><Member>{e}</Member></group></groups>`,
+    "Control/Drivers.xml": `<drivers><driver guid="{e}"><Name>Net</Name><Source>.\\Out-of-box Drivers\\Net\\x\\net.inf</Source></driver></drivers>`,
+    "Control/CustomSettings.ini": "[Settings]\r\nPriority=Default\r\n[Default]\r\nOSDComputerName=PC\r\nAdminPassword=Sw0rdfish\r\n",
+    "Applications/Tool/setup.exe": "x", "Applications/Runtime/runtime.exe": "y", "Out-of-box Drivers/Net/x/net.inf": "z",
+  });
+  const wim = await tree("wim", { a: "1" });
+  await tree("share/Operating Systems/W11", { "readme.txt": "" });
+  const path = join(share, "Operating Systems/W11/install.wim");
+  await runWimlib(["capture", wim, path, "First", "--check"]);
+  await runWimlib(["append", wim, path, "Second", "--check"]);
+  const output = join(folder, "imported");
+  const dry = await cli(["sequence", "import", share, "--json"]);
+  assert.equal(dry.exitCode, 3);
+  assert.match((dry.json as Imported).sequences[0]?.yaml ?? "", /osImage: "\{Windows\}"/);
+  // The site's server is this machine here; the same command with its content.
+  const run = await cli(["sequence", "import", share, "-o", output, "--import-content", "--data", join(folder, "data"), "--json"]);
+  assert.equal(run.exitCode, 3, run.stdout + run.stderr);
+  const imported = run.json as Imported;
+  const objects = new Map(imported.lines.filter((one) => one.kind === "object").map((one) => [one.name, one]));
+  assert.deepEqual(Object.fromEntries([...objects].map(([name, one]) => [name, one.status])), { Elsewhere: "disabled", Gone: "disabled", Latitude: "translated", Runtime: "translated", Tool: "translated", Windows: "translated" });
+  const [, osImage = ""] = / (ABC[0-9A-F]{5})$/.exec(objects.get("Windows")?.to ?? "") ?? [];
+  const yaml = await readFile(join(output, "W11.yaml"), "utf8");
+  assert.match(yaml, new RegExp(`osImage: ${osImage}, index: 2`));
+  assert.match(yaml, /OSDComputerName: PC/);
+  assert.ok(!`${yaml}${run.stdout}${await readFile(join(output, "import-report.json"), "utf8")}`.includes("Sw0rdfish"));
+  assert.deepEqual(imported.totals, { translated: 0, withNote: 2, disabled: 1 });
+  assert.deepEqual((await at<{ programs: unknown }[] & { definition: { programs: { name: string; command: string }[] } }[]>("package", "show", / (ABC\w+)$/.exec(objects.get("Tool")?.to ?? "")?.[1] ?? ""))[0]?.definition.programs.map((one) => [one.name, one.command]), [["Install", "setup.exe /S"]]);
+  assert.equal((await cli(["sequence", "lint", join(output, "W11.yaml"), "--offline"])).exitCode, 0);
+  await at("sequence", "add", join(output, "W11.yaml"));
+  assert.equal(code(await cli(["sequence", "import", share, "-o", output, "--json"])), "PRESTAGE_CLI_BAD_ARGUMENT");
+});
+
+test("one file is printed, its report said on the other stream; a mapping puts ids in", async () => {
+  const share = await tree("one", { "ts.xml": ts });
+  const plain = await cli(["sequence", "import", join(share, "ts.xml")]);
+  assert.deepEqual([plain.exitCode, /^# Imported/.test(plain.stdout)], [3, true]);
+  assert.match(plain.stderr, /^0 steps translated, 2 with a note, 1 kept disabled;/);
+  await writeFile(join(share, "map.json"), JSON.stringify({ [image]: "ABC00009", [application]: "" }));
+  assert.match((await cli(["sequence", "import", join(share, "ts.xml"), "--map", join(share, "map.json")])).stdout, /osImage: ABC00009/);
+  await writeFile(join(share, "map.json"), JSON.stringify({ [image]: "nonsense" }));
+  assert.equal(code(await cli(["sequence", "import", join(share, "ts.xml"), "--map", join(share, "map.json"), "--json"])), "PRESTAGE_CLI_BAD_ARGUMENT");
+  assert.equal(code(await cli(["sequence", "import", join(share, "ts.xml"), "--import-content", "--json"])), "PRESTAGE_CLI_BAD_ARGUMENT");
+  assert.equal(code(await cli(["sequence", "import", folder, "--json"])), "PRESTAGE_CLI_FILE_UNREADABLE");
+});
+
+test("an export of Configuration Manager is read from its .zip; what is no such .zip is refused", async () => {
+  const sequence = '<sequence version="3.10"><step type="SMS_TaskSequence_SetVariableAction" name="Role"><defaultVarList><variable name="VariableName" property="VariableName">Role</variable><variable name="VariableValue" property="VariableValue">desk</variable></defaultVarList></step></sequence>';
+  const object = `<INSTANCE CLASSNAME="SMS_TaskSequencePackage"><PROPERTY NAME="Name"><VALUE>Desk</VALUE></PROPERTY><PROPERTY NAME="Sequence"><VALUE><![CDATA[${sequence}]]></VALUE></PROPERTY></INSTANCE>`;
+  const path = join(folder, "export.zip");
+  const importing = async (bytes: Buffer) => {
+    await writeFile(path, bytes);
+    return cli(["sequence", "import", path, "--json"]);
+  };
+  const good = zip([["Manifest.xml", "<a/>"], ["SMS_TaskSequencePackage/PS100040/object.xml", object]]);
+  const read = await importing(good);
+  assert.deepEqual([read.exitCode, (read.json as Imported).totals, (read.json as Imported).sequences.map((one) => [one.id, one.name])], [0, { translated: 1, withNote: 0, disabled: 0 }, [["PS100040", "Desk"]]]);
+  const refused = "PRESTAGE_SEQUENCE_IMPORT_UNKNOWN";
+  assert.equal(code(await importing(zip([["Manifest.xml", "<a/>"]]))), refused);
+  assert.equal(code(await importing(zip([["../SMS_TaskSequencePackage/PS100040/object.xml", object]]))), refused);
+  assert.equal(code(await importing(zip([["SMS_TaskSequencePackage/PS100040/object.xml", object], ["SMS_TaskSequencePackage/PS100040/object.xml", object]]))), refused);
+  assert.equal(code(await importing(zip([["SMS_TaskSequencePackage/PS100040/object.xml", "<!DOCTYPE a><a/>"]]))), "PRESTAGE_SEQUENCE_IMPORT_XML");
+  assert.equal(code(await importing(zip([["SMS_TaskSequencePackage/PS100040/object.xml", " ".repeat(33 * 1024 * 1024)]]))), refused, "a small file that unpacks to a large one");
+  for (const length of [10, 60, good.length - 10]) assert.equal(code(await importing(good.subarray(0, length))), refused, `cut after ${length}`);
+});
+
+/** A .zip with deflated entries (APPNOTE.TXT 4.3). */
+function zip(files: readonly (readonly [string, string])[]): Buffer {
+  const parts: Buffer[] = [];
+  const directory: Buffer[] = [];
+  let offset = 0;
+  for (const [name, content] of files) {
+    const [path, data] = [Buffer.from(name), Buffer.from(content)];
+    const packed = deflateRawSync(data);
+    const fields = Buffer.alloc(26);
+    fields.writeUInt16LE(20, 0);
+    fields.writeUInt16LE(8, 4);
+    fields.writeUInt32LE(crc32(data), 10);
+    fields.writeUInt32LE(packed.length, 14);
+    fields.writeUInt32LE(data.length, 18);
+    fields.writeUInt16LE(path.length, 22);
+    const local = Buffer.concat([Buffer.from("PK\x03\x04"), fields, path, packed]);
+    const rest = Buffer.alloc(14);
+    rest.writeUInt32LE(offset, 10);
+    directory.push(Buffer.concat([Buffer.from("PK\x01\x02\x14\x00", "latin1"), fields, rest, path]));
+    parts.push(local);
+    offset += local.length;
+  }
+  const central = Buffer.concat(directory);
+  const end = Buffer.alloc(18);
+  end.writeUInt16LE(files.length, 4);
+  end.writeUInt16LE(files.length, 6);
+  end.writeUInt32LE(central.length, 8);
+  end.writeUInt32LE(offset, 12);
+  return Buffer.concat([...parts, central, Buffer.from("PK\x05\x06"), end]);
+}
