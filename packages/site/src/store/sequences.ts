@@ -3,6 +3,7 @@ import type { SequenceRecord } from "@prestage/contract";
 import { childReferences, contentReferences, mergeChildren, parseTaskSequenceYaml, taskSequenceSchema } from "@prestage/sequence";
 import type { TaskSequence } from "@prestage/sequence";
 import { canonicalJson } from "@prestage/trust";
+import { sql } from "kysely";
 import type { Database } from "../database/open-database.ts";
 import { notFound, SiteError } from "../error.ts";
 import { nextObjectId } from "./object-ids.ts";
@@ -12,10 +13,18 @@ import { objectRevisions } from "./objects.ts";
 export interface StoredSequence { record: SequenceRecord; payload: Buffer; sequence: TaskSequence }
 
 /**
- * Adds a task sequence, or a revision of one, after checking that everything it names is there.
+ * Adds a task sequence, or a revision of one, after checking that everything it names is there; with it one of each sequence that runs it, or nothing at
+ * all. One at a time: of two that would make each other's child the second is refused.
  * @throws SequenceError, SiteError PRESTAGE_SITE_REFERENCE_MISSING, PRESTAGE_SITE_NOT_FOUND, PRESTAGE_SITE_CONFLICT
  */
 export async function addSequence(db: Database, siteCode: string, yaml: string, update: string | undefined): Promise<StoredSequence> {
+  return db.transaction().execute(async (transaction) => {
+    await sql`LOCK TABLE task_sequence IN SHARE ROW EXCLUSIVE MODE`.execute(transaction);
+    return addRevision(transaction, siteCode, yaml, update);
+  });
+}
+
+async function addRevision(db: Database, siteCode: string, yaml: string, update: string | undefined): Promise<StoredSequence> {
   const sequence = parseTaskSequenceYaml(yaml);
   const existing = await db.selectFrom("task_sequence").select("id").where("name", "=", sequence.name).executeTakeFirst();
   const known = update ?? existing?.id;
@@ -48,7 +57,7 @@ async function yamlOf(db: Database, id: string): Promise<TaskSequence | undefine
 /** A new revision of a child makes one of each sequence that runs it, and so on; circles were refused before. */
 async function renewParents(db: Database, siteCode: string, child: string): Promise<void> {
   for (const { id, yaml } of await listSequences(db)) {
-    if (id !== child && childReferences(parseTaskSequenceYaml(yaml)).includes(child)) await addSequence(db, siteCode, yaml, id);
+    if (id !== child && childReferences(parseTaskSequenceYaml(yaml)).includes(child)) await addRevision(db, siteCode, yaml, id);
   }
 }
 
