@@ -97,6 +97,7 @@ test("no password gets into text or report", () => {
     step("SMS_TaskSequence_RunCommandLineAction", "Option", `<action>tool.exe -SetupPassword ${secret}</action>`), step("SMS_TaskSequence_RunCommandLineAction", "Sql", `<action>sqlcmd -S x -U u -P ${secret} -Q "SELECT 1"</action>`),
     step("SMS_TaskSequence_SetVariableAction", "Admin", settings({ VariableName: "AdminPassword", VariableValue: secret })), step("SMS_TaskSequence_JoinDomainWorkgroupAction", "Join", settings({ DomainPassword: secret })),
     step("SMS_TaskSequence_RebootAction", "Restart", settings({ Target: "HD", SomePassword: secret }), `description="msiexec /i a.msi PASSWORD=${secret}"`),
+    `<group name="net use x /user:a ${secret}">${step("SMS_TaskSequence_SetVariableAction", `Set PASSWORD=${secret}`, `<condition>${variable("AdminPassword", "equals", secret)}</condition>${settings({ VariableName: "A", VariableValue: "b" })}`)}</group>`,
   ].join(""));
   assert.ok(!imported.yaml.includes(secret) && !JSON.stringify(imported.report).includes(secret), imported.yaml);
   assert.match(line(imported, "Restart")?.notes.join() ?? "", /SomePassword \(left out\)/);

@@ -1,5 +1,6 @@
 import { conditionSchema } from "../schema.ts";
 import type { Condition } from "../schema.ts";
+import { isSecretName, redact } from "./redact.ts";
 import { attributeOf, childrenOf } from "./read-xml.ts";
 import type { XmlElement } from "./read-xml.ts";
 import { translateQuery } from "./translate-query.ts";
@@ -118,6 +119,7 @@ function comparison(subject: Record<string, string>, operatorName: string, value
   if (operator === undefined) throw new Untranslatable(`it compares by ${operatorName.slice(0, 40) || "nothing"}`);
   if (operator === "exists" || (operator === "notEquals" && value === "")) return { ...subject, exists: true } as unknown as Condition;
   if (operator === "notExists" || (operator === "equals" && value === "")) return { ...subject, notExists: true } as unknown as Condition;
+  if ((subject["variable"] !== undefined && isSecretName(subject["variable"])) || redact(value).found) throw new Untranslatable("it compares with what looks like a password, which is left out");
   return { ...subject, [operator]: value } as unknown as Condition;
 }
 

@@ -35,7 +35,7 @@ interface Placed { node: SourceNode; line: ImportLine; step: StepInput; windowsC
 
 /** Translates a task sequence. What cannot be translated is kept as a disabled step that says why; nothing is left out. */
 export function importSequence(source: SourceSequence, options: ImportOptions): ImportedSequence {
-  const name = (options.name ?? source.name).trim().slice(0, 256) || "Imported task sequence";
+  const name = redact(options.name ?? source.name).text.trim().slice(0, 256) || "Imported task sequence";
   const work = new Work(source, options);
   const steps = [...work.before, ...work.nodes(source.nodes, [], true)];
   if (steps.length === 0) steps.push({ id: "empty", name: "Nothing", type: "group", steps: [], description: "The source has no steps." });
@@ -224,7 +224,7 @@ class Work {
   }
 
   #line(node: SourceNode, kind: "step" | "group", groups: readonly SourceNode[], enabled: boolean): ImportLine {
-    const line: ImportLine = { kind, name: node.name, path: groups.map((group) => group.name), type: kind === "group" ? "group" : node.type, status: "translated", enabled, to: "", notes: [] };
+    const line: ImportLine = { kind, name: redact(node.name).text, path: groups.map((group) => redact(group.name).text), type: kind === "group" ? "group" : node.type, status: "translated", enabled, to: "", notes: [] };
     this.lines.push(line);
     return line;
   }
