@@ -47,13 +47,13 @@ export class PolicyContentAccess implements ContentAccess {
     this.#sources = urls.map((url) => new HttpContentSource(url, options.tlsCa, (contentId, file, renew) => this.#query(contentId, file, renew), options.proxy));
   }
 
-  async ensure(objectId: string): Promise<{ content: PolicyContent; folder: string }> {
-    const { content } = await this.#resolve(objectId);
+  async ensure(objectId: string, signal?: AbortSignal): Promise<{ content: PolicyContent; folder: string }> {
+    const { content } = await this.#resolve(objectId, signal);
     return { content, folder: join(this.#cache.folderOf(content.contentId), "files") };
   }
 
-  async checkOut(objectId: string): Promise<{ content: PolicyContent; folder: string; release(): Promise<void> }> {
-    const { content, index } = await this.#resolve(objectId);
+  async checkOut(objectId: string, signal?: AbortSignal): Promise<{ content: PolicyContent; folder: string; release(): Promise<void> }> {
+    const { content, index } = await this.#resolve(objectId, signal);
     const parent = join(this.#options.dataRoot, "prestage/work");
     await mkdir(parent, { recursive: true, mode: 0o700 });
     const folder = join(parent, content.objectId);
@@ -61,11 +61,11 @@ export class PolicyContentAccess implements ContentAccess {
     return { content, folder, release: () => rm(folder, { recursive: true, force: true }) };
   }
 
-  async ensureImage(objectId: string, index: number): Promise<{ content: PolicyContent; wim: string; image: number; references: string[] }> {
+  async ensureImage(objectId: string, index: number, signal?: AbortSignal): Promise<{ content: PolicyContent; wim: string; image: number; references: string[] }> {
     const content = this.#contentOf(objectId);
-    const delta = this.#whole.has(content.contentId) || (await this.#isThere(content)) ? undefined : await this.#fetchDelta(content, index);
+    const delta = this.#whole.has(content.contentId) || (await this.#isThere(content)) ? undefined : await this.#fetchDelta(content, index, signal);
     if (delta !== undefined) return { content, ...delta };
-    const { folder } = await this.ensure(objectId);
+    const { folder } = await this.ensure(objectId, signal);
     return { content, wim: join(folder, "image.wim"), image: index, references: [] };
   }
 
@@ -73,11 +73,11 @@ export class PolicyContentAccess implements ContentAccess {
     await Promise.all(this.#sources.map((source) => source.close()));
   }
 
-  async #resolve(objectId: string): Promise<{ content: PolicyContent; index: ContentIndex }> {
+  async #resolve(objectId: string, signal: AbortSignal | undefined): Promise<{ content: PolicyContent; index: ContentIndex }> {
     const content = this.#contentOf(objectId);
     const held = await this.#cache.readIndex(content.contentId);
     if (held !== undefined && this.#whole.has(content.contentId)) return { content, index: held };
-    const index = await this.#fetch(content);
+    const index = await this.#fetch(content, signal);
     this.#whole.add(content.contentId);
     return { content, index };
   }
@@ -95,11 +95,11 @@ export class PolicyContentAccess implements ContentAccess {
   }
 
   /** A revised OS image: what differs from the older one on the disk, where there is one. */
-  async #fetchDelta(content: PolicyContent, index: number): Promise<ImageDelta | undefined> {
+  async #fetchDelta(content: PolicyContent, index: number, signal: AbortSignal | undefined): Promise<ImageDelta | undefined> {
     const files = (hit: number) => ({ state: "revised" as const, files: { hit, revised: 1, missing: 0 } });
     let reported = false;
     const delta = await fetchImageDelta(this.#cache, this.#sourcesInOrder(), content, index, {
-      ...this.#fetchOptions(content),
+      ...this.#fetchOptions(content, signal),
       onPlanned: ({ bytes, described, files: data, base }) => {
         reported = true;
         this.#options.log(`${content.name} is made of ${base} on this disk and ${data} files that differ`);
@@ -116,9 +116,9 @@ export class PolicyContentAccess implements ContentAccess {
    * Asks the local cache, and fetches what is missing, revised or damaged, by patches or chunks where that is less; then everything is read and hashed once more:
    * nothing is reported done that was not read back.
    */
-  async #fetch(content: PolicyContent): Promise<ContentIndex> {
+  async #fetch(content: PolicyContent, signal: AbortSignal | undefined): Promise<ContentIndex> {
     const { index, answer, bytes } = await fetchVersion(this.#cache, this.#sourcesInOrder(), content, {
-      ...this.#fetchOptions(content),
+      ...this.#fetchOptions(content, signal),
       onPlanned: (planned) => {
         this.#report("content-resolved", content, planned.answer, planned.described + planned.plan.bytes);
         for (const way of planned.plan.ways) this.#options.log(`${(way.damaged ?? []).map(({ offset, length }) => `  damaged on the disk: ${way.paths[0] ?? ""}, ${length} bytes at ${offset}\n`).join("")}  ${way.way}: ${way.paths[0] ?? ""}, ${way.bytes} bytes${way.whole === undefined ? "" : ` of ${way.whole}`} in ${way.requests} request(s)`);
@@ -138,8 +138,9 @@ export class PolicyContentAccess implements ContentAccess {
     return [...this.#sources.filter((source) => !lately(source)), ...this.#sources.filter(lately)];
   }
 
-  #fetchOptions(content: PolicyContent): FetchVersionOptions {
-    const { screen, status, log, signal } = this.#options;
+  #fetchOptions(content: PolicyContent, step: AbortSignal | undefined): FetchVersionOptions {
+    const { screen, status, log } = this.#options;
+    const signal = step === undefined ? this.#options.signal : AbortSignal.any([this.#options.signal, step]);
     let reported = 0;
     return {
       signal,

@@ -5,14 +5,14 @@ import type { Screen } from "../screens/screen.ts";
 import type { StatusSpool } from "../status/status-spool.ts";
 import type { SecretAccess } from "./secret-access.ts";
 
-/** Content by object id, as the policy fixes it; implemented in content/. */
+/** Content by object id, as the policy fixes it; implemented in content/. `signal` ends the fetch; what was fetched stays for the next time. */
 export interface ContentAccess {
   /** Makes a version whole in the local cache: hit, revised or missing decided per file, fetched, verified; reports by itself. `folder` holds its files. */
-  ensure(objectId: string): Promise<{ content: PolicyContent; folder: string }>;
+  ensure(objectId: string, signal?: AbortSignal): Promise<{ content: PolicyContent; folder: string }>;
   /** The same, and a root-only verified copy to run from; `release` removes it when the step has ended. */
-  checkOut(objectId: string): Promise<{ content: PolicyContent; folder: string; release(): Promise<void> }>;
+  checkOut(objectId: string, signal?: AbortSignal): Promise<{ content: PolicyContent; folder: string; release(): Promise<void> }>;
   /** An OS image's .wim to apply, and which image of it; where it leaves out what an older image on the disk has, that image too. */
-  ensureImage(objectId: string, index: number): Promise<{ content: PolicyContent; wim: string; image: number; references: string[] }>;
+  ensureImage(objectId: string, index: number, signal?: AbortSignal): Promise<{ content: PolicyContent; wim: string; image: number; references: string[] }>;
 }
 
 export interface VariableSource { name: string; value: string; source: "collection" | "device" | "media" | "prestart" | "task-sequence" }

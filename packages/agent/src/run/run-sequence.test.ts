@@ -111,6 +111,25 @@ test("a step over its time limit is ended and has failed; the run goes on by its
   assert.deepEqual(fixture.kept.filter((message) => message.kind === "step-finished").map((message) => [message.outcome, message.error?.code]), [["failed", "PRESTAGE_AGENT_STEP_TIME_LIMIT"], ["succeeded", undefined]]);
 });
 
+test("a step's time counts while its content is fetched, too", async (t) => {
+  const timeout = AbortSignal.timeout.bind(AbortSignal);
+  t.mock.method(AbortSignal, "timeout", (milliseconds: number) => timeout(milliseconds / 600));
+  const fixture = await makeRunFixture([{ type: "download-package-content", with: { packages: ["ABC00009"] }, timeLimitMinutes: 1, continueOnError: true }]);
+  const context = await fixture.context({ environment: "installed" });
+  // A distribution point that never answers. It gives up by itself in the end, so that this test ends whatever the run does.
+  const ensure = (_id: string, signal?: AbortSignal) => new Promise<never>((_resolve, reject) => {
+    const patience = setTimeout(() => reject(new Error("nobody ended it")), 3000);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(patience);
+      reject(signal.reason as Error);
+    });
+  });
+  const started = performance.now();
+  await runSequence({ ...context, content: { ...context.content, ensure } }, { bootId: "1", machine: machine().machine });
+  assert.ok(performance.now() - started < 2500, "the fetch was ended");
+  assert.deepEqual(fixture.kept.filter((message) => message.kind === "step-finished").map((message) => message.error?.code), ["PRESTAGE_AGENT_STEP_TIME_LIMIT"]);
+});
+
 test("conditions on the computer are asked when their step comes, and what was found is in the message", async () => {
   const fixture = await makeRunFixture([
     { type: "set-variable", with: { name: "A", value: 1 }, when: { hardware: "memoryMiB", greater: 1 } },

@@ -5,7 +5,7 @@ import type { StepsModel } from "../screens/view.ts";
 import type { StepExecutor, StepResult } from "../steps/step-executor.ts";
 import { makeRedactor, nothingToRedact } from "./redact.ts";
 import type { Redact } from "./redact.ts";
-import type { RunContext } from "./run-context.ts";
+import type { ContentAccess, RunContext } from "./run-context.ts";
 
 export interface RunStepOptions {
   context: RunContext;
@@ -34,7 +34,7 @@ export async function runStep(options: RunStepOptions): Promise<StepResult> {
     redact = makeRedactor(Object.values(environment));
     const result = await executor.start(
       {
-        context: { ...context, signal }, step, variables, progress, secrets: { environment, redact },
+        context: { ...context, signal, content: until(context.content, signal) }, step, variables, progress, secrets: { environment, redact },
         setVariable: (name, value) => {
           checkSettable(name, value);
           if (redact(value) !== value) throw new SequenceError("PRESTAGE_SEQUENCE_VARIABLE_REFUSED", `Expected a variable ${name} without a secret in it: variables are written to the disk. It held one.`);
@@ -52,6 +52,11 @@ export async function runStep(options: RunStepOptions): Promise<StepResult> {
     if (limit?.aborted === true) return { failure: failureOf(new AgentError("PRESTAGE_AGENT_STEP_TIME_LIMIT", `Expected the step to end within ${step.timeLimitMinutes ?? 0} minutes; it did not and was ended.`, "Raise its timeLimitMinutes, or see why it takes so long.")) };
     return withoutSecrets({ failure: failureOf(cause) }, redact);
   }
+}
+
+/** A step's time counts while its content is fetched, too. */
+function until(content: ContentAccess, signal: AbortSignal): ContentAccess {
+  return { ensure: (id) => content.ensure(id, signal), checkOut: (id) => content.checkOut(id, signal), ensureImage: (id, index) => content.ensureImage(id, index, signal) };
 }
 
 /** What is reported, shown and journalled of a step never holds a secret. */
