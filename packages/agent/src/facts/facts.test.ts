@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, truncate, utimes, writeFile } from "node:fs/promises";
 import { totalmem, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -77,4 +77,11 @@ test("the version inside a Windows program; what is none has none", () => {
   assert.equal(windowsFileVersion(program), "10.0.26100.4349");
   assert.equal(windowsFileVersion(program.subarray(2)), undefined);
   assert.equal(windowsFileVersion(program.subarray(0, program.length - 45)), undefined);
+});
+
+test("a file too large for a program is not read for its version", async () => {
+  await writeFile(join(root, "image.wim"), "MZ");
+  await truncate(join(root, "image.wim"), 1 << 30);
+  assert.equal(await ask("file", "/image.wim", "version"), undefined);
+  assert.ok(logged.some((line) => line.includes("/image.wim") && line.includes("not looked for")));
 });

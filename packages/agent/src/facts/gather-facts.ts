@@ -5,6 +5,9 @@ import { hardwareFact } from "./hardware.ts";
 import { resolveInRoot } from "./resolve-in-root.ts";
 import { installedSoftware, systemFact } from "./system.ts";
 
+/** A program is read into memory for its version; a larger one is taken to have none. In bytes. */
+const mostProgramBytes = 128 << 20;
+
 export interface GatherOptions {
   /** Where the system that is deployed lies: the data volume in the boot environment, "/" in the installed system. */
   root: string;
@@ -56,7 +59,11 @@ async function fileFact(root: string, { subject, name, property }: FactQuery, lo
   if (property === "size") return String(status.size);
   if (property === "modified") return status.mtime.toISOString();
   // Programs of Windows carry a version inside; those of Linux are asked by the package they belong to.
-  if (property === "version") return subject === "file" ? windowsFileVersion(await readFile(path)) : undefined;
+  if (property === "version") {
+    if (status.size > mostProgramBytes) log(`file ${name}: it has ${status.size} bytes; the version of a program of more than ${mostProgramBytes} is not looked for`);
+    else return subject === "file" ? windowsFileVersion(await readFile(path)) : undefined;
+    return undefined;
+  }
   return name;
 }
 
