@@ -1,4 +1,5 @@
 import { referenceKeys } from "../content-references.ts";
+import type { Step } from "../schema.ts";
 import { kindNames } from "./lint-rule.ts";
 import type { LintRule } from "./lint-rule.ts";
 import { textsIn, variablesIn } from "./text-in-settings.ts";
@@ -37,8 +38,7 @@ export const rulesOfContent: readonly LintRule[] = [
             yield { at, message: `${place} holds %${name}%, which no step before it sets.`, fix: "Let the device, a collection or the media set it, or set it in a step." };
           }
         }
-        const name = at.step.type === "set-variable" ? at.step.with?.["name"] : undefined;
-        if (typeof name === "string") set.add(name.toLowerCase());
+        for (const name of variablesSetBy(at.step)) set.add(name.toLowerCase());
       }
     },
   },
@@ -47,8 +47,7 @@ export const rulesOfContent: readonly LintRule[] = [
     why: "Names that begin with _ are the engine's own (features.md F200).",
     *check({ steps }) {
       for (const at of steps) {
-        const name = at.step.type === "set-variable" ? at.step.with?.["name"] : undefined;
-        if (typeof name === "string" && name.startsWith("_")) yield { at, message: `${name} is read-only.`, fix: "Choose a name that begins with a letter." };
+        for (const name of variablesSetBy(at.step)) if (name.startsWith("_")) yield { at, message: `${name} is read-only.`, fix: "Choose a name that begins with a letter." };
       }
     },
   },
@@ -69,6 +68,18 @@ export const rulesOfContent: readonly LintRule[] = [
     },
   },
 ];
+
+/** The names a step sets by its settings: what a step of each type says of itself is read-only and not among them. */
+function* variablesSetBy({ type, with: settings = {} }: Step): Generator<string> {
+  const text = (key: string) => (typeof settings[key] === "string" ? [settings[key]] : []);
+  if (type === "set-variable") yield* text("name");
+  if (type === "run-script") yield* text("outputVariable");
+  const packages = settings["packages"];
+  if (type === "download-package-content" && Array.isArray(packages)) for (const [i] of packages.entries()) yield* text("variable").map((name) => `${name}${String(i + 1).padStart(2, "0")}`);
+  const rules = settings["rules"];
+  if (type !== "set-dynamic-variables" || !Array.isArray(rules)) return;
+  for (const rule of rules) if (typeof rule === "object" && rule !== null && !Array.isArray(rule) && typeof rule["set"] === "object" && rule["set"] !== null) yield* Object.keys(rule["set"]);
+}
 
 function secretIn(place: string, text: string): string | undefined {
   if (/(^|\.)passwordHash$|sshKeys/.test(place)) return undefined; // a hash, and public halves
