@@ -55,3 +55,12 @@ test("software named by a pattern of many stars is looked for at once", () => {
   assert.equal(simulate(one, device({ software: { ["a".repeat(60)]: "1" } })).steps[0]?.action, "skipped");
   assert.ok(performance.now() - started < 1000, `${performance.now() - started} ms`);
 });
+
+test("a variable that a run would not set is not set in thought, either", () => {
+  const text = (name: string, value: string) => `name: t\nsteps:\n  - { name: Set, type: set-variable, with: { name: ${name}, value: "${value}" }, continueOnError: true }\n`;
+  for (const [name, value] of [["_SMSTSMediaType", "x"], ["Long", "%Text%".repeat(2)]] as const) {
+    const { steps, outcome, variables } = simulate(parseTaskSequenceYaml(text(name, value)), device({ variables: { device: { Text: "x".repeat(4000) } } }));
+    assert.deepEqual([steps[0]?.action, steps[0]?.sets, outcome], ["fails", [], "succeeded"]);
+    assert.equal(variables.find((one) => one.name === "_SMSTSMediaType")?.value, "OEMMedia");
+  }
+});

@@ -1,5 +1,6 @@
 import { contentReferences } from "../content-references.ts";
 import type { ContentReference } from "../content-references.ts";
+import { SequenceError } from "../error.ts";
 import { initialState, mayRetry, nextAction, reduce } from "../engine.ts";
 import type { Action, RunState } from "../engine.ts";
 import type { RunEnvironment, RunEvent, StepOutcome } from "../events.ts";
@@ -8,7 +9,7 @@ import type { Facts } from "../facts.ts";
 import { textsIn, variablesIn } from "../lint/text-in-settings.ts";
 import type { Step, TaskSequence } from "../schema.ts";
 import { stepTypeOf } from "../steps/index.ts";
-import { expandSettings, variableSources, variableValue } from "../variables.ts";
+import { checkSettable, expandSettings, variableSources, variableValue } from "../variables.ts";
 import type { Variable, Variables, VariableSourceName } from "../variables.ts";
 import { describedFact, describedVariables } from "./device-description.ts";
 import type { DeviceDescription } from "./device-description.ts";
@@ -123,9 +124,10 @@ class SimulatedRun {
     const { step } = action;
     const allowed = stepTypeOf(step.type)?.environments;
     const wrong = allowed === undefined ? `there is no step type ${step.type}` : allowed.includes(this.#environment) ? undefined : `it cannot run in the ${this.#environment === "installed" ? "installed system" : "boot environment"}`;
-    const outcome: StepOutcome = wrong !== undefined || action.kind === "give-up" ? "failed" : (this.#device.outcomes[step.id] ?? "succeeded");
     const settings = expandSettings(step.with ?? {}, this.state.variables) as Record<string, unknown>;
-    const why = wrong ?? (outcome === "failed" ? "it is described to fail" : step.when === undefined ? "it has no condition" : "its condition holds");
+    const refused = wrong ?? (step.type === "set-variable" ? refusedVariable(String(settings["name"]), String(settings["value"])) : undefined);
+    const outcome: StepOutcome = refused !== undefined || action.kind === "give-up" ? "failed" : (this.#device.outcomes[step.id] ?? "succeeded");
+    const why = refused ?? (outcome === "failed" ? "it is described to fail" : step.when === undefined ? "it has no condition" : "its condition holds");
     const sets = outcome === "succeeded" && step.type === "set-variable" ? [{ name: String(settings["name"]), value: String(settings["value"]) }] : [];
     const restart = outcome === "succeeded" && step.type === "restart" ? (settings["to"] === "environment" ? "environment" : "installed") : undefined;
     this.#tell(action, outcome === "succeeded" ? "runs" : "fails", why, { settings, sets, outcome, ...(restart && { restart }) });
@@ -144,6 +146,17 @@ class SimulatedRun {
 
   #append(event: RunEvent): void {
     this.state = reduce(this.state, event);
+  }
+}
+
+/** Why a run would not set it. */
+function refusedVariable(name: string, value: string): string | undefined {
+  try {
+    checkSettable(name, value);
+    return undefined;
+  } catch (cause) {
+    if (cause instanceof SequenceError) return cause.message;
+    throw cause;
   }
 }
 
