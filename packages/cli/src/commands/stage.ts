@@ -21,7 +21,7 @@ export type MakeBundle = (context: Context, output: string, media: string, keyri
 
 export const stageCommand = (makeBundle: MakeBundle | undefined) => command<StageFlags, [string?]>({
   brief:
-    "Lay a media on disks: partitions, applies, reads back and verifies, leaves a receipt. Everything on the disk is lost. Exit code: 0 all disks good, 1 none, 32 to 63 some failed (32 + 1 for the first of the disks named, 2 the second, 4, 8, 16; --json names each)",
+    "Lay a media on disks: partitions, applies, reads back and verifies, leaves a receipt. Everything on the disk is lost, except with --refresh. Exit code: 0 all disks good, 1 none, 32 to 63 some failed (32 + 1 for the first of the disks named, 2 the second, 4, 8, 16; --json names each)",
   example: "prestage stage media.wim --disk /dev/sdb --wipe SERIAL\nprestage stage media.wim --disk disk.img --size 16G\nprestage stage media.wim --golden --disk golden.img --size 16G\nprestage stage media-2.wim --refresh /dev/sdb\nprestage stage https://files.example.com/media-2.wim --refresh /dev/sdb\nprestage stage --bundle for-depot --media media.wim",
   parameters: {
     flags: {

@@ -1,5 +1,5 @@
 import { placeSteps } from "../lint/place-steps.ts";
-import { variablesIn } from "../lint/text-in-settings.ts";
+import { variablesIn } from "../text-in-settings.ts";
 import type { StepInput } from "../schema.ts";
 import { stepTypeOf } from "../steps/index.ts";
 import { parseTaskSequenceYaml } from "../parse-yaml.ts";

@@ -2,7 +2,7 @@ import { referenceKeys } from "../content-references.ts";
 import type { Step } from "../schema.ts";
 import { kindNames } from "./lint-rule.ts";
 import type { LintRule } from "./lint-rule.ts";
-import { textsIn, variablesIn } from "./text-in-settings.ts";
+import { textsIn, variablesIn } from "../text-in-settings.ts";
 
 /** What a sequence refers to: content, variables, secrets. */
 export const rulesOfContent: readonly LintRule[] = [

@@ -6,7 +6,7 @@ import type { Action, RunState } from "../engine.ts";
 import type { RunEnvironment, RunEvent, StepOutcome } from "../events.ts";
 import { factKey, factText } from "../facts.ts";
 import type { Facts } from "../facts.ts";
-import { textsIn, variablesIn } from "../lint/text-in-settings.ts";
+import { textsIn, variablesIn } from "../text-in-settings.ts";
 import type { Step, TaskSequence } from "../schema.ts";
 import { stepTypeOf } from "../steps/index.ts";
 import { checkSettable, expandSettings, variableSources, variableValue } from "../variables.ts";
