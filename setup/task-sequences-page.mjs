@@ -44,7 +44,7 @@ steps:
 | \`type\` | both | \`group\`, or one of the types below |
 | \`with\` | steps | The step's settings; \`%NAME%\` in any text is a variable |
 | \`when\` | both | Condition; a group's is evaluated once, before its steps |
-| \`secrets\` | steps | Secret variables of the site that the step's programs find in their environment, and nowhere else |
+| \`secrets\` | steps | Secret variables of the site that the step's programs find in their environment, and nowhere else. A setting that is a password names it: \`password: { secret: NAME }\`; what stands there in clear is refused |
 | \`continueOnError\` | both | A failure does not fail what it is in: the next step, or after a group the next group, goes on |
 | \`retry\` | steps | \`{ times: 1 to 5, delaySeconds }\`: run again when it fails |
 | \`once\` | steps | A condition that is asked only when the step was interrupted, by a power cut as a rule: where it holds the step was done and is not run again. For what must not be done twice |

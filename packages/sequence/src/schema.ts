@@ -129,7 +129,7 @@ export const stepSchema: z.ZodType<Step, StepInput> = z
   .refine((step) => step.type !== "group" || step.secrets === undefined, "a group has no `secrets`: name them in the step that needs them")
   .superRefine((step, context) => {
     const names = (step.secrets ?? []).map((name) => name.toLowerCase());
-    for (const name of new Set(names)) {
+    for (const name of new Set([...names, ...secretsInSettings(step.with).map((one) => one.toLowerCase())])) {
       if (names.indexOf(name) !== names.lastIndexOf(name)) context.addIssue({ code: "custom", path: ["secrets"], message: `the secret ${name} is named twice` });
       if (JSON.stringify(step.with ?? {}).toLowerCase().includes(`%${name}%`)) {
         context.addIssue({ code: "custom", path: ["with"], message: `%${name}% would put a secret on a command line; the step finds it in its environment, as $${name} in a shell` });
@@ -162,7 +162,19 @@ export function* allSteps(steps: readonly Step[]): Generator<Step> {
   }
 }
 
-/** The secrets the steps of a sequence name, each once. */
+/** The secrets the steps of a sequence name, for their programs or in their settings, each once. */
 export function secretNames(sequence: { steps: readonly Step[] }): string[] {
-  return [...new Set([...allSteps(sequence.steps)].flatMap((step) => step.secrets ?? []))];
+  return [...new Set([...allSteps(sequence.steps)].flatMap((step) => [...(step.secrets ?? []), ...secretsInSettings(step.with)]))];
+}
+
+/** A setting that is a secret: its name at the site, never its value. */
+export const secretReferenceSchema = z.strictObject({ secret: secretNameSchema }, "a secret is written { secret: NAME }, never as it is");
+export type SecretReference = z.infer<typeof secretReferenceSchema>;
+
+/** The names of the secrets that settings refer to, in their order. */
+export function secretsInSettings(settings: unknown): string[] {
+  if (Array.isArray(settings)) return settings.flatMap(secretsInSettings);
+  if (typeof settings !== "object" || settings === null) return [];
+  const reference = secretReferenceSchema.safeParse(settings);
+  return reference.success ? [reference.data.secret] : Object.values(settings).flatMap(secretsInSettings);
 }

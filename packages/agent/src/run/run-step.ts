@@ -1,5 +1,5 @@
-import { checkSettable, expandSettings, SequenceError } from "@prestage/sequence";
-import type { Step, Variables } from "@prestage/sequence";
+import { checkSettable, expandSettings, secretNames, SequenceError } from "@prestage/sequence";
+import type { SecretReference, Step, Variables } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
 import type { StepsModel } from "../screens/view.ts";
 import type { StepExecutor, StepResult } from "../steps/step-executor.ts";
@@ -30,11 +30,11 @@ export async function runStep(options: RunStepOptions): Promise<StepResult> {
     }
     limit = step.timeLimitMinutes === undefined ? undefined : AbortSignal.timeout(step.timeLimitMinutes * 60_000);
     const signal = limit === undefined ? context.signal : AbortSignal.any([context.signal, limit]);
-    const environment = step.secrets === undefined ? {} : await context.secrets.open(step.secrets);
-    redact = makeRedactor(Object.values(environment));
+    const opened = await openSecrets(context, step);
+    redact = makeRedactor([...opened.values.values()]);
     const result = await executor.start(
       {
-        context: { ...context, signal, content: until(context.content, signal) }, step, variables, progress, secrets: { environment, redact },
+        context: { ...context, signal, content: until(context.content, signal) }, step, variables, progress, secrets: { environment: opened.environment, redact, value: opened.value },
         setVariable: (name, value) => {
           checkSettable(name, value);
           if (redact(value) !== value) throw new SequenceError("PRESTAGE_SEQUENCE_VARIABLE_REFUSED", `Expected a variable ${name} without a secret in it: variables are written to the disk. It held one.`);
@@ -52,6 +52,19 @@ export async function runStep(options: RunStepOptions): Promise<StepResult> {
     if (limit?.aborted === true) return { failure: failureOf(new AgentError("PRESTAGE_AGENT_STEP_TIME_LIMIT", `Expected the step to end within ${step.timeLimitMinutes ?? 0} minutes; it did not and was ended.`, "Raise its timeLimitMinutes, or see why it takes so long.")) };
     return withoutSecrets({ failure: failureOf(cause) }, redact);
   }
+}
+
+/** The secrets a step names: for its processes' environment, or for itself alone in a setting. */
+async function openSecrets(context: RunContext, step: Step) {
+  const names = secretNames({ steps: [step] });
+  const values = new Map(names.length === 0 ? [] : Object.entries(await context.secrets.open(names)));
+  const environment = Object.fromEntries((step.secrets ?? []).map((name) => [name, values.get(name) ?? ""]));
+  const value = ({ secret }: SecretReference) => {
+    const found = values.get(secret);
+    if (found === undefined) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a secret's own name in the settings; found ${secret}, which came out of a variable.`, "Write the name as it is: what a sequence may ask the site for is signed with it.");
+    return found;
+  };
+  return { values, environment, value };
 }
 
 /** A step's time counts while its content is fetched, too. */

@@ -4,7 +4,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { SecretsAnswer, SecretsRequest } from "@prestage/contract";
 import { generateSealingKey, sealSecret } from "@prestage/trust";
+import { defineStepType, secretNames, secretReferenceSchema } from "@prestage/sequence";
+import { z } from "zod";
 import { AgentError } from "../error.ts";
+import { runShell } from "../steps/run-shell.ts";
+import { defineStep } from "../steps/step-executor.ts";
 import { contentOf, makeRunFixture } from "../fixtures/run-fixture.ts";
 import { makeRedactor } from "./redact.ts";
 import { runSequence } from "./run-sequence.ts";
@@ -46,6 +50,28 @@ test("a secret reaches the process of the step that names it, and no file, statu
   assert.match(outcomes[2]?.error?.message ?? "", /refused: \[secret\]/);
   const shown = [JSON.stringify(fixture.kept), ...fixture.events, ...fixture.logged, await everything(fixture.folder)].join("\n");
   for (const form of [value, Buffer.from(value).toString("hex"), Buffer.from(value).toString("base64").replace(/=+$/, ""), "of JOIN", "ub4dor"]) assert.ok(!shown.includes(form), form);
+});
+
+test("a secret that a setting names is the step's own: no process finds it in its environment", async () => {
+  const definition = defineStepType({ type: "use-password", title: "t", summary: "s", environments: ["installed"], settings: z.strictObject({ password: secretReferenceSchema }), again: "a", example: "e" });
+  let seen = "";
+  const step = defineStep(definition, async (run, { password }) => {
+    seen = run.secrets.value(password);
+    await runShell("env; echo $0", { cwd: "/", signal: run.context.signal, secrets: run.secrets, onLine: run.output });
+    run.output(`says ${seen}`);
+    return { outputTail: seen };
+  });
+  const fixture = await makeRunFixture([{ type: "use-password", with: { password: { secret: "JOIN" } } }, { type: "use-password", with: { password: "literal" } }]);
+  const context = await fixture.context({ environment: "installed" });
+  assert.deepEqual(secretNames(context.sequence), ["JOIN"]);
+  const executors = new Map([[step.type, step]]);
+  assert.deepEqual(await runSequence({ ...context, secrets: await siteSecrets(context.screen) }, { bootId: "1", machine, executors }), { result: "failed" });
+  assert.equal(seen, value);
+  const outcomes = fixture.kept.filter((message) => message.kind === "step-finished");
+  assert.deepEqual(outcomes.map((message) => [message.outcome, message.outputTail ?? message.error?.code]), [["succeeded", "[secret]"], ["failed", "PRESTAGE_AGENT_STEP_INVALID"]]);
+  assert.match(outcomes[1]?.error?.message ?? "", /password: a secret is written \{ secret: NAME \}/);
+  const shown = [JSON.stringify(fixture.kept), ...fixture.events, ...fixture.logged, await everything(fixture.folder)].join("\n");
+  assert.ok(shown.includes("says [secret]") && !shown.includes("JOIN=") && !shown.includes("ub4dor"));
 });
 
 test("a secret the site has no value for, or does not give, fails the step that names it and says why", async () => {

@@ -1,5 +1,5 @@
 import { variableValue } from "@prestage/sequence";
-import type { RunEnvironment, Step, StepDefinition, Variables } from "@prestage/sequence";
+import type { RunEnvironment, SecretReference, Step, StepDefinition, Variables } from "@prestage/sequence";
 import type { z } from "zod";
 import { AgentError } from "../error.ts";
 import type { Redact } from "../run/redact.ts";
@@ -18,8 +18,8 @@ export interface StepRun {
   readonly progress: (progress: NonNullable<StepsModel["progress"]>) => void;
   /** A line for the log; secrets are taken out of it. */
   readonly output: (line: string) => void;
-  /** The environment a process of this step gets for the secrets the step names, and what takes them out of its output. */
-  readonly secrets: { readonly environment: Readonly<Record<string, string>>; readonly redact: Redact };
+  /** The environment a process of this step gets for the secrets the step names, what takes them out of its output, and the value of one that a setting names. */
+  readonly secrets: { readonly environment: Readonly<Record<string, string>>; readonly redact: Redact; readonly value: (reference: SecretReference) => string };
 }
 
 export interface StepResult {

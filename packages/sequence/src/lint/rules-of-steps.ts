@@ -103,6 +103,8 @@ function withPlaceholders(step: Step): unknown {
 }
 
 function isFromVariable(settings: unknown, path: readonly PropertyKey[]): boolean {
+  // Which secrets a sequence may ask for is signed with it.
+  if (path.at(-1) === "secret") return false;
   let value: unknown = settings;
   for (const part of path) value = typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[part] : undefined;
   return value === undefined ? false : typeof value === "string" && /%[A-Za-z_][A-Za-z0-9_.-]*%/.test(value);

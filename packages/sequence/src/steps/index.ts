@@ -24,4 +24,5 @@ export function stepTypeOf(type: string): StepDefinition | undefined {
 export { scriptLanguages } from "./run-script.ts";
 export { checkReadinessStep, runTaskSequenceStep, downloadPackageContentStep, runScriptStep, setDynamicVariablesStep };
 export { applyDriverPackageStep, applyOsImageStep, installApplicationStep, installPackageStep, partitionDiskStep, restartStep, runCommandLineStep, setUpOperatingSystemStep, setVariableStep };
+export { defineStepType } from "./step-definition.ts";
 export type { Platform, StepDefinition } from "./step-definition.ts";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { secretReferenceSchema } from "../schema.ts";
 
 /** A setting may come out of a variable, and a variable is text. */
 export const flagSchema = z.union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")]);
@@ -9,3 +10,5 @@ export const commandSchema = z.string().min(1).max(100_000);
 export const successCodesSchema = z.array(integerSchema).max(64).default([0]).describe("Exit codes that are a success, besides 0");
 export const restartCodesSchema = z.array(integerSchema).max(64).default([3010]).describe("Exit codes that ask for a restart, after which the sequence goes on with the next step");
 export const timeoutSchema = integerSchema.optional().describe("Seconds until the program is ended and the step has failed");
+/** A password, key or token: `{ secret: NAME }`; a literal is refused. */
+export const secretSetting = secretReferenceSchema;
