@@ -15,7 +15,10 @@ export const debianPackages = {
     "postgresql-15", // the site's database
     "busybox", // the root without our tools that a depot's bundle is tried in
   ],
-  test: ["nginx-light"], // a web server as distribution point
+  test: [
+    "nginx-light", // a web server as distribution point
+    "systemd", "iproute2", // what reads the network settings a sequence writes
+  ],
   long: ["ceph-mon", "ceph-osd", "radosgw", "ceph-common"], // an S3 store as distribution point
   bench: ["casync", "xdelta3", "zsync", "nginx-light", "wrk"], // what a top-up is measured against
 };

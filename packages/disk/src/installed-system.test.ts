@@ -16,6 +16,7 @@ const options: InstalledSystemOptions = {
     group: "root:x:0:\nsudo:x:27:\nshadow:x:42:\nbuild:x:1000:\n",
     shadow: "root:*:19000:0:99999:7:::\n",
     kernel: { vmlinuz: "vmlinuz-6.1.0-56", initrd: "initrd.img-6.1.0-56" },
+    network: { manager: "systemd-networkd", resolved: true },
   },
   users: [{ name: "anna", passwordHash: "$6$salt$abcdefghijklmnop", authorizedKeys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 anna"], groups: ["sudo", "none"] }],
   serialConsole: true,

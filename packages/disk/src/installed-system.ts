@@ -1,4 +1,7 @@
 import { DiskError } from "./error.ts";
+import { dhcpEverywhere } from "./network-settings.ts";
+import type { NetworkSystem } from "./network-settings.ts";
+import type { SettingChange } from "./setting-change.ts";
 
 export interface InstalledUser {
   name: string;
@@ -20,19 +23,13 @@ export interface InstalledSystemOptions {
   /** A login, and the boot loader's kernel messages, on ttyS0. */
   serialConsole?: boolean;
   /** What the applied image already has. */
-  image: { passwd: string; group: string; shadow: string; kernel: InstalledKernel };
+  image: { passwd: string; group: string; shadow: string; kernel: InstalledKernel; network: NetworkSystem };
 }
 
 export interface InstalledKernel {
   vmlinuz: string;
   initrd: string;
 }
-
-export type SettingChange =
-  | { kind: "file"; path: string; mode: number; uid?: number; gid?: number; content: string }
-  | { kind: "link"; path: string; target: string }
-  | { kind: "directory"; path: string; mode: number; uid: number; gid: number }
-  | { kind: "remove"; path: string };
 
 const systemd = "etc/systemd/system";
 
@@ -55,7 +52,7 @@ export function installedSystemSettings(options: InstalledSystemOptions): Settin
     file("etc/machine-id", "", 0o444),
     { kind: "remove", path: "var/lib/dbus/machine-id" },
     ...sshHostKeys(),
-    ...network(),
+    ...dhcpEverywhere(options.image.network),
     ...accounts(options),
     ...bootLoader(options, root),
     ...(options.serialConsole === true ? [{ kind: "link" as const, path: `${systemd}/getty.target.wants/serial-getty@ttyS0.service`, target: "/lib/systemd/system/serial-getty@.service" }] : []),
@@ -90,22 +87,6 @@ WantedBy=multi-user.target
     ...types.flatMap((type): SettingChange[] => [{ kind: "remove", path: `etc/ssh/ssh_host_${type}_key` }, { kind: "remove", path: `etc/ssh/ssh_host_${type}_key.pub` }]),
     file(paths[1], unit),
     { kind: "link", path: paths[0], target: `/${paths[1]}` },
-  ];
-}
-
-/** An address by DHCP on every wired interface, names by systemd-resolved. */
-function network(): SettingChange[] {
-  const library = "/lib/systemd/system";
-  const enable = (wanted: string, unit: string): SettingChange => ({ kind: "link", path: `${systemd}/${wanted}/${unit}`, target: `${library}/${unit}` });
-  return [
-    file("etc/systemd/network/10-dhcp.network", "[Match]\nType=ether\n\n[Network]\nDHCP=yes\n"),
-    enable("multi-user.target.wants", "systemd-networkd.service"),
-    enable("sockets.target.wants", "systemd-networkd.socket"),
-    enable("network-online.target.wants", "systemd-networkd-wait-online.service"),
-    enable("multi-user.target.wants", "systemd-resolved.service"),
-    { kind: "link", path: `${systemd}/dbus-org.freedesktop.network1.service`, target: `${library}/systemd-networkd.service` },
-    { kind: "link", path: `${systemd}/dbus-org.freedesktop.resolve1.service`, target: `${library}/systemd-resolved.service` },
-    { kind: "link", path: "etc/resolv.conf", target: "/run/systemd/resolve/stub-resolv.conf" },
   ];
 }
 

@@ -1,12 +1,23 @@
 import { chmod, chown, lstat, mkdir, open, readFile, readdir, rename, rm, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { DiskError } from "./error.ts";
-import type { InstalledKernel, InstalledSystemOptions, SettingChange } from "./installed-system.ts";
+import type { InstalledKernel, InstalledSystemOptions } from "./installed-system.ts";
+import type { NetworkSystem } from "./network-settings.ts";
+import type { SettingChange } from "./setting-change.ts";
 
 /** Reads what the settings build on from an applied image. */
 export async function readAppliedImage(root: string): Promise<InstalledSystemOptions["image"]> {
   const read = (name: string): Promise<string> => readFile(join(root, "etc", name), "utf8");
-  return { passwd: await read("passwd"), group: await read("group"), shadow: await read("shadow"), kernel: newestKernel(await readdir(join(root, "boot"))) };
+  return { passwd: await read("passwd"), group: await read("group"), shadow: await read("shadow"), kernel: newestKernel(await readdir(join(root, "boot"))), network: await readNetworkSystem(root) };
+}
+
+/** What looks after the network in an applied image: NetworkManager where it is enabled, else systemd-networkd, which comes with systemd. */
+export async function readNetworkSystem(root: string): Promise<NetworkSystem> {
+  const isThere = (path: string) => lstat(join(root, path)).then(() => true, () => false);
+  if (!(await isThere("etc/os-release"))) throw new DiskError("PRESTAGE_DISK_FILE_MISSING", "Expected an installed Linux with /etc/os-release on the volume, found none. Apply an OS image before.");
+  const units = "lib/systemd/system";
+  const resolved = (await isThere(`${units}/systemd-resolved.service`)) || (await isThere(`usr/${units}/systemd-resolved.service`));
+  return { manager: (await isThere("etc/systemd/system/multi-user.target.wants/NetworkManager.service")) ? "network-manager" : "systemd-networkd", resolved };
 }
 
 /** The newest kernel in /boot that has an initramfs. */

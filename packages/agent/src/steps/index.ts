@@ -11,9 +11,10 @@ import { step as restart } from "./restart.ts";
 import { step as runCommandLine } from "./run-command-line.ts";
 import { step as setUpOperatingSystem } from "./set-up-operating-system.ts";
 import { step as setVariable } from "./set-variable.ts";
+import { step as applyNetworkSettings } from "./apply-network-settings.ts";
 import type { StepExecutor } from "./step-executor.ts";
 
-const all = [checkReadiness, setDynamicVariables, partitionDisk, downloadPackageContent, applyOsImage, setUpOperatingSystem, restart, applyDriverPackage, installApplication, installPackage, runCommandLine, runScript, setVariable];
+const all = [checkReadiness, setDynamicVariables, partitionDisk, downloadPackageContent, applyOsImage, setUpOperatingSystem, applyNetworkSettings, restart, applyDriverPackage, installApplication, installPackage, runCommandLine, runScript, setVariable];
 
 /** Every step this agent can run, by type. */
 export const stepExecutors: ReadonlyMap<string, StepExecutor> = new Map(all.map((step) => [step.type, step]));

@@ -12,10 +12,11 @@ import { restartStep } from "./restart.ts";
 import { runCommandLineStep } from "./run-command-line.ts";
 import { setUpOperatingSystemStep } from "./set-up-operating-system.ts";
 import { setVariableStep } from "./set-variable.ts";
+import { applyNetworkSettingsStep } from "./apply-network-settings.ts";
 import type { StepDefinition } from "./step-definition.ts";
 
 /** Every step type, in the order in which a deployment usually has them. */
-export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, setUpOperatingSystemStep, restartStep, applyDriverPackageStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, setVariableStep, runTaskSequenceStep];
+export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, setUpOperatingSystemStep, applyNetworkSettingsStep, restartStep, applyDriverPackageStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, setVariableStep, runTaskSequenceStep];
 
 export function stepTypeOf(type: string): StepDefinition | undefined {
   return stepTypes.find((one) => one.type === type);
@@ -24,5 +25,6 @@ export function stepTypeOf(type: string): StepDefinition | undefined {
 export { scriptLanguages } from "./run-script.ts";
 export { checkReadinessStep, runTaskSequenceStep, downloadPackageContentStep, runScriptStep, setDynamicVariablesStep };
 export { applyDriverPackageStep, applyOsImageStep, installApplicationStep, installPackageStep, partitionDiskStep, restartStep, runCommandLineStep, setUpOperatingSystemStep, setVariableStep };
+export { applyNetworkSettingsStep };
 export { defineStepType } from "./step-definition.ts";
 export type { Platform, StepDefinition } from "./step-definition.ts";
