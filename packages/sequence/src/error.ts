@@ -6,6 +6,7 @@ export const sequenceErrors = {
   PRESTAGE_SEQUENCE_CHILD: "A task sequence runs another one that is not there, that runs itself, or that lies too deep.",
   PRESTAGE_SEQUENCE_IMPORT_XML: "XML to be imported is malformed, has a document type or entities of its own, or is too large or too deep.",
   PRESTAGE_SEQUENCE_IMPORT_UNKNOWN: "What is to be imported holds no task sequence that can be read: another kind of file, or one that is encrypted.",
+  PRESTAGE_SEQUENCE_ANSWER_FILE: "An answer file for Windows Setup is not well-formed, or none.",
 } as const;
 
 export type SequenceErrorCode = keyof typeof sequenceErrors;

@@ -1,3 +1,7 @@
+import { stepTypes } from "@prestage/sequence";
+import type { Platform, StepDefinition } from "@prestage/sequence";
+import { AgentError } from "../error.ts";
+import { windowsExecutor } from "../windows/windows-executor.ts";
 import { step as setDynamicVariables } from "./set-dynamic-variables.ts";
 import { step as runScript } from "./run-script.ts";
 import { step as downloadPackageContent } from "./download-package-content.ts";
@@ -12,9 +16,28 @@ import { step as runCommandLine } from "./run-command-line.ts";
 import { step as setUpOperatingSystem } from "./set-up-operating-system.ts";
 import { step as setVariable } from "./set-variable.ts";
 import { step as applyNetworkSettings } from "./apply-network-settings.ts";
+import { step as applyWindowsSettings } from "./apply-windows-settings.ts";
+import { defineStep } from "./step-executor.ts";
 import type { StepExecutor } from "./step-executor.ts";
 
-const all = [checkReadiness, setDynamicVariables, partitionDisk, downloadPackageContent, applyOsImage, setUpOperatingSystem, applyNetworkSettings, restart, applyDriverPackage, installApplication, installPackage, runCommandLine, runScript, setVariable];
+const all = [checkReadiness, setDynamicVariables, partitionDisk, downloadPackageContent, applyOsImage, applyWindowsSettings, setUpOperatingSystem, applyNetworkSettings, restart, applyDriverPackage, installApplication, installPackage, runCommandLine, runScript, setVariable];
 
-/** Every step this agent can run, by type. */
-export const stepExecutors: ReadonlyMap<string, StepExecutor> = new Map(all.map((step) => [step.type, step]));
+/** Every step the agent can run in a system, by type; of those that mean nothing there the executor says so. */
+export function executorsFor(platform: Platform): ReadonlyMap<string, StepExecutor> {
+  const executors = new Map<string, StepExecutor>(all.map((step) => [step.type, step]));
+  for (const definition of stepTypes) {
+    if (definition.mergedAtSite) continue;
+    if (platform === "windows" && definition.windows !== undefined) executors.set(definition.type, windowsExecutor(definition));
+    else if (!executors.has(definition.type)) executors.set(definition.type, notHere(definition));
+  }
+  return executors;
+}
+
+/** A step for another platform, which lint tells before any computer does. */
+function notHere(definition: StepDefinition): StepExecutor {
+  return defineStep(definition, async () => {
+    throw new AgentError("PRESTAGE_AGENT_STEP_ENVIRONMENT", `Expected a step for this system; ${definition.type} is for ${definition.platforms.join(" and ")}.`, "Remove the step, or give it a condition on the operating system.");
+  });
+}
+
+export const stepExecutors = executorsFor(process.platform === "win32" ? "windows" : "linux");

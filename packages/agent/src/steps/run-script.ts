@@ -2,11 +2,10 @@ import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runScriptStep } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
+import { keptOutput } from "./kept-output.ts";
 import { runShell, shellStepResult } from "./run-shell.ts";
 import { defineStep } from "./step-executor.ts";
 
-/** Characters of output a variable gets (features.md F234). */
-const mostOutput = 1000;
 const names = { sh: "script.sh", javascript: "script.mjs", powershell: "script.ps1" };
 
 /** Runs a script of the sequence or of a package, by the program its language names. */
@@ -20,17 +19,11 @@ export const step = defineStep(runScriptStep, async (run, { language, script, fi
     const path = script === undefined ? join(copy?.folder ?? folder, file ?? "") : join(folder, names[language]);
     if (script !== undefined) await writeFile(path, script, { mode: 0o600 });
     if (!(await stat(path).then((status) => status.isFile(), () => false))) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected the file ${JSON.stringify(file ?? "")} in the package ${copy?.content.name ?? ""}; found none.`, "Correct the step's file.");
-    const printed: string[] = [];
-    let length = 0;
-    const keep = (line: string) => {
-      if (length < mostOutput) printed.push(line);
-      length += line.length + 1;
-      run.output(line);
-    };
+    const output = keptOutput(run);
     const command = [...program(language), path, ...parameters].map(quoted).join(" ");
-    const result = await runShell(language === "powershell" ? `command -v pwsh > /dev/null || { echo "PowerShell is not installed here"; exit 127; }; exec ${command}` : `exec ${command}`, { cwd: copy?.folder ?? "/", signal, timeoutSeconds, secrets: run.secrets, onLine: keep });
+    const result = await runShell(language === "powershell" ? `command -v pwsh > /dev/null || { echo "PowerShell is not installed here"; exit 127; }; exec ${command}` : `exec ${command}`, { cwd: copy?.folder ?? "/", signal, timeoutSeconds, secrets: run.secrets, onLine: output.onLine });
     const { restartAsked, ...outcome } = shellStepResult(result, "the script", successCodes, restartCodes);
-    if (outputVariable !== undefined && outcome.failure === undefined) run.setVariable(outputVariable, run.secrets.redact(printed.join("\n")).slice(0, mostOutput).trimEnd());
+    if (outcome.failure === undefined) output.into(outputVariable);
     return { ...outcome, ...(restartAsked && { restart: environment === "boot" ? "environment" : "installed" }) };
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -13,7 +13,11 @@ export interface ShellOptions {
   environment?: Readonly<Record<string, string>>;
   /** A folder of programs looked through before the system's. */
   programs?: string;
+  /** This program instead of a shell; `command` is then only its name in messages. */
+  program?: Program;
 }
+/** `verbatim`: on Windows the arguments stand in the command line as they are. */
+export interface Program { file: string; arguments: readonly string[]; verbatim: boolean }
 export interface ShellResult { exitCode: number; outputTail: string; timedOut: boolean }
 
 const tailLength = 4000;
@@ -22,18 +26,27 @@ const patienceMs = 5000;
 const drainMs = 1000;
 const commandPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/** What runs a command line that a person wrote. On Windows `/s` takes the outer quotation marks off, and leaves the rest to cmd.exe as it was written. */
+export function shellOf(platform: NodeJS.Platform, command: string): Program {
+  return platform === "win32" ? { file: "cmd.exe", arguments: ["/d", "/s", "/c", `"${command}"`], verbatim: true } : { file: "sh", arguments: ["-c", command], verbatim: false };
+}
+
+/** What a program finds in its environment: on Linux nothing of the agent's own; on Windows what the system gives its services. */
+function baseEnvironment(programs: string | undefined): NodeJS.ProcessEnv {
+  if (process.platform === "win32") return process.env;
+  return { PATH: programs === undefined ? commandPath : `${programs}:${commandPath}`, LC_ALL: "C", HOME: "/root", DEBIAN_FRONTEND: "noninteractive" };
+}
+
 /**
- * Runs a command line by `sh -c` to its end, in a process group of its own that is ended as a whole when time is over or the run is stopped.
+ * Runs a command line by `sh -c`, on Windows by `cmd.exe /c`, to its end, in a process group of its own that is ended as a whole when time is over or the run is stopped.
  * Throws only when stopped; 127 when there is no shell.
  */
 export async function runShell(command: string, options: ShellOptions): Promise<ShellResult> {
   const { cwd, signal, timeoutSeconds, onLine } = options;
   const redact = options.secrets?.redact ?? nothingToRedact;
   signal.throwIfAborted();
-  const child = spawn("sh", ["-c", command], {
-    cwd, detached: true, stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: options.programs === undefined ? commandPath : `${options.programs}:${commandPath}`, LC_ALL: "C", HOME: "/root", DEBIAN_FRONTEND: "noninteractive", ...options.environment, ...options.secrets?.environment },
-  });
+  const { file, arguments: given, verbatim } = options.program ?? shellOf(process.platform, command);
+  const child = spawn(file, given, { cwd, detached: process.platform !== "win32", windowsHide: true, windowsVerbatimArguments: verbatim, stdio: ["ignore", "pipe", "pipe"], env: { ...baseEnvironment(options.programs), ...options.environment, ...options.secrets?.environment } });
   let tail = "";
   const partials = ["", ""];
   // By line, and redacted before it is cut: half a secret at the beginning of the tail would be one too many.
@@ -100,6 +113,8 @@ export function shellStepResult(result: ShellResult, what: string, successCodes:
 function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   if (pid === undefined) return;
   try {
+    // Windows knows no process groups; taskkill ends a process and all it started.
+    if (process.platform === "win32") return void spawn("taskkill.exe", ["/pid", String(pid), "/t", "/f"], { stdio: "ignore", windowsHide: true }).on("error", () => undefined);
     process.kill(-pid, signal);
   } catch {
     // It has ended already.

@@ -1,5 +1,5 @@
 import * as contract from "@prestage/contract";
-import { childReferences, deviceDescriptionSchema, parseTaskSequenceYaml, simulate } from "@prestage/sequence";
+import { childReferences, deviceDescriptionSchema, parseTaskSequenceYaml, simulate, windowsCommandLine } from "@prestage/sequence";
 import type { DeviceDescription, SimulatedStep, Simulation, Variable } from "@prestage/sequence";
 import { z } from "zod";
 import { byPrefix } from "../by-prefix.ts";
@@ -118,6 +118,8 @@ function text({ steps, outcome, variables, notDescribed }: Simulation, states: C
     const indent = " ".repeat(8 + 2 * one.path.length);
     for (const variable of one.variables) lines.push(`${indent}%${variable.name}% ${valueText(variable)}`);
     for (const { name, value } of one.sets) lines.push(`${indent}sets ${name} = ${JSON.stringify(value)}`);
+    for (const command of one.windows?.commands ?? []) lines.push(`${indent}> ${windowsCommandLine(command)}`);
+    for (const { pass, component, settings } of one.windows?.answers ?? []) lines.push(`${indent}answer file, ${pass}, ${component}: ${Object.entries(settings).map(([name, value]) => (typeof value === "string" ? `${name} = ${JSON.stringify(value)}` : name)).join(", ")}`);
     for (const { objectId, kind } of one.content) {
       const plan = states.get(objectId);
       const state = plan === undefined ? (withStates ? "not on the media's plan" : "") : `${plan.state}${plan.state === "hit" ? "" : `, ${bytes(plan.bytes + plan.described)} to fetch`}`;

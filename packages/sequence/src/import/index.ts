@@ -1,4 +1,4 @@
-export { decodeText, maximumXmlBytes, readXml } from "./read-xml.ts";
+export { decodeText, maximumXmlBytes, readXml } from "../read-xml.ts";
 export { readSourceSequence, sourceSteps } from "./source-sequence.ts";
 export type { SourceSequence } from "./source-sequence.ts";
 export { importSequence } from "./translate-sequence.ts";

@@ -1,6 +1,6 @@
 import { SequenceError } from "../error.ts";
-import { attributeOf, childOf, childrenOf, readXml, readXmlText } from "./read-xml.ts";
-import type { XmlElement } from "./read-xml.ts";
+import { attributeOf, childOf, childrenOf, readXml, readXmlText } from "../read-xml.ts";
+import type { XmlElement } from "../read-xml.ts";
 import { readSourceSequence } from "./source-sequence.ts";
 import type { SourceSequence } from "./source-sequence.ts";
 

@@ -1,5 +1,5 @@
-import { attributeOf, childrenOf, textOf } from "./read-xml.ts";
-import type { XmlElement } from "./read-xml.ts";
+import { attributeOf, childrenOf, textOf } from "../read-xml.ts";
+import type { XmlElement } from "../read-xml.ts";
 import type { ShareKnowledge } from "./translation.ts";
 
 /** An object of a deployment share, with where its content lies below the share; `/` between names. */

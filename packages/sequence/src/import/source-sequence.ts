@@ -1,6 +1,6 @@
 import { SequenceError } from "../error.ts";
-import { attributeOf, childOf, childrenOf } from "./read-xml.ts";
-import type { XmlElement } from "./read-xml.ts";
+import { attributeOf, childOf, childrenOf } from "../read-xml.ts";
+import type { XmlElement } from "../read-xml.ts";
 
 /** A setting of a step: the variable it goes by, and the property of the step's class. */
 export interface SourceSetting { name: string; property: string; value: string }

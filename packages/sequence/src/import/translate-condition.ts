@@ -1,8 +1,8 @@
 import { conditionSchema } from "../schema.ts";
 import type { Condition } from "../schema.ts";
 import { isSecretName, redact } from "./redact.ts";
-import { attributeOf, childrenOf } from "./read-xml.ts";
-import type { XmlElement } from "./read-xml.ts";
+import { attributeOf, childrenOf } from "../read-xml.ts";
+import type { XmlElement } from "../read-xml.ts";
 import { translateQuery } from "./translate-query.ts";
 
 export type TranslatedCondition = { condition: Condition | undefined } | { refused: string };

@@ -1,6 +1,6 @@
 import { SequenceError } from "../error.ts";
 import { isSecretName } from "./redact.ts";
-import { attributeOf, childOf, childrenOf, readXmlText } from "./read-xml.ts";
+import { attributeOf, childOf, childrenOf, readXmlText } from "../read-xml.ts";
 import { isTrue } from "./source-sequence.ts";
 import type { JsonSettings } from "./translation.ts";
 

@@ -4,8 +4,8 @@ import type { StepInput } from "../schema.ts";
 import { stepTypeOf } from "../steps/index.ts";
 import { parseTaskSequenceYaml } from "../parse-yaml.ts";
 import { isSecretName, redact } from "./redact.ts";
-import { attributeOf, childrenOf } from "./read-xml.ts";
-import type { XmlElement } from "./read-xml.ts";
+import { attributeOf, childrenOf } from "../read-xml.ts";
+import type { XmlElement } from "../read-xml.ts";
 import type { SourceNode, SourceSequence } from "./source-sequence.ts";
 import { reportOf } from "./import-report.ts";
 import type { ImportLine, ImportReport } from "./import-report.ts";
@@ -212,7 +212,8 @@ class Work {
   #cannotRun(step: StepInput, environments: ReadonlySet<"environment" | "installed"> | undefined, windowsCommand: boolean): string | undefined {
     const definition = stepTypeOf(step.type);
     if (definition === undefined) return `there is no step ${step.type}`;
-    if (!definition.platforms.includes("windows") && (windowsCommand || environments === undefined || environments.has("installed"))) return `${step.type} does not run in Windows yet`;
+    const inWindows = windowsCommand || environments === undefined || environments.has("installed");
+    if (!definition.platforms.includes("windows") || (inWindows && !definition.environmentsOnWindows.includes("installed"))) return `${step.type} does not run in Windows yet`;
     if (windowsCommand && environments?.has("environment") === true) return "it is a command of Windows, and the boot environment is Linux";
     if (environments !== undefined && ![...environments].every((one) => definition.environments.includes(one as "environment"))) return `${step.type} does not run ${[...environments].map((one) => (one === "installed" ? "in the installed system" : "in the boot environment")).join(" or ")}`;
     return undefined;

@@ -1,5 +1,5 @@
 import type { Condition } from "../schema.ts";
-import type { XmlElement } from "./read-xml.ts";
+import type { XmlElement } from "../read-xml.ts";
 import { one } from "./translation.ts";
 import type { TranslatedStep, Translation, Translator } from "./translation.ts";
 

@@ -1,7 +1,9 @@
 import { stepTypeOf, stepTypes } from "../steps/index.ts";
 import type { RunEnvironment } from "../events.ts";
 import type { Condition, Step } from "../schema.ts";
-import type { LintRule } from "./lint-rule.ts";
+import type { StepDefinition } from "../steps/index.ts";
+import { shownSurroundings } from "../windows/windows-plan.ts";
+import type { LintRule, PlacedStep } from "./lint-rule.ts";
 
 const places: Record<RunEnvironment, string> = { environment: "the boot environment", installed: "the installed system" };
 
@@ -25,7 +27,7 @@ export const rulesOfSteps: readonly LintRule[] = [
         const parsed = stepTypeOf(at.step.type)?.settings.safeParse(withPlaceholders(at.step));
         for (const issue of parsed?.error?.issues ?? []) {
           // What a variable gives is known only when it runs.
-          if (isFromVariable(at.step.with, issue.path)) continue;
+          if (isFromVariable(withPlaceholders(at.step), issue.path)) continue;
           yield { at, message: `with${issue.path.map((part) => `.${String(part)}`).join("")}: ${issue.message}`, fix: `See ${at.step.type} in docs/task-sequences.md.` };
         }
       }
@@ -48,8 +50,9 @@ export const rulesOfSteps: readonly LintRule[] = [
     *check({ steps, platform }) {
       if (platform === undefined) return;
       for (const at of steps) {
-        const platforms = stepTypeOf(at.step.type)?.platforms;
-        if (platforms !== undefined && !platforms.includes(platform)) yield { at, message: `${at.step.type} is for ${platforms.join(" and ")}; the OS image is ${platform}.`, fix: "Remove the step, or disable it." };
+        const definition = stepTypeOf(at.step.type);
+        if (definition !== undefined && !definition.platforms.includes(platform)) yield { at, message: `${at.step.type} is for ${definition.platforms.join(" and ")}; the OS image is ${platform}.`, fix: "Remove the step, or disable it." };
+        else if (platform === "windows" && definition !== undefined) yield* onWindows(at, definition);
         if (platform === "linux" && conditionsOf(at.step).some((one) => "registry" in one)) yield { at, message: "A condition on the registry never holds on Linux.", fix: "Ask for a file or for installed software." };
       }
     },
@@ -92,6 +95,16 @@ export const rulesOfSteps: readonly LintRule[] = [
     },
   },
 ];
+
+/** What a step of both systems cannot do on Windows: run there at all, or with these settings. */
+function* onWindows(at: PlacedStep, definition: StepDefinition): Iterable<{ at: PlacedStep; message: string; fix: string }> {
+  if (definition.environments.includes("installed") && ![...at.environments].some((one) => definition.environmentsOnWindows.includes(one))) {
+    yield { at, message: `${at.step.type} does not run in an installed Windows.`, fix: "Move it before the restart to the installed system." };
+  }
+  const parsed = definition.settings.safeParse(at.step.with ?? {});
+  const why = parsed.success && at.environments.has("installed") ? definition.windows?.(parsed.data, shownSurroundings) : undefined;
+  if (typeof why === "string") yield { at, message: `${at.step.type}: ${why}.`, fix: "Write the step for Windows." };
+}
 
 /** A setting that is nothing but a variable stands for any text. */
 function withPlaceholders(step: Step): unknown {

@@ -9,6 +9,8 @@ import type { Facts } from "../facts.ts";
 import { textsIn, variablesIn } from "../text-in-settings.ts";
 import type { Step, TaskSequence } from "../schema.ts";
 import { stepTypeOf } from "../steps/index.ts";
+import { shownSurroundings } from "../windows/windows-plan.ts";
+import type { WindowsPlan } from "../windows/windows-plan.ts";
 import { checkSettable, expandSettings, variableSources, variableValue } from "../variables.ts";
 import type { Variable, Variables, VariableSourceName } from "../variables.ts";
 import { describedFact, describedVariables } from "./device-description.ts";
@@ -29,6 +31,8 @@ export interface SimulatedStep {
   why: string;
   /** Its settings with variables put in. */
   settings?: unknown;
+  /** What it would do on Windows, where the device is described as one. */
+  windows?: WindowsPlan;
   /** Variables its settings name. */
   variables: ExplainedVariable[];
   content: ContentReference[];
@@ -130,12 +134,23 @@ class SimulatedRun {
     const why = refused ?? (outcome === "failed" ? "it is described to fail" : step.when === undefined ? "it has no condition" : "its condition holds");
     const sets = outcome === "succeeded" && step.type === "set-variable" ? [{ name: String(settings["name"]), value: String(settings["value"]) }] : [];
     const restart = outcome === "succeeded" && step.type === "restart" ? (settings["to"] === "environment" ? "environment" : "installed") : undefined;
-    this.#tell(action, outcome === "succeeded" ? "runs" : "fails", why, { settings, sets, outcome, ...(restart && { restart }) });
+    const windows = this.#onWindows(step, settings);
+    this.#tell(action, outcome === "succeeded" ? "runs" : "fails", why, { settings, sets, outcome, ...(restart && { restart }), ...(windows && { windows }) });
     this.#append({ kind: "step-started", stepId: step.id, name: step.name });
     for (const { name, value } of sets) this.#append({ kind: "variable-set", name, value });
     const retry = outcome === "failed" && mayRetry(this.state, step);
     this.#append({ kind: "step-finished", stepId: step.id, name: step.name, outcome, ...(retry && { retry: true as const }), ...(restart && { restart }) });
     this.#facts = new Map();
+  }
+
+  /** Where the described system is Windows: what the step's programs and files would be. */
+  #onWindows(step: Step, settings: Record<string, unknown>): WindowsPlan | undefined {
+    if (!/^windows/i.test(this.#device.operatingSystem.name ?? "")) return undefined;
+    const definition = stepTypeOf(step.type);
+    const given = { ...settings, ...Object.fromEntries(Object.entries(definition?.variables ?? {}).flatMap(([setting, name]) => (settings[setting] !== undefined || variableValue(this.state.variables, name) === undefined ? [] : [[setting, variableValue(this.state.variables, name)]]))) };
+    const parsed = definition?.settings.safeParse(given);
+    const plan = parsed?.success === true && (this.#environment === "installed" || definition?.environments.includes("installed") === false) ? definition?.windows?.(parsed.data, shownSurroundings) : undefined;
+    return typeof plan === "object" ? plan : undefined;
   }
 
   #tell({ step, path }: { step: Step; path: string[] }, action: SimulatedStep["action"], why: string, more: Partial<SimulatedStep> = {}): void {

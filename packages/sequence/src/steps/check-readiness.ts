@@ -10,6 +10,8 @@ export const checkReadinessStep = defineStepType({
   title: "Check readiness",
   summary: "Compares the computer with what the sequence needs. Every check is made and logged; the step fails, with exit code 4316, where one is not met.",
   environments: ["environment", "installed"],
+  platforms: ["linux", "windows"],
+  environmentsOnWindows: ["environment"],
   settings: z.strictObject({
     memoryMiB: integerSchema.default(768).describe("Memory at least"),
     processorMHz: integerSchema.default(800).describe("Processor speed at least"),

@@ -12,17 +12,20 @@ import { restartStep } from "./restart.ts";
 import { runCommandLineStep } from "./run-command-line.ts";
 import { setUpOperatingSystemStep } from "./set-up-operating-system.ts";
 import { setVariableStep } from "./set-variable.ts";
+import { applyWindowsSettingsStep } from "./apply-windows-settings.ts";
+import { disableBitLockerStep, enableBitLockerStep } from "./enable-bitlocker.ts";
 import { applyNetworkSettingsStep } from "./apply-network-settings.ts";
 import type { StepDefinition } from "./step-definition.ts";
 
 /** Every step type, in the order in which a deployment usually has them. */
-export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, setUpOperatingSystemStep, applyNetworkSettingsStep, restartStep, applyDriverPackageStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, setVariableStep, runTaskSequenceStep];
+export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, applyWindowsSettingsStep, setUpOperatingSystemStep, applyNetworkSettingsStep, restartStep, applyDriverPackageStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, enableBitLockerStep, disableBitLockerStep, setVariableStep, runTaskSequenceStep];
 
 export function stepTypeOf(type: string): StepDefinition | undefined {
   return stepTypes.find((one) => one.type === type);
 }
 
 export { scriptLanguages } from "./run-script.ts";
+export { applyWindowsSettingsStep, disableBitLockerStep, enableBitLockerStep };
 export { checkReadinessStep, runTaskSequenceStep, downloadPackageContentStep, runScriptStep, setDynamicVariablesStep };
 export { applyDriverPackageStep, applyOsImageStep, installApplicationStep, installPackageStep, partitionDiskStep, restartStep, runCommandLineStep, setUpOperatingSystemStep, setVariableStep };
 export { applyNetworkSettingsStep };

@@ -8,6 +8,7 @@ export const installApplicationStep = defineStepType({
   title: "Install application",
   summary: "Installs applications from the local cache, what they depend on first. One that its detection rules find already is left alone.",
   environments: ["installed"],
+  platforms: ["linux", "windows"],
   settings: z
     .strictObject({
       application: referenceSchema.optional().describe("The application"),

@@ -8,6 +8,7 @@ export const installPackageStep = defineStepType({
   title: "Install package",
   summary: "Runs one program of a package, with the package's folder as working directory.",
   environments: ["installed"],
+  platforms: ["linux", "windows"],
   settings: z.strictObject({ package: referenceSchema.describe("The package"), program: z.string().min(1).max(50).describe("Name of its program"), timeoutSeconds: timeoutSchema }),
   again: "The program is run again: write it so that this does no harm.",
   errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED"],

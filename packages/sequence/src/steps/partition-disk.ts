@@ -15,6 +15,8 @@ export const partitionDiskStep = defineStepType({
   title: "Format and partition disk",
   summary: "Partitions and formats a disk other than the one that holds /prestage. On prestaged media the condition `_SMSTSMediaType` notEquals OEMMedia skips it.",
   environments: ["environment", "installed"],
+  platforms: ["linux", "windows"],
+  environmentsOnWindows: ["environment"],
   settings: z.strictObject({
     disk: z.string().regex(/^\/dev\/[A-Za-z0-9/_.:-]{1,200}$/, "a device, such as /dev/sdb").optional().describe("The disk; left out: the one this computer was started from, which is refused"),
     partitions: z.array(partitionSchema).min(1).max(16).default([{ name: "data", type: "linux", fileSystem: "ext4" }]).describe("In their order on the disk"),

@@ -1,22 +1,27 @@
 import { z } from "zod";
-import { commandSchema, referenceSchema, restartCodesSchema, successCodesSchema, timeoutSchema } from "./settings.ts";
+import { commandShell } from "../windows/command-line.ts";
+import { commandSchema, outputVariableSchema, referenceSchema, restartCodesSchema, successCodesSchema, timeoutSchema } from "./settings.ts";
 import { defineStepType } from "./step-definition.ts";
 
 /** Run Command Line (features.md F234, F196). */
 export const runCommandLineStep = defineStepType({
   type: "run-command-line",
   title: "Run command line",
-  summary: "Runs a command line by `sh -c`; its folder is the package's, where one is named.",
+  summary: "Runs a command line: by `sh -c`, in an installed Windows by `cmd.exe /c`. Its folder is the package's, where one is named. What it prints may go into a variable.",
   environments: ["environment", "installed"],
+  platforms: ["linux", "windows"],
   settings: z.strictObject({
     command: commandSchema.describe("The command line; `%NAME%` is a variable"),
     package: referenceSchema.optional().describe("Its folder is the working directory"),
+    workingFolder: z.string().min(1).max(1024).optional().describe("The working directory instead: a path, or one below the package's folder"),
+    outputVariable: outputVariableSchema,
     successCodes: successCodesSchema,
     restartCodes: restartCodesSchema,
     timeoutSeconds: timeoutSchema,
   }),
   again: "The command is run again: write it so that this does no harm.",
-  errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED"],
+  errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED"],
+  windows: ({ command, successCodes, restartCodes }) => ({ commands: [{ ...commandShell(command, "the command"), successCodes, restartCodes }] }),
   example: `- name: Time zone
   type: run-command-line
   with: { command: "timedatectl set-timezone %OSDTimeZone%", successCodes: [0] }`,

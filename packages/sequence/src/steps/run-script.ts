@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { commandSchema, referenceSchema, restartCodesSchema, successCodesSchema, timeoutSchema } from "./settings.ts";
+import { commandSchema, outputVariableSchema, referenceSchema, restartCodesSchema, successCodesSchema, timeoutSchema } from "./settings.ts";
+import { powerShellFile } from "../windows/powershell.ts";
 import { defineStepType } from "./step-definition.ts";
 
 export const scriptLanguages = ["sh", "javascript", "powershell"] as const;
@@ -10,6 +11,7 @@ export const runScriptStep = defineStepType({
   title: "Run script",
   summary: "Runs a script, written in the sequence or lying in a package: by `sh`, by the agent's own Node.js, or by PowerShell where it is installed. What it prints may go into a variable.",
   environments: ["environment", "installed"],
+  platforms: ["linux", "windows"],
   settings: z
     .strictObject({
       language: z.enum(scriptLanguages).default("sh"),
@@ -17,7 +19,7 @@ export const runScriptStep = defineStepType({
       file: z.string().min(1).max(1024).regex(/^(?!\/)(?!(.*\/)?\.\.(\/|$))[^\\]+$/, "a path below the package's folder").optional().describe("A file of the package instead"),
       package: referenceSchema.optional().describe("Its folder is the working directory"),
       parameters: z.array(z.string().max(8192)).max(100).default([]).describe("Arguments"),
-      outputVariable: z.string().max(256).optional().describe("The first 1,000 characters it prints go into this variable"),
+      outputVariable: outputVariableSchema,
       successCodes: successCodesSchema,
       restartCodes: restartCodesSchema,
       timeoutSeconds: timeoutSchema,
@@ -26,6 +28,14 @@ export const runScriptStep = defineStepType({
     .refine((value) => value.file === undefined || value.package !== undefined, "a file lies in a package"),
   again: "The script is run again: write it so that this does no harm.",
   errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED"],
+  windows: ({ language, script, file, package: id, parameters, successCodes, restartCodes }, { work, node, folderOf }) => {
+    if (language === "sh") return "there is no sh on Windows: write it in PowerShell or JavaScript";
+    const name = language === "powershell" ? "script.ps1" : "script.mjs";
+    const path = script === undefined ? `${folderOf(id ?? "")}\\${(file ?? "").replaceAll("/", "\\")}` : `${work}\\${name}`;
+    const command = language === "powershell" ? powerShellFile(path, parameters, "the script") : { what: "the script", program: node, arguments: [path, ...parameters] };
+    // Windows PowerShell reads a file without a mark in the computer's own code page.
+    return { files: script === undefined ? [] : [{ name, content: language === "powershell" ? `\uFEFF${script}` : script }], commands: [{ ...command, successCodes, restartCodes }] };
+  },
   example: `- name: Which branch
   type: run-script
   with: { script: "hostname | cut -d- -f1", outputVariable: Branch }`,

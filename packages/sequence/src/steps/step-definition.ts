@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { RunEnvironment } from "../events.ts";
+import type { WindowsPlan, WindowsSurroundings } from "../windows/windows-plan.ts";
 
 export type Platform = "linux" | "windows";
 
@@ -12,8 +13,10 @@ export interface StepDefinition<T = unknown> {
   summary: string;
   /** Where it may run; elsewhere it fails. */
   environments: readonly RunEnvironment[];
-  /** Where it means something. */
+  /** Of which deployed system it means something. */
   platforms: readonly Platform[];
+  /** Where it may run of those where the deployed system is Windows: the boot environment is Linux all the same. */
+  environmentsOnWindows: readonly RunEnvironment[];
   /** Its settings, once variables are put in. */
   settings: z.ZodType<T>;
   /** Settings that are taken from a variable where the step leaves them out. */
@@ -28,14 +31,19 @@ export interface StepDefinition<T = unknown> {
   mergedAtSite: boolean;
   /** One step, as YAML. */
   example: string;
+  /**
+   * What it does on Windows where that is files, commands and answers; pure, so that it can be shown and checked without one. A text says that these
+   * settings mean nothing there. (A method, so that a list of definitions may hold settings of every kind.)
+   */
+  windows?(settings: T, at: WindowsSurroundings): WindowsPlan | string;
 }
 
-type Optional = "mergedAtSite" | "variables" | "sets" | "platforms" | "errors";
-type Given<T> = { settings: z.ZodType<T> } & Omit<StepDefinition, Optional | "settings"> & Partial<Pick<StepDefinition, Optional>>;
+type Optional = "mergedAtSite" | "variables" | "sets" | "platforms" | "environmentsOnWindows" | "errors" | "windows";
+type Given<T> = { settings: z.ZodType<T> } & Omit<StepDefinition<NoInfer<T>>, Optional | "settings"> & Partial<Pick<StepDefinition<NoInfer<T>>, Optional>>;
 
 /** Every step may fail by these: its settings, its place, its time, its own failure. */
 const common = ["PRESTAGE_AGENT_STEP_INVALID", "PRESTAGE_AGENT_STEP_ENVIRONMENT", "PRESTAGE_AGENT_STEP_TIME_LIMIT", "PRESTAGE_AGENT_STEP_INTERRUPTED", "PRESTAGE_AGENT_STEP_FAILED"];
 
 export function defineStepType<T>(given: Given<T>): StepDefinition<T> {
-  return { mergedAtSite: false, variables: {}, sets: {}, platforms: ["linux"], ...given, errors: [...common, ...(given.errors ?? [])] };
+  return { mergedAtSite: false, variables: {}, sets: {}, platforms: ["linux"], environmentsOnWindows: given.environments, ...given, errors: [...common, ...(given.errors ?? [])] };
 }

@@ -66,6 +66,8 @@ export const frErrors: Readonly<Record<ScreenErrorCode, ErrorText>> = {
   PRESTAGE_DISK_BAD_BOOT_SWITCH: { cause: "Le commutateur de démarrage, prestage/boot.env, n'a pas la forme attendue.", next: stageAgain },
   PRESTAGE_DISK_IMAGE_REFUSED: { cause: "L'image du système porte à sa racine des noms réservés au déploiement.", next: "Signalez-le à l'administrateur : l'image du système est à corriger." },
   PRESTAGE_DISK_NO_KERNEL: { cause: "L'image du système n'a pas de noyau avec son initramfs.", next: "Signalez-le à l'administrateur : l'image du système est à corriger." },
+  PRESTAGE_SEQUENCE_ANSWER_FILE: { cause: "Le fichier de réponses pour Windows n'est pas valable.", next: correctSequence },
+  PRESTAGE_AGENT_NOT_WINDOWS: { cause: "Le volume ne contient pas de système Windows.", next: correctSequence },
   PRESTAGE_DISK_BAD_SETTING: { cause: "Un réglage du système installé n'est pas valable.", next: correctSequence },
 };
 

@@ -1,5 +1,5 @@
 import { SaxesParser } from "saxes";
-import { SequenceError } from "../error.ts";
+import { SequenceError } from "./error.ts";
 
 /** An element as it was read; `text` is all character data directly in it. */
 export interface XmlElement { name: string; attributes: Readonly<Record<string, string>>; children: XmlElement[]; text: string; line: number }
@@ -15,12 +15,12 @@ const maximumAttributes = 64;
  * @throws SequenceError PRESTAGE_SEQUENCE_IMPORT_XML
  */
 export function readXml(bytes: Uint8Array): XmlElement {
-  if (bytes.length > maximumXmlBytes) throw refused(`at most ${maximumXmlBytes} bytes`, `${bytes.length}`);
+  if (bytes.length > maximumXmlBytes) throw refusedImport(`at most ${maximumXmlBytes} bytes`, `${bytes.length}`);
   return readXmlText(decodeText(bytes));
 }
 
-/** The same, of text that was decoded already. */
-export function readXmlText(text: string): XmlElement {
+/** The same, of text that was decoded already; `refused` makes the error of what it is read for. */
+export function readXmlText(text: string, refused: (expected: string, found: string, cause?: unknown) => SequenceError = refusedImport): XmlElement {
   if (text.length > maximumXmlBytes) throw refused(`at most ${maximumXmlBytes} characters`, `${text.length}`);
   const parser = new SaxesParser();
   const root: XmlElement = { name: "", attributes: {}, children: [], text: "", line: 0 };
@@ -80,6 +80,6 @@ export function attributeOf(element: XmlElement, name: string): string {
   return Object.entries(element.attributes).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1] ?? "";
 }
 
-function refused(expected: string, found: string, cause?: unknown): SequenceError {
+function refusedImport(expected: string, found: string, cause?: unknown): SequenceError {
   return new SequenceError("PRESTAGE_SEQUENCE_IMPORT_XML", `Expected ${expected} in what is imported; found ${found.slice(0, 300)}. Export it anew.`, { cause });
 }

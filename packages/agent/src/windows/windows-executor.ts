@@ -1,0 +1,54 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { contentReferences } from "@prestage/sequence";
+import type { Step, StepDefinition, WindowsCommand, WindowsPlan } from "@prestage/sequence";
+import { AgentError } from "../error.ts";
+import { keptOutput } from "../steps/kept-output.ts";
+import { runShell, shellStepResult } from "../steps/run-shell.ts";
+import { defineStep } from "../steps/step-executor.ts";
+import type { StepExecutor, StepResult, StepRun } from "../steps/step-executor.ts";
+
+/** Settings every step that runs programs has alike. */
+interface CommonSettings { timeoutSeconds?: number; outputVariable?: string }
+
+/** Carries out on an installed Windows what a step type says it does there: its files, then its commands one after the other. */
+export function windowsExecutor<T>(definition: StepDefinition<T>): StepExecutor {
+  return defineStep(definition, async (run, settings) => {
+    const { content, dataRoot } = run.context;
+    const copies = new Map<string, { folder: string; release: () => Promise<void> }>();
+    const work = join(dataRoot, "prestage/work");
+    await mkdir(work, { recursive: true });
+    const own = await mkdtemp(join(work, "step-"));
+    try {
+      for (const { objectId } of contentReferences({ name: "", steps: [{ ...run.step, with: settings as NonNullable<Step["with"]> }] })) copies.set(objectId, await content.checkOut(objectId));
+      const plan = definition.windows?.(settings, { work: own, node: process.execPath, folderOf: (id) => copies.get(id)?.folder ?? own });
+      if (plan === undefined || typeof plan === "string") throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected settings of ${definition.type} that mean something on Windows; ${plan ?? "it does nothing there"}.`, "Correct the step in the task sequence and deploy it again.");
+      for (const { name, content: text } of plan.files ?? []) await writeFile(join(own, name), text, { mode: 0o600 });
+      const first = [...copies.values()][0]?.folder;
+      return await runCommands(run, plan, first ?? own, settings as CommonSettings);
+    } finally {
+      await rm(own, { recursive: true, force: true });
+      for (const copy of copies.values()) await copy.release();
+    }
+  });
+}
+
+/** One after the other; the first that fails ends the step, and one that asks for a restart has it happen after the last. */
+async function runCommands(run: StepRun, plan: WindowsPlan, cwd: string, { timeoutSeconds, outputVariable }: CommonSettings): Promise<StepResult> {
+  const output = keptOutput(run);
+  let last: StepResult = {};
+  let restart = false;
+  for (const command of plan.commands ?? []) {
+    const result = await runShell(command.program, { cwd, signal: run.context.signal, timeoutSeconds, secrets: run.secrets, environment: secretsOf(run, command), onLine: output.onLine, program: { file: command.program, arguments: command.arguments, verbatim: command.verbatim ?? false } });
+    const { restartAsked, ...outcome } = shellStepResult(result, command.what, command.successCodes ?? [], command.restartCodes ?? []);
+    last = outcome;
+    restart ||= restartAsked;
+    if (outcome.failure !== undefined) return outcome;
+  }
+  output.into(outputVariable);
+  return { ...last, ...(restart && { restart: run.context.environment === "boot" ? "environment" : "installed" }) };
+}
+
+function secretsOf(run: StepRun, command: WindowsCommand): Record<string, string> {
+  return Object.fromEntries(Object.entries(command.secrets ?? {}).map(([name, reference]) => [name, run.secrets.value(reference)]));
+}

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { defineStepType, secretReferenceSchema, splitWindowsCommandLine, stepTypes, windowsCommandLine } from "@prestage/sequence";
+import { z } from "zod";
+import { contentOf, makeRunFixture } from "../fixtures/run-fixture.ts";
+import { runSequence } from "../run/run-sequence.ts";
+import { executorsFor } from "../steps/index.ts";
+import { shellOf } from "../steps/run-shell.ts";
+import { windowsExecutor } from "./windows-executor.ts";
+
+const machine = { restart: async () => undefined, cleanUp: async () => undefined };
+
+test("a step's files and commands are carried out in order, in a folder that is gone afterwards; secrets come by the environment alone", async () => {
+  const definition = defineStepType({
+    type: "on-windows", title: "t", summary: "s", environments: ["installed"], platforms: ["windows"], again: "a", example: "e",
+    settings: z.strictObject({ package: z.string(), password: secretReferenceSchema, code: z.int(), outputVariable: z.string().optional() }),
+    windows: ({ package: id, password, code }, { work, folderOf }) => ({
+      files: [{ name: "first.sh", content: "test \"$1\" = 'a \"b' && pwd && cat \"$2/data\" && test -z \"$PRESTAGE_PASSWORD\"" }],
+      commands: [
+        { what: "the first", program: "sh", arguments: [`${work}/first.sh`, 'a "b', folderOf(id)] },
+        { what: "the second", program: "sh", arguments: ["-c", `test "$PRESTAGE_PASSWORD" = s3cret-value && exit ${code}`], secrets: { PRESTAGE_PASSWORD: password }, successCodes: [259], restartCodes: [3] },
+      ],
+    }),
+  });
+  const settings = { package: "ABC00001", password: { secret: "JOIN" } };
+  const steps = [{ ...settings, code: 3, outputVariable: "Out" }, { ...settings, code: 4 }].map((one) => ({ type: "on-windows", with: one, continueOnError: true }));
+  const fixture = await makeRunFixture(steps, [contentOf("ABC00001", { kind: "package", programs: [] })]);
+  await mkdir(join(fixture.folder, "content/ABC00001"), { recursive: true });
+  await writeFile(join(fixture.folder, "content/ABC00001/data"), "of the package\n");
+  const secrets = { open: async () => ({ JOIN: "s3cret-value" }) };
+  const executors = new Map([["on-windows", windowsExecutor(definition)]]);
+  const context = async () => ({ ...(await fixture.context({ environment: "installed" })), secrets });
+  assert.deepEqual(await runSequence(await context(), { bootId: "1", machine, executors }), { result: "restart", to: "installed" });
+  assert.deepEqual(await runSequence(await context(), { bootId: "2", machine, executors }), { result: "succeeded" });
+  const outcomes = fixture.kept.filter((message) => message.kind === "step-finished");
+  assert.deepEqual(outcomes.map((one) => [one.outcome, one.exitCode]), [["succeeded", 3], ["failed", 4]]);
+  assert.deepEqual(await readdir(join(fixture.folder, "prestage/work")), []);
+  assert.ok(fixture.logged.some((line) => line.includes("of the package")) && !fixture.logged.join("\n").includes("s3cret-value"));
+});
+
+test("apply-windows-settings writes the answer file where Windows Setup looks, and adds to what a step before it wrote", async () => {
+  const fixture = await makeRunFixture([
+    { type: "apply-windows-settings", with: { answerFile: "own.xml", package: "ABC00001", skipWelcome: "false" } },
+    { type: "apply-windows-settings", with: { timeZone: "UTC" } },
+  ], [contentOf("ABC00001", { kind: "package", programs: [] })]);
+  await mkdir(join(fixture.folder, "Windows/System32"), { recursive: true });
+  await mkdir(join(fixture.folder, "content/ABC00001"), { recursive: true });
+  await writeFile(join(fixture.folder, "content/ABC00001/own.xml"), '<unattend xmlns="urn:schemas-microsoft-com:unattend"><settings pass="specialize"><component name="Microsoft-Windows-Shell-Setup" processorArchitecture="amd64"><CopyProfile>true</CopyProfile></component></settings></unattend>');
+  const context = await fixture.context({ variables: [{ name: "OSDComputerName", value: "BRANCH-07", source: "device" }], unattended: true });
+  assert.deepEqual(await runSequence(context, { bootId: "1", machine }), { result: "succeeded" });
+  const text = await readFile(join(fixture.folder, "Windows/Panther/unattend.xml"), "utf8");
+  for (const part of ["<CopyProfile>true</CopyProfile>", "<ComputerName>BRANCH-07</ComputerName>", "<TimeZone>UTC</TimeZone>", "<HideEULAPage>true</HideEULAPage>"]) assert.ok(text.includes(part), part);
+  assert.equal(text.match(/<component /g)?.length, 2);
+});
+
+test("without a Windows on the volume nothing is written; a step for Windows says on Linux what it is for", async () => {
+  const fixture = await makeRunFixture([{ type: "apply-windows-settings", continueOnError: true }, { type: "enable-bitlocker", continueOnError: true }]);
+  const context = await fixture.context({ unattended: true });
+  await runSequence(context, { bootId: "1", machine });
+  const codes = fixture.kept.filter((message) => message.kind === "step-finished").map((message) => message.error?.code);
+  assert.deepEqual(codes, ["PRESTAGE_AGENT_NOT_WINDOWS", "PRESTAGE_AGENT_STEP_ENVIRONMENT"]);
+});
+
+test("on both systems every step type but those merged at the site has an executor", () => {
+  const expected = stepTypes.filter((one) => !one.mergedAtSite).map((one) => one.type).toSorted();
+  for (const platform of ["linux", "windows"] as const) assert.deepEqual([...executorsFor(platform).keys()].toSorted(), expected);
+});
+
+test("a command line that a person wrote reaches cmd.exe as it was written", () => {
+  const { file, arguments: given, verbatim } = shellOf("win32", 'msiexec /i "a b.msi" & exit 3');
+  const line = windowsCommandLine({ program: file, arguments: given, verbatim });
+  assert.equal(line, 'cmd.exe /d /s /c "msiexec /i "a b.msi" & exit 3"');
+  assert.deepEqual(splitWindowsCommandLine(line).slice(0, 4), ["cmd.exe", "/d", "/s", "/c"]);
+  assert.deepEqual(shellOf("linux", "true"), { file: "sh", arguments: ["-c", "true"], verbatim: false });
+});

@@ -1,0 +1,41 @@
+import { mkdir, open, readFile, rename, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { answerFile } from "@prestage/sequence";
+import type { AnswerComponent } from "@prestage/sequence";
+import { AgentError } from "../error.ts";
+import type { StepRun } from "../steps/step-executor.ts";
+
+/** Where Windows Setup looks for answers before anywhere else that a deployment can write to. */
+const place = "Windows/Panther";
+const name = "unattend.xml";
+
+/**
+ * Adds to the answer file of the Windows on the data volume; what earlier steps put there stays where nothing else is said. `given` is a file of
+ * somebody's own to begin with instead.
+ * @throws AgentError PRESTAGE_AGENT_NOT_WINDOWS; SequenceError PRESTAGE_SEQUENCE_ANSWER_FILE
+ */
+export async function writeAnswers(run: StepRun, components: readonly AnswerComponent[], given?: string): Promise<void> {
+  const { dataRoot } = run.context;
+  if (!(await stat(join(dataRoot, "Windows/System32")).then((status) => status.isDirectory(), () => false))) {
+    throw new AgentError("PRESTAGE_AGENT_NOT_WINDOWS", "Expected a Windows on the data volume, with a folder Windows\\System32; found none.", "Put the step after apply-os-image, and see that the image is one of Windows.");
+  }
+  const folder = join(dataRoot, place);
+  await mkdir(folder, { recursive: true });
+  const before = given ?? (await readFile(join(folder, name), "utf8").catch((cause: unknown) => {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
+    throw cause;
+  }));
+  const text = answerFile(components, "x64", before);
+  const temporary = join(folder, `.${name}.new`);
+  const handle = await open(temporary, "w", 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, join(folder, name));
+  const directory = await open(folder);
+  await directory.sync().finally(() => directory.close());
+  for (const { pass, component, settings } of components) run.output(`answer file, ${pass}, ${component}: ${Object.keys(settings).join(", ")}`);
+}

@@ -1,0 +1,108 @@
+import { SequenceError } from "../error.ts";
+import { readXmlText } from "../read-xml.ts";
+import type { XmlElement } from "../read-xml.ts";
+
+/** The passes of Windows Setup that an image laid down by a deployment still goes through. */
+export const answerPasses = ["offlineServicing", "specialize", "oobeSystem"] as const;
+export type AnswerPass = (typeof answerPasses)[number];
+
+/** Settings within a component: text, more settings, or a list of items that each have their own (`wcm:action="add"`). */
+export interface AnswerSettings { [name: string]: string | AnswerSettings | readonly AnswerSettings[] }
+
+/** What one step asks Windows Setup for. */
+export interface AnswerComponent { pass: AnswerPass; component: string; settings: AnswerSettings }
+
+const unattendNamespace = "urn:schemas-microsoft-com:unattend";
+const actionNamespace = "http://schemas.microsoft.com/WMIConfig/2002/State";
+const component = 'publicKeyToken="31bf3856ad364e35" language="neutral" versionScope="nonSxS"';
+const architectures = { x64: "amd64", arm64: "arm64" } as const;
+
+interface Element { name: string; attributes: Record<string, string>; children: Element[]; text: string }
+
+/**
+ * An answer file with everything the given components ask for; where two say the same the later wins. `given` is an answer file to begin with,
+ * somebody's own: what it says besides stays as it is.
+ * @throws SequenceError PRESTAGE_SEQUENCE_ANSWER_FILE: `given` is none
+ */
+export function answerFile(components: readonly AnswerComponent[], architecture: keyof typeof architectures, given?: string): string {
+  const root = given === undefined ? { name: "unattend", attributes: { xmlns: unattendNamespace }, children: [], text: "" } : readAnswerFile(given);
+  for (const { pass, component: name, settings } of components) {
+    const inPass = childNamed(root, "settings", (one) => one.attributes["pass"] === pass, { pass });
+    const found = inPass.children.find((one) => one.name === "component" && one.attributes["name"] === name && (one.attributes["processorArchitecture"] ?? "") === architectures[architecture]);
+    const into = found ?? { name: "component", attributes: { name, processorArchitecture: architectures[architecture], ...attributesOf(component) }, children: [], text: "" };
+    if (found === undefined) inPass.children.push(into);
+    putSettings(into, settings);
+  }
+  root.attributes["xmlns:wcm"] = actionNamespace;
+  return `<?xml version="1.0" encoding="utf-8"?>\r\n${write(root, 0)}\r\n`;
+}
+
+function putSettings(into: Element, settings: AnswerSettings): void {
+  for (const [name, value] of Object.entries(settings)) {
+    if (typeof value === "string") {
+      const child = childNamed(into, name, () => true);
+      child.children = [];
+      child.text = value;
+    } else if (isList(value)) {
+      const list = childNamed(into, name, () => true);
+      list.children = list.children.filter((item) => !value.some((one) => sameItem(item, one)));
+      for (const item of value) {
+        const [itemName, inner] = Object.entries(item)[0] ?? [];
+        if (itemName === undefined || typeof inner !== "object" || isList(inner)) throw new TypeError("an item of a list is one setting with settings in it");
+        const child: Element = { name: itemName, attributes: { "wcm:action": "add" }, children: [], text: "" };
+        putSettings(child, inner);
+        list.children.push(child);
+      }
+    } else putSettings(childNamed(into, name, () => true), value);
+  }
+}
+
+/** The same by what tells items apart: their order, their key, their path. */
+function sameItem(item: Element, settings: AnswerSettings): boolean {
+  const [name, inner] = Object.entries(settings)[0] ?? [];
+  if (item.name !== name || typeof inner !== "object" || isList(inner)) return false;
+  return ["Order", "Identifier", "Key", "Name"].some((key) => typeof inner[key] === "string" && item.children.some((one) => one.name === key && one.text.trim() === inner[key]));
+}
+
+function isList(value: AnswerSettings[string]): value is readonly AnswerSettings[] {
+  return Array.isArray(value);
+}
+
+function childNamed(parent: Element, name: string, fits: (one: Element) => boolean, attributes: Record<string, string> = {}): Element {
+  const found = parent.children.find((one) => one.name === name && fits(one));
+  if (found !== undefined) return found;
+  const made: Element = { name, attributes: { ...attributes }, children: [], text: "" };
+  parent.children.push(made);
+  return made;
+}
+
+function attributesOf(text: string): Record<string, string> {
+  return Object.fromEntries([...text.matchAll(/(\w+)="([^"]*)"/g)].map(([, key = "", value = ""]) => [key, value]));
+}
+
+/** Reads somebody's answer file: bounded, without a document type, so without entities of its own. */
+function readAnswerFile(text: string): Element {
+  const root = mutable(readXmlText(text.replace(/^\uFEFF/, ""), refused));
+  if (root.name !== "unattend" || root.attributes["xmlns"] !== unattendNamespace) throw refused(`an <unattend> of ${unattendNamespace}`, `<${root.name.slice(0, 100)}>`);
+  return root;
+}
+
+function mutable({ name, attributes, children, text }: XmlElement): Element {
+  return { name, attributes: { ...attributes }, children: children.map(mutable), text: children.length === 0 ? text : "" };
+}
+
+function write(element: Element, depth: number): string {
+  const indent = "  ".repeat(depth);
+  const begin = `${indent}<${element.name}${Object.entries(element.attributes).map(([name, value]) => ` ${name}="${escaped(value)}"`).join("")}`;
+  if (element.children.length > 0) return `${begin}>\r\n${element.children.map((one) => write(one, depth + 1)).join("\r\n")}\r\n${indent}</${element.name}>`;
+  return element.text === "" ? `${begin} />` : `${begin}>${escaped(element.text)}</${element.name}>`;
+}
+
+function escaped(text: string): string {
+  // XML 1.0 has no place for most control characters, whatever they are escaped to.
+  return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+}
+
+function refused(expected: string, found: string, cause?: unknown): SequenceError {
+  return new SequenceError("PRESTAGE_SEQUENCE_ANSWER_FILE", `Expected ${expected} in the answer file; found ${found.slice(0, 300)}. Correct the answer file in its package.`, { cause });
+}

@@ -1,0 +1,13 @@
+import { restartRequired } from "./windows-plan.ts";
+import type { WindowsCommand } from "./windows-plan.ts";
+
+/** ERROR_NO_MORE_ITEMS: every driver is there already, in this version or a newer one. */
+const nothingToDo = 259;
+
+/** Adds all drivers below a folder to the driver store and installs those that fit a device (PnPUtil command syntax; Windows 10 1607 and newer). */
+export function addDrivers(folder: string): WindowsCommand {
+  return { what: "adding the drivers", program: "pnputil.exe", arguments: ["/add-driver", `${folder}\\*.inf`, "/subdirs", "/install"], successCodes: [nothingToDo], restartCodes: [restartRequired] };
+}
+
+/** Restarts at once, as planned for a deployment (shutdown: reason 2:4, operating system reconfiguration). */
+export const restartWindows: WindowsCommand = { what: "the restart", program: "shutdown.exe", arguments: ["/r", "/t", "0", "/f", "/d", "p:2:4"] };

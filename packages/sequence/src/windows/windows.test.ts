@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { parse } from "yaml";
+import { assertAnswersDocumented } from "../fixtures/documented-answers.ts";
+import { assertCmdletDocumented, readPowerShell } from "../fixtures/documented-powershell.ts";
+import { assertDocumented } from "../fixtures/documented-programs.ts";
+import { readXmlText } from "../read-xml.ts";
+import { stepTypeOf, stepTypes } from "../steps/index.ts";
+import { answerFile } from "./answer-file.ts";
+import { quotedArgument, splitWindowsCommandLine, windowsCommandLine } from "./command-line.ts";
+import { cmdlet } from "./powershell.ts";
+import { restartWindows } from "./programs.ts";
+import { shownSurroundings } from "./windows-plan.ts";
+import type { WindowsPlan } from "./windows-plan.ts";
+
+/** Settings that reach what the examples do not. */
+const more: Readonly<Record<string, readonly Record<string, unknown>[]>> = {
+  "run-command-line": [{ command: 'msiexec /i "a b.msi" /qn & exit 3010' }],
+  "run-script": [{ language: "powershell", script: "exit 0" }, { language: "powershell", file: "in/a folder/setup.ps1", package: "ABC00001", parameters: ["-Name", 'a "b" c\\'] }, { language: "javascript", script: "process.exit(0)" }],
+  "enable-bitlocker": [{ protector: "tpmAndPin", pin: { secret: "PIN" }, recoveryTo: "entra-id", usedSpaceOnly: false, skipHardwareTest: "false", method: "aes256" }, { drive: "D:", recoveryTo: "nowhere" }],
+  "disable-bitlocker": [{ restarts: "0" }, { drive: "D:", restarts: 15 }],
+  "apply-windows-settings": [
+    { computerName: "*", registeredOwner: "A & B", registeredOrganization: "<Corp>", productKey: "ABCDE-12345-ABCDE-12345-ABCDE", systemLocale: "en-US", uiLanguageFallback: "en-US", skipWelcome: false },
+    { answerFile: "unattend.xml", package: "ABC00001" },
+  ],
+};
+
+function planOf(type: string, settings: unknown): WindowsPlan | string | undefined {
+  const definition = stepTypeOf(type) ?? assert.fail(type);
+  return definition.windows?.(definition.settings.parse(settings), shownSurroundings);
+}
+
+test("what each step does on Windows is what the documentation of its programs, cmdlets and settings allows", () => {
+  let checked = 0;
+  for (const definition of stepTypes.filter((one) => one.windows !== undefined)) {
+    const [example] = parse(definition.example.replace(/%\w+%/g, "BRANCH-07")) as { with?: Record<string, unknown> }[];
+    for (const settings of [example?.with ?? {}, ...(more[definition.type] ?? [])]) {
+      const plan = planOf(definition.type, settings);
+      if (typeof plan !== "object") continue;
+      checked++;
+      for (const command of plan.commands ?? []) {
+        assertDocumented(command.program, command.arguments);
+        // Read back as Windows would, nothing has become two.
+        if (command.verbatim !== true) assert.deepEqual(splitWindowsCommandLine(windowsCommandLine(command)), [command.program, ...command.arguments]);
+        for (const name of Object.keys(command.secrets ?? {})) assert.match(name, /^PRESTAGE_[A-Z_]+$/);
+      }
+      const own = (plan.files ?? []).filter((file) => file.name.endsWith(".ps1") && file.name !== "script.ps1");
+      for (const file of own) readPowerShell(file.content).forEach(assertCmdletDocumented);
+      for (const answers of plan.answers ?? []) assertAnswersDocumented(answers);
+      if ((plan.answers ?? []).length > 0) readXmlText(answerFile(plan.answers ?? [], "x64"));
+    }
+  }
+  assert.ok(checked >= 12, `${checked}`);
+  assertDocumented(restartWindows.program, restartWindows.arguments);
+});
+
+test("the checker refuses what the documentation does not allow", () => {
+  for (const [program, given] of [["manage-bde.exe", ["-protectors", "-disable", "C"]], ["manage-bde.exe", ["-protectors", "-disable", "C:", "-rebootcount", "16"]], ["pnputil.exe", ["/add-driver", "C:\\a"]], ["shutdown.exe", ["/t", "0"]], ["shutdown.exe", ["/r", "/r"]], ["powershell.exe", ["-File", "C:\\a.ps1", "-NoProfile", "-Fil"].slice(0, 1)], ["format.com", ["C:"]]] as const) {
+    assert.throws(() => assertDocumented(program, given), assert.AssertionError, `${program} ${given.join(" ")}`);
+  }
+  for (const script of ["Enable-BitLocker -MountPoint 'C:' -TpmProtector -Pin $pin", "Enable-BitLocker -MountPoint 'C:' -TpmAndPinProtector -Pin $env:PIN", "Enable-BitLocker -MountPoint 'C:' -EncryptionMethod 'Rot13' -TpmProtector", "Format-Volume -DriveLetter 'C'", "Resume-BitLocker", "if ($a { }", "'it's'", "Resume-BitLocker -MountPoint 'C:' -MountPoint 'D:'", "$(evil)"]) {
+    assert.throws(() => readPowerShell(script).forEach(assertCmdletDocumented), assert.AssertionError, script);
+  }
+  assert.throws(() => assertAnswersDocumented({ pass: "oobeSystem", component: "Microsoft-Windows-Shell-Setup", settings: { ProductKey: "x" } }), assert.AssertionError);
+  assert.throws(() => assertAnswersDocumented({ pass: "specialize", component: "Microsoft-Windows-Shell-Setup", settings: { Name: "x" } }), assert.AssertionError);
+});
+
+test("an argument is read back as it was written, whatever is in it", () => {
+  fc.assert(fc.property(fc.array(fc.string({ unit: fc.constantFrom("a", '"', "\\", " ", "\t", "é", "%", "^", "&") })), (words) => {
+    assert.deepEqual(splitWindowsCommandLine(["program.exe", ...words].map(quotedArgument).join(" ")), ["program.exe", ...words]);
+  }), { numRuns: 2000 });
+});
+
+test("command lines are split as the documentation's own examples are", () => {
+  for (const [line, words] of [
+    ['"abc" d e', ["abc", "d", "e"]], ['a\\\\b d"e f"g h', ["a\\\\b", "de fg", "h"]], ['a\\\\\\"b c d', ['a\\"b', "c", "d"]], ['a\\\\\\\\"b c" d e', ["a\\\\b c", "d", "e"]], ["", []], ['""', [""]],
+  ] as const) assert.deepEqual(splitWindowsCommandLine(line), words, line);
+});
+
+test("a text in PowerShell stays one text, with any quotation mark in it", () => {
+  fc.assert(fc.property(fc.string({ unit: fc.constantFrom("a", "'", "\u2019", "\u2018", '"', "$", "`", ";", "(", " ") }), (text) => {
+    const [call] = readPowerShell(cmdlet("Get-BitLockerVolume", { MountPoint: text }));
+    assert.deepEqual(call?.parameters["MountPoint"], [{ kind: "text", value: text }]);
+  }));
+});
+
+test("an answer file keeps what somebody wrote, and what is asked for wins", () => {
+  const own = '<?xml version="1.0"?><unattend xmlns="urn:schemas-microsoft-com:unattend"><settings pass="specialize"><component name="Microsoft-Windows-Shell-Setup" processorArchitecture="amd64"><ComputerName>OLD</ComputerName><CopyProfile>true</CopyProfile></component></settings><settings pass="oobeSystem"/></unattend>';
+  const made = answerFile([{ pass: "specialize", component: "Microsoft-Windows-Shell-Setup", settings: { ComputerName: "A&B <1>" } }], "x64", own);
+  assert.match(made, /<ComputerName>A&amp;B &lt;1&gt;<\/ComputerName>/);
+  assert.match(made, /<CopyProfile>true<\/CopyProfile>/);
+  assert.ok(!made.includes("OLD"));
+  const list = (order: string, path: string) => answerFile([{ pass: "specialize", component: "Microsoft-Windows-Deployment", settings: { RunSynchronous: [{ RunSynchronousCommand: { Order: order, Path: path } }] } }], "x64", made);
+  assert.equal(answerFile([{ pass: "specialize", component: "Microsoft-Windows-Deployment", settings: { RunSynchronous: [{ RunSynchronousCommand: { Order: "1", Path: "b" } }] } }], "x64", list("1", "a")).match(/RunSynchronousCommand wcm:action="add"/g)?.length, 1, "the item of the same order is replaced");
+  for (const bad of ["<unattend/>", "<a>", "<!DOCTYPE unattend []><unattend xmlns='urn:schemas-microsoft-com:unattend'/>", "<x xmlns='urn:schemas-microsoft-com:unattend'/>"]) assert.throws(() => answerFile([], "x64", bad), { code: "PRESTAGE_SEQUENCE_ANSWER_FILE" }, bad);
+});
