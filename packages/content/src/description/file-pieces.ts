@@ -44,7 +44,10 @@ export async function readPiece(handle: FileHandle, piece: FilePiece, at = piece
   const bytes = Buffer.alloc(piece.length);
   // A bad sector must not end a repair: what can't be read is fetched.
   const bytesRead = await handle.read(bytes, 0, piece.length, at).then((result) => result.bytesRead, () => 0);
-  if (bytesRead !== piece.length) return undefined;
-  const digest = createHash("sha256").update(bytes).digest();
-  return digest.subarray(0, piece.digest.length).equals(piece.digest) ? bytes : undefined;
+  return bytesRead === piece.length && matchesDigest(bytes, piece) ? bytes : undefined;
+}
+
+/** Whether these bytes are the piece's. */
+export function matchesDigest(bytes: Uint8Array, { digest }: FilePiece): boolean {
+  return createHash("sha256").update(bytes).digest().subarray(0, digest.length).equals(digest);
 }

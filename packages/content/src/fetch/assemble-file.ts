@@ -7,6 +7,8 @@ import type { ContentSource, FetchOptions } from "./content-source.ts";
 import { ContentError } from "../error.ts";
 import type { Assembly } from "./fetch-plan.ts";
 import { wrongPieces } from "../description/file-pieces.ts";
+import type { FilePiece } from "../description/file-pieces.ts";
+import type { StoredFile } from "../description/schema.ts";
 import type { LocalCache } from "../cache/local-cache.ts";
 import type { LocalChunks } from "../cache/local-chunks.ts";
 import { placeFile } from "../cache/place-file.ts";
@@ -15,28 +17,31 @@ import { decodeStoredChunk, WrongBytes } from "./stored-chunk.ts";
 import { planStoredRanges } from "../description/stored-ranges.ts";
 import type { StoredRun } from "../description/stored-ranges.ts";
 
+/** A file to put together: where its bytes are stored, and all its pieces in order. `name`: for messages. */
+export interface Filling { name: string; stored: StoredFile; pieces: readonly FilePiece[] }
+/** What is to be done: the pieces that are not right where they are, but promised by `chunks`; the ranges fetched for the rest. */
+export interface FillWork {
+  local: readonly FilePiece[];
+  runs: readonly StoredRun[];
+  chunks: { read(piece: FilePiece): Promise<Buffer | undefined> };
+  sources: readonly ContentSource[];
+  contentId: string;
+  options: FetchOptions;
+  onBytes: (count: number) => void;
+}
+
 /**
  * Puts a file together: what is right stays, what another file of the disk holds is copied, the rest is fetched by ranges.
  * Every piece is checked where it was written. After a power cut the next plan finds what is right already and goes on from there.
  * @throws ContentError PRESTAGE_CONTENT_FETCH_FAILED
  */
 export async function assembleFile(cache: LocalCache, sources: readonly ContentSource[], contentId: string, assembly: Assembly, localChunks: LocalChunks, options: FetchOptions, onBytes: (count: number) => void): Promise<void> {
-  const { file, pieces } = assembly;
+  const { file, pieces, local, runs } = assembly;
   const path = assembly.inPlace ?? cache.assemblyPath(contentId, file.sha256);
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   try {
-    await handle.truncate(file.stored.size);
-    for (const piece of assembly.local) {
-      options.signal?.throwIfAborted();
-      const bytes = await localChunks.read(piece);
-      if (bytes !== undefined) await handle.write(bytes, 0, bytes.length, piece.offset);
-    }
-    await fetchRuns(handle, sources, contentId, assembly, assembly.runs, options, onBytes);
-    // What a list promised and the disk did not hold, and what came wrong.
-    const wrong = await wrongPieces(handle, pieces, options.signal);
-    if (wrong.length > 0) await fetchRuns(handle, sources, contentId, assembly, planStoredRanges(file.stored, wrong), options, onBytes);
-    await handle.sync();
+    await fillFile(handle, { name: file.paths[0] ?? "", stored: file.stored, pieces }, { local, runs, chunks: localChunks, sources, contentId, options, onBytes });
     await checkWhole(handle, assembly);
   } catch (cause) {
     if (assembly.inPlace === undefined && cause instanceof ContentError && cause.code === "PRESTAGE_CONTENT_DAMAGED") await rm(path, { force: true });
@@ -47,20 +52,31 @@ export async function assembleFile(cache: LocalCache, sources: readonly ContentS
   await placeFile(cache, contentId, path, file);
 }
 
-async function fetchRuns(handle: FileHandle, sources: readonly ContentSource[], contentId: string, assembly: Assembly, runs: readonly StoredRun[], options: FetchOptions, onBytes: (count: number) => void): Promise<void> {
-  for (const run of runs) await fetchRun(handle, sources, contentId, assembly, run, options, onBytes);
+/** Brings every piece to its place, and to the disk. The whole is the caller's to check. @throws ContentError PRESTAGE_CONTENT_FETCH_FAILED */
+export async function fillFile(handle: FileHandle, filling: Filling, work: FillWork): Promise<void> {
+  await handle.truncate(filling.stored.size);
+  for (const piece of work.local) {
+    work.options.signal?.throwIfAborted();
+    const bytes = await work.chunks.read(piece);
+    if (bytes !== undefined) await handle.write(bytes, 0, bytes.length, piece.offset);
+  }
+  for (const run of work.runs) await fetchRun(handle, filling, run, work);
+  // What a list promised and the disk did not hold, and what came wrong.
+  const wrong = await wrongPieces(handle, filling.pieces, work.options.signal);
+  for (const run of planStoredRanges(filling.stored, wrong)) await fetchRun(handle, filling, run, work);
+  await handle.sync();
 }
 
 /** Fetches one range; a source whose bytes are wrong is not asked again for it. */
-async function fetchRun(handle: FileHandle, sources: readonly ContentSource[], contentId: string, assembly: Assembly, run: StoredRun, options: FetchOptions, onBytes: (count: number) => void): Promise<void> {
+async function fetchRun(handle: FileHandle, filling: Filling, run: StoredRun, { sources, contentId, options, onBytes }: FillWork): Promise<void> {
   for (let usable = [...sources]; ; ) {
     const reader = new ResumingReader(usable, contentId, "content.wim", run, options, onBytes);
     try {
-      await receive(reader, handle, assembly, run);
-      const within = assembly.pieces.filter((piece) => piece.offset >= run.rawStart && piece.offset + piece.length <= run.rawEnd);
+      await receive(reader, handle, filling, run);
+      const within = filling.pieces.filter((piece) => piece.offset >= run.rawStart && piece.offset + piece.length <= run.rawEnd);
       const [wrong] = await wrongPieces(handle, within, options.signal);
       if (wrong === undefined) return;
-      throw new WrongBytes(`bytes ${wrong.offset} to ${wrong.offset + wrong.length} of ${JSON.stringify(assembly.file.paths[0])} arrived altered`, false);
+      throw new WrongBytes(`bytes ${wrong.offset} to ${wrong.offset + wrong.length} of ${JSON.stringify(filling.name)} arrived altered`, false);
     } catch (cause) {
       if (!(cause instanceof WrongBytes)) throw cause;
       options.onSourceFailed?.({ source: reader.sourceName, reason: cause.message, round: 1 });
@@ -73,8 +89,7 @@ async function fetchRun(handle: FileHandle, sources: readonly ContentSource[], c
 }
 
 /** Writes what a range decodes to, from its first raw byte on. */
-async function receive(reader: ResumingReader, handle: FileHandle, { file }: Assembly, run: StoredRun): Promise<void> {
-  const { stored } = file;
+async function receive(reader: ResumingReader, handle: FileHandle, { name, stored }: Filling, run: StoredRun): Promise<void> {
   if (stored.compression === "none") {
     for (let at = run.rawStart; at < run.rawEnd; ) {
       const bytes = await reader.read(Math.min(1024 * 1024, run.rawEnd - at));
@@ -90,7 +105,7 @@ async function receive(reader: ResumingReader, handle: FileHandle, { file }: Ass
     try {
       bytes = decodeStoredChunk(stored, input, size);
     } catch (cause) {
-      throw new WrongBytes(`a compressed chunk of ${JSON.stringify(file.paths[0])} does not decode`, false, { cause });
+      throw new WrongBytes(`a compressed chunk of ${JSON.stringify(name)} does not decode`, false, { cause });
     }
     await handle.write(bytes, 0, bytes.length, at);
     at += size;

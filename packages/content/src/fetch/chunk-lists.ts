@@ -17,9 +17,7 @@ import { requestCost } from "../description/stored-ranges.ts";
  * @throws ContentError PRESTAGE_CONTENT_FETCH_FAILED
  */
 export async function fetchChunkLists(sources: readonly ContentSource[], contentId: string, index: ContentIndex, files: readonly IndexFile[], options: FetchOptions = {}): Promise<{ lists: Map<string, Buffer>; bytes: number }> {
-  const offsets = chunkListOffsets(index);
-  const places = files.flatMap((file) => (file.chunks === undefined ? [] : [{ file, start: offsets.get(file) ?? 0, end: (offsets.get(file) ?? 0) + file.chunks.count * chunkRecordSize }]));
-  places.sort((a, b) => a.start - b.start);
+  const places = placesOf(index, files);
   const lists = new Map<string, Buffer>();
   let bytes = 0;
   for (let first = 0; first < places.length; ) {
@@ -33,6 +31,18 @@ export async function fetchChunkLists(sources: readonly ContentSource[], content
 }
 
 interface ListPlace { file: IndexFile; start: number; end: number }
+
+function placesOf(index: ContentIndex, files: readonly IndexFile[]): ListPlace[] {
+  const offsets = chunkListOffsets(index);
+  const places = files.flatMap((file) => (file.chunks === undefined ? [] : [{ file, start: offsets.get(file) ?? 0, end: (offsets.get(file) ?? 0) + file.chunks.count * chunkRecordSize }]));
+  return places.sort((a, b) => a.start - b.start);
+}
+
+/** What `fetchChunkLists` would fetch, with the gaps that are fetched along. */
+export function listBytes(index: ContentIndex, files: readonly IndexFile[]): number {
+  const places = placesOf(index, files);
+  return places.reduce((sum, place, i) => sum + place.end - (i > 0 && place.start - (places[i - 1]?.end ?? 0) < requestCost ? (places[i - 1]?.end ?? 0) : place.start), 0);
+}
 
 async function fetchRun(sources: readonly ContentSource[], contentId: string, run: readonly ListPlace[], lists: Map<string, Buffer>, options: FetchOptions): Promise<number> {
   const [start, end] = [run[0]?.start ?? 0, run.at(-1)?.end ?? 0];

@@ -5,9 +5,9 @@ import type { ContentLibrary, StoredVersion } from "../library/content-library.t
 import type { PlannedWay } from "./fetch-plan.ts";
 import { cheapPatches } from "./fetch-version.ts";
 import { chunkListsOf, piecesOf } from "../description/file-pieces.ts";
-import { chunkListOffsets, openStorageMap } from "../description/index-document.ts";
+import { openStorageMap } from "../description/index-document.ts";
 import type { FileState } from "../cache/local-cache.ts";
-import { chunkRecordSize } from "../description/chunking.ts";
+import { listBytes } from "./chunk-lists.ts";
 import { deltaOnPaper } from "../image-delta/paper-delta.ts";
 import { openPatchIndex, patchFileNames } from "../patches/patch-index.ts";
 import type { FilePatch } from "../patches/patch-index.ts";
@@ -53,7 +53,7 @@ export async function planOnPaper(library: ContentLibrary, wantedId: string, hel
   const storage = await storageOf(wanted);
   const lists = chunkListsOf(wanted.index, await readFile(join(wanted.folder, "chunks.bin")));
   const ways = [...left].map(([sha256, twins]) => chooseWay(twins, storage, lists, chunks, reach.patches.get(sha256), decided.has(sha256)));
-  const described = sizes.index + reach.fetched + (open.length === 0 ? 0 : wanted.index.shape === "image" ? sizes.chunks : sizes.storage + (chunks.size === 0 ? 0 : listBytes(wanted, open)));
+  const described = sizes.index + reach.fetched + (open.length === 0 ? 0 : wanted.index.shape === "image" ? sizes.chunks : sizes.storage + (chunks.size === 0 ? 0 : listBytes(wanted.index, open)));
   return { state, ways: ways.sort((a, b) => ((a.paths[0] ?? "") < (b.paths[0] ?? "") ? -1 : 1)), bytes: ways.reduce((sum, way) => sum + way.bytes, 0), described, full };
 }
 
@@ -108,11 +108,4 @@ async function storageOf({ index, folder, storageSha256 }: StoredVersion): Promi
 async function descriptionSizes({ folder }: StoredVersion): Promise<{ index: number; chunks: number; storage: number }> {
   const [index, chunks, storage] = await Promise.all(["index.json.zst", "chunks.bin", "storage.json"].map((name) => stat(join(folder, name)).then((status) => status.size)));
   return { index: index ?? 0, chunks: chunks ?? 0, storage: storage ?? 0 };
-}
-
-/** Bytes of chunks.bin that are asked for, with the gaps that are fetched along. */
-function listBytes({ index }: StoredVersion, files: readonly IndexFile[]): number {
-  const offsets = chunkListOffsets(index);
-  const places = files.flatMap((file) => (file.chunks === undefined ? [] : [{ start: offsets.get(file) ?? 0, end: (offsets.get(file) ?? 0) + file.chunks.count * chunkRecordSize }])).sort((a, b) => a.start - b.start);
-  return places.reduce((sum, place, i) => sum + place.end - (i > 0 && place.start - (places[i - 1]?.end ?? 0) < requestCost ? (places[i - 1]?.end ?? 0) : place.start), 0);
 }

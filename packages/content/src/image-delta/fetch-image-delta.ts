@@ -22,8 +22,16 @@ import { openPatchIndex, patchFileNames } from "../patches/patch-index.ts";
 import type { PatchIndex } from "../patches/patch-index.ts";
 import { missingData, resourcesBySha256 } from "./missing-data.ts";
 import type { MissingData } from "./missing-data.ts";
-import { dividePatched, makePatched, patchRanges, writePatchedWim } from "./patched-data.ts";
-import type { PatchedData, PatchedWork } from "./patched-data.ts";
+import { chunksInBase } from "./base-lists.ts";
+import type { OlderImage } from "./base-lists.ts";
+import type { BaseChunks } from "./base-chunks.ts";
+import { chunkCandidates, priceChunked, sharedData, tableRanges, without } from "./chunked-data.ts";
+import type { ChunkedData } from "./chunked-data.ts";
+import { makeChunked } from "./make-chunked.ts";
+import { writeMadeWim } from "./made-data.ts";
+import type { DeltaWork, NamedData } from "./made-data.ts";
+import { dividePatched, makePatched, patchRanges } from "./patched-data.ts";
+import type { PatchedData } from "./patched-data.ts";
 import { joined, RangeImage } from "./range-image.ts";
 
 /** An image as it can be applied: a WIM, and those that hold the data it leaves out. `bytes`: what was fetched for it. */
@@ -78,9 +86,12 @@ async function makeDelta(cache: LocalCache, sources: readonly ContentSource[], w
     // Two files of one SHA-1: a WIM cannot hold both. Nobody has such files but who made them to be mistaken.
     if (missing.some(({ sha1 }) => baseWim.blobs.has(sha1))) return undefined;
     const patches = await fetchPatchList(sources, wanted, base.contentId, missing, options);
-    const { raw, patched } = dividePatched(missing, patches?.value, await resourcesBySha256(baseWim, base.index));
-    const planned = sizeOf(joined(raw.map(rangeOf))) + sizeOf(patchRanges(patched));
-    const described = indexBytes + listBytes + source.fetched + (patches?.bytes.length ?? 0);
+    const older = { wim: baseWim, index: base.index, chunks: await cache.readChunks(base.contentId, base.index), resources: await resourcesBySha256(baseWim, base.index) };
+    const divided = dividePatched(missing, patches?.value, older.resources);
+    const { chunked, chunks, listed } = await divideChunked(source, sources, wanted, { divided, index, image, older, chunkSize: wim.header.chunkSize }, options);
+    const [raw, patched] = [without(divided.raw, chunked, ({ sha1 }) => sha1), without(divided.patched, chunked, ({ data }) => data.sha1)];
+    const planned = sizeOf(joined(raw.map(rangeOf))) + sizeOf(patchRanges(patched)) + sizeOf(chunked.flatMap(({ runs }) => runs));
+    const described = indexBytes + listBytes + listed + source.fetched + (patches?.bytes.length ?? 0);
     if (planned + described > wanted.storedBytes * worthIt) return undefined;
     options.onPlanned?.({ bytes: planned, described, files: missing.length, base: base.contentId });
     let fetched = 0;
@@ -89,8 +100,9 @@ async function makeDelta(cache: LocalCache, sources: readonly ContentSource[], w
       options.onProgress?.({ done: Math.min(fetched, planned), total: planned });
     };
     const work = { folder: `${sparse}-patched`, contentId, from: base.contentId, base: baseWim, sources, options, onBytes };
-    const { made, failed } = await makePatched(patched, work);
-    await fetchMissing(source, sources, [...raw, ...failed.map(({ data }) => data)], options, onBytes);
+    const attempts = [await makePatched(patched, work), await makeChunked(chunked, chunks, work)];
+    const [made, failed] = [attempts.flatMap((one) => one.made.map(({ data }) => data)), attempts.flatMap((one) => one.failed.map(({ data }) => data))];
+    await fetchMissing(source, sources, [...raw, ...failed], options, onBytes);
     await source.sync();
     const references = await writeDelta(cache, contentId, image, { sparse, base: baseWim, baseId: base.contentId, made, work, signal: options.signal });
     return { wim: deltaPaths(cache, contentId, image).wim, image: 1, references: [base.path, ...references], bytes: described + fetched };
@@ -98,6 +110,20 @@ async function makeDelta(cache: LocalCache, sources: readonly ContentSource[], w
     await baseWim.close();
     await source.close();
   }
+}
+
+interface Divided { divided: { raw: MissingData[]; patched: PatchedData[] }; index: ContentIndex; image: number; older: OlderImage; chunkSize: number }
+
+/** Which of the data are put together from chunks of the older image. `listed`: bytes of chunk lists fetched to know it; the tables are counted by `source`. */
+async function divideChunked(source: RangeImage, sources: readonly ContentSource[], { contentId }: WantedVersion, { divided, index, image, older, chunkSize }: Divided, options: FetchOptions): Promise<{ chunked: ChunkedData[]; chunks: BaseChunks; listed: number }> {
+  const candidates = chunkCandidates(divided.raw, divided.patched, index, image, older.index);
+  const { lists, bytes: listed } = await fetchChunkLists(sources, contentId, index, candidates.map(({ file }) => file), options);
+  const chunks = await chunksInBase(older, candidates, lists, options.signal);
+  const shared = sharedData(candidates, lists, chunks);
+  if (shared.length === 0) return { chunked: [], chunks, listed };
+  await source.fetchRanges(tableRanges(shared, chunkSize), sources, () => undefined);
+  const here = await openWim({ ...source.borrowed(), read: (offset, length) => source.readHere(offset, length) });
+  return { chunked: await priceChunked(shared, here, chunks, divided.patched), chunks, listed };
 }
 
 /** A delta is made of ranges: where none can be had the image is fetched whole. */
@@ -192,13 +218,13 @@ async function isRight(wim: WimFile, { sha1, sha256, resource }: MissingData): P
   return byWim.digest("hex") === sha1 && (sha256 === undefined || byIndex.digest("hex") === sha256);
 }
 
-interface DeltaParts { sparse: string; base: WimFile; baseId: string; made: readonly PatchedData[]; work: Pick<PatchedWork, "folder" | "contentId">; signal: AbortSignal | undefined }
+interface DeltaParts { sparse: string; base: WimFile; baseId: string; made: readonly NamedData[]; work: Pick<DeltaWork, "folder" | "contentId">; signal: AbortSignal | undefined }
 
 /** The delta takes its name when it is whole, its record after it. Returns the WIMs it needs beside the base. */
 async function writeDelta(cache: LocalCache, contentId: string, image: number, { sparse, base, baseId, made, work, signal }: DeltaParts): Promise<string[]> {
   const paths = deltaPaths(cache, contentId, image);
   await mkdir(paths.folder, { recursive: true, mode: 0o700 });
-  if (made.length > 0) await writePatchedWim(made, work, paths.patched, signal);
+  if (made.length > 0) await writeMadeWim(made, work, paths.patched, signal);
   const patched = made.length > 0 ? await openWimFile(paths.patched) : undefined;
   const wim = await openWimFile(sparse);
   try {

@@ -1,23 +1,21 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { constants } from "node:fs";
-import { lstat, mkdir, open, rm } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { buildWim } from "@prestage/wim";
 import type { ResourceHeader, WimFile } from "@prestage/wim";
-import type { ContentSource, FetchOptions } from "../fetch/content-source.ts";
 import { ContentError } from "../error.ts";
 import { decodePatchPiece } from "../patches/apply-patch.ts";
 import { patchFileNames } from "../patches/patch-index.ts";
 import type { FilePatch, PatchIndex, PatchPiece } from "../patches/patch-index.ts";
 import { bytesOfPatch } from "../patches/plan-patches.ts";
 import { ResumingReader } from "../fetch/resuming-reader.ts";
+import { isMade, placeOf } from "./made-data.ts";
+import type { DeltaWork, NamedData } from "./made-data.ts";
 import type { MissingData } from "./missing-data.ts";
 import { joined } from "./range-image.ts";
 
 /** Data of a new image that are made from data of the older one. `from`: where those lie in the older image. */
-export interface PatchedData { data: MissingData & { sha256: string }; patch: FilePatch; from: ResourceHeader }
+export interface PatchedData { data: NamedData; patch: FilePatch; from: ResourceHeader }
 
 /** Which of the missing data are made by a patch, since that is less than fetching them, and which are fetched. */
 export function dividePatched(missing: readonly MissingData[], index: PatchIndex | undefined, base: ReadonlyMap<string, ResourceHeader>): { raw: MissingData[]; patched: PatchedData[] } {
@@ -39,16 +37,10 @@ export function patchRanges(patched: readonly PatchedData[]): { start: number; e
   return joined(patched.flatMap(({ patch }) => patch.pieces.map((piece) => ({ start: piece.at, end: piece.at + piece.storedSize }))));
 }
 
-export interface PatchedWork {
-  /** For what is being made; kept until all is done. */
-  folder: string;
-  contentId: string;
+export interface PatchedWork extends DeltaWork {
   /** The older version. */
   from: string;
   base: WimFile;
-  sources: readonly ContentSource[];
-  options: FetchOptions;
-  onBytes: (count: number) => void;
 }
 
 /**
@@ -58,7 +50,7 @@ export interface PatchedWork {
 export async function makePatched(patched: readonly PatchedData[], work: PatchedWork): Promise<{ made: PatchedData[]; failed: PatchedData[] }> {
   await mkdir(work.folder, { recursive: true, mode: 0o700 });
   const [made, open_]: [PatchedData[], PatchedData[]] = [[], []];
-  for (const one of patched) ((await isMade(work, one)) ? made : open_).push(one);
+  for (const one of patched) ((await isMade(work, one.data)) ? made : open_).push(one);
   // The one whose patch ends first comes first: it is made as soon as that has arrived, so that a power cut loses one file's patch.
   const inOrder = open_.map((one) => ({ one, end: Math.max(...one.patch.pieces.map((piece) => piece.at + piece.storedSize)) })).sort((a, b) => a.end - b.end);
   let next = 0;
@@ -73,7 +65,7 @@ export async function makePatched(patched: readonly PatchedData[], work: Patched
           at += bytes.length;
           for (let due = inOrder[next]; due !== undefined && due.end <= at; due = inOrder[++next]) {
             work.options.signal?.throwIfAborted();
-            if ((await decodeFile(work, due.one, local)) && (await isMade(work, due.one))) made.push(due.one);
+            if ((await decodeFile(work, due.one, local)) && (await isMade(work, due.one.data))) made.push(due.one);
           }
         }
       } finally {
@@ -89,28 +81,6 @@ export async function makePatched(patched: readonly PatchedData[], work: Patched
   }
   const good = new Set(made);
   return { made, failed: patched.filter((one) => !good.has(one)) };
-}
-
-/** A WIM of what was made, stored as it is: a reference for the delta. */
-export async function writePatchedWim(made: readonly PatchedData[], work: Pick<PatchedWork, "folder" | "contentId">, path: string, signal: AbortSignal | undefined): Promise<void> {
-  const sources = made.map(({ data: { sha1, resource } }) => ({ kind: "file" as const, destination: sha1, from: { path: placeOf(work, sha1) }, size: resource.size, sha1 }));
-  await rm(path, { force: true });
-  await buildWim({ guid: Buffer.from(work.contentId.slice(0, 32), "hex"), time: 0n, images: [{ name: "patched", sources }], integrity: false }, path, signal === undefined ? {} : { signal });
-}
-
-function placeOf({ folder }: Pick<PatchedWork, "folder">, sha1: string): string {
-  return join(folder, sha1);
-}
-
-async function isMade(work: PatchedWork, { data: { sha1, sha256, resource } }: PatchedData): Promise<boolean> {
-  const path = placeOf(work, sha1);
-  if (!(await lstat(path).then((status) => status.isFile() && status.size === resource.size, () => false))) return false;
-  const [byWim, byIndex] = [createHash("sha1"), createHash("sha256")];
-  for await (const bytes of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
-    byWim.update(bytes);
-    byIndex.update(bytes);
-  }
-  return byWim.digest("hex") === sha1 && byIndex.digest("hex") === sha256;
 }
 
 async function decodeFile(work: PatchedWork, { data, patch, from }: PatchedData, patches: FileHandle): Promise<boolean> {

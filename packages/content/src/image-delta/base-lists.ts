@@ -1,0 +1,29 @@
+import type { ResourceHeader, WimFile } from "@prestage/wim";
+import { describedFiles } from "../patches/described-files.ts";
+import { describeBytes } from "../import/describe-bytes.ts";
+import type { ContentIndex } from "../description/schema.ts";
+import { BaseChunks } from "./base-chunks.ts";
+import { digestsOf } from "./chunked-data.ts";
+import type { Candidate } from "./chunked-data.ts";
+
+/** An older image: its file, its index, its chunk lists where they are at hand, and where its data lie by SHA-256. */
+export interface OlderImage { wim: WimFile; index: ContentIndex; chunks: Buffer | undefined; resources: ReadonlyMap<string, ResourceHeader> }
+
+/** The chunks of an older image that these files have. Without its lists, those of files of the same path are made anew. */
+export async function chunksInBase(base: OlderImage, candidates: readonly Candidate[], lists: ReadonlyMap<string, Buffer>, signal?: AbortSignal): Promise<BaseChunks> {
+  const found = new BaseChunks(base.wim);
+  const wanted = digestsOf(candidates, lists);
+  const paths = new Set(candidates.map(({ file }) => file.path));
+  const seen = new Set<ResourceHeader>();
+  for (const { file, chunkList } of describedFiles(base.index, base.chunks ?? Buffer.alloc(0))) {
+    const resource = base.resources.get(file.sha256);
+    if (resource === undefined || seen.has(resource) || resource.size !== file.size || file.chunks === undefined) continue;
+    if (base.chunks === undefined && !paths.has(file.path)) continue;
+    signal?.throwIfAborted();
+    const list = base.chunks === undefined ? await describeBytes(file.size, base.wim.readResource(resource), { chunks: true }).then((described) => described.chunkList, () => undefined) : chunkList;
+    if (list === undefined) continue;
+    seen.add(resource);
+    found.add(resource, list, wanted);
+  }
+  return found;
+}
