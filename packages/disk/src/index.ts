@@ -20,3 +20,5 @@ export { mountExt4, mountFat, unmount, type MountOptions } from "./mount-volume.
 export { addBootEntry } from "./boot-entry.ts";
 export { giveNewExt4Uuid, newGuids, renewTableGuids } from "./disk-identity.ts";
 export { applyOsImageToNtfs, applyWimToNtfs, makeNtfs, ntfsSerial, setNtfsDescriptor, withLoopDevice, withNtfs, type ApplyOsImageToNtfsOptions } from "./ntfs-volume.ts";
+export { applyDataImage, volumeFacts, type ApplyDataImageOptions } from "./data-volume.ts";
+export { mountUnit } from "./mount-unit.ts";

@@ -1,0 +1,35 @@
+import { readFile, realpath, stat } from "node:fs/promises";
+import { readPartitionTable } from "@prestage/disk";
+import { AgentError } from "../error.ts";
+import type { RunContext } from "../run/run-context.ts";
+
+/** The partition a step may overwrite: never one of the deployment's own, nor one in use. */
+export async function targetPartition(context: Pick<RunContext, "disk" | "signal">, disk: string | undefined, number: number): Promise<string> {
+  const device = await realpath(disk ?? context.disk.device).catch((cause: unknown) => {
+    throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a disk ${disk ?? context.disk.device}; there is none.`, "Correct the step's disk.", { cause });
+  });
+  const { partitions } = await readPartitionTable(device, { signal: context.signal });
+  const node = partitions.find((one) => one.number === number)?.node;
+  if (node === undefined) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a partition ${number} on ${device}; found ${partitions.map((one) => one.number).join(", ") || "none"}.`, "Correct the step's partition.");
+  const target = await deviceNumber(node);
+  const own = await Promise.all([context.disk.dataPartition, context.disk.espPartition].map(deviceNumber));
+  if (own.includes(target)) throw new AgentError("PRESTAGE_AGENT_DISK_PROTECTED", `Expected another partition than ${node}, which belongs to the deployment.`, "Choose another partition in the step.");
+  await refuseUsed(node);
+  return node;
+}
+
+async function refuseUsed(node: string): Promise<void> {
+  const real = await realpath(node);
+  for (const table of ["/proc/mounts", "/proc/swaps"]) {
+    const line = (await readFile(table, "utf8").catch(() => "")).split("\n").find((one) => one.split(/\s/)[0] === real);
+    if (line !== undefined) throw new AgentError("PRESTAGE_AGENT_DISK_PROTECTED", `Expected a partition nobody uses; ${real} is in use: ${line.split(/\s+/).slice(0, 3).join(" ")}.`, "Choose another partition in the step.");
+  }
+}
+
+/** The kernel's number of a device: one device may have several names. */
+async function deviceNumber(path: string): Promise<number> {
+  const status = await stat(path).catch((cause: unknown) => {
+    throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a device ${path}; there is none.`, "Correct the step's disk and partition.", { cause });
+  });
+  return status.isBlockDevice() ? status.rdev : -status.ino;
+}

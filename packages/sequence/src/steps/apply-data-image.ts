@@ -1,0 +1,25 @@
+import { z } from "zod";
+import { flagSchema, integerSchema, referenceSchema } from "./settings.ts";
+import { defineStepType } from "./step-definition.ts";
+
+/** Apply Data Image (features.md F223). */
+export const applyDataImageStep = defineStepType({
+  type: "apply-data-image",
+  title: "Apply data image",
+  summary: "Applies an image onto a partition other than the one that holds /prestage, an ext4 or an NTFS; it need not start. What is there is deleted before, if not said otherwise.",
+  environments: ["environment"],
+  settings: z.strictObject({
+    osImage: referenceSchema.describe("The image, imported like an OS image"),
+    index: integerSchema.default(1).describe("Which image of the .wim"),
+    disk: z.string().regex(/^\/dev\/[A-Za-z0-9/_.:-]{1,200}$/, "a device, such as /dev/sdb").optional().describe("The disk; left out: the one this computer was started from"),
+    partition: integerSchema.describe("Number of the partition on it"),
+    wipe: flagSchema.default(true).describe("Delete what is there; an NTFS is always wiped"),
+    mountPoint: z.string().max(200).optional().describe("Where the installed Linux mounts it, such as /srv/data"),
+  }),
+  variables: { wipe: "OSDWipeDestinationPartition" },
+  again: "With `wipe` it begins anew; without, the same files are laid again.",
+  errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED", "PRESTAGE_AGENT_DISK_PROTECTED", "PRESTAGE_DISK_BAD_FILE_SYSTEM", "PRESTAGE_DISK_BAD_SETTING", "PRESTAGE_DISK_BAD_TABLE"],
+  example: `- name: Maps of the region
+  type: apply-data-image
+  with: { osImage: ABC0000A, disk: /dev/sdb, partition: 1, mountPoint: /srv/maps }`,
+});
