@@ -72,7 +72,7 @@ test("one byte altered in an application is named before any contact, and for wh
   const fetched = await bytesSent(fixture.site, tools.contentId);
   const chunk = fetched.get("content.wim") ?? 0;
   assert.ok(chunk > 0 && chunk <= largestChunk, JSON.stringify([...fetched]));
-  assert.deepEqual([...fetched.keys()].sort(), ["content.wim", "storage.json"], "index and chunk list are on the disk");
+  assert.deepEqual([...fetched.keys()].sort(), ["content.wim", "storage.json.zst"], "index and chunk list are on the disk");
   assert.equal((await bytesSent(fixture.site, application.contentId)).size, 0, "what no step uses is not fetched");
   assertDated(status);
   await fixture.site.run(["deployment", "set", deployment, "--enabled", "no"]);

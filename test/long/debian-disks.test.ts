@@ -76,7 +76,7 @@ test("powered on three times without a network nothing changes but the log and t
   const status = await deploys(t, "altered", { disk: disk.path });
   const named = status.filter(({ message }) => message.kind === "file-damaged").map(({ message }) => message.text ?? "");
   assert.equal(named.length, 2);
-  for (const { contentId, files } of [{ contentId: osImage.contentId, files: ["content.wim"] }, { contentId: jq.contentId, files: ["content.wim", "storage.json"] }]) {
+  for (const { contentId, files } of [{ contentId: osImage.contentId, files: ["content.wim"] }, { contentId: jq.contentId, files: ["content.wim", "storage.json.zst"] }]) {
     const sent = await bytesSent(fixture.site, contentId);
     assert.deepEqual([...sent.keys()].sort(), files);
     assert.ok((sent.get("content.wim") ?? 0) <= largestChunk, JSON.stringify([...sent]));

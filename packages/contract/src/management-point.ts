@@ -112,7 +112,7 @@ export const contentUrlsRequestSchema = z.strictObject({ contentIds: z.array(sha
 /** `queries[contentId][file]` is the query to add to `DP/content/<id>/<file>`; valid at each of the site's distribution points and the media's own. */
 export const contentUrlsAnswerSchema = z.strictObject({ expires: z.iso.datetime(), queries: z.record(sha256Schema, z.record(z.string(), z.string().max(1000))) });
 export type ContentUrlsAnswer = z.infer<typeof contentUrlsAnswerSchema>;
-export const contentFileNames = ["content.wim", "index.json", "index.json.zst", "chunks.bin", "storage.json"] as const;
+export const contentFileNames = ["content.wim", "index.json", "index.json.zst", "chunks.bin", "storage.json", "storage.json.zst"] as const;
 /** What may be asked for of a content version: its files, and the patches to it. */
 export const contentFileSchema = z.union([z.enum(contentFileNames), z.string().regex(patchFilePattern)]);
 

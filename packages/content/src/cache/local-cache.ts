@@ -1,9 +1,11 @@
-import { constants } from "node:fs";
+import { constants, createReadStream } from "node:fs";
 import { chmod, copyFile, link, lstat, mkdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { writeDurably } from "../durable-files.ts";
 import { ContentError } from "../error.ts";
+import { chunkings, chunkingOf } from "../description/chunking.ts";
 import { chunkListsOf } from "../description/file-pieces.ts";
+import { describeBytes } from "../import/describe-bytes.ts";
 import { checkChunkLists, openIndex } from "../description/index-document.ts";
 import { LocalChunks } from "./local-chunks.ts";
 import { sha256Schema } from "../description/schema.ts";
@@ -68,19 +70,31 @@ export class LocalCache {
     }
   }
 
-  /** The chunks the files of these versions hold, as far as the disk holds their lists. */
-  async chunksOf(contentIds: readonly string[]): Promise<LocalChunks> {
+  /** The chunks the files of these versions hold, as far as the disk holds their lists, cut as `wanted` is: a version that was cut otherwise is cut anew. */
+  async chunksOf(contentIds: readonly string[], wanted: ContentIndex): Promise<LocalChunks> {
     const chunks = new LocalChunks();
+    for await (const { path, list } of this.#chunkLists(contentIds, wanted)) chunks.add(path, await list());
+    return chunks;
+  }
+
+  /** Whether `chunksOf` would find any. */
+  async holdsChunks(contentIds: readonly string[], wanted: ContentIndex): Promise<boolean> {
+    for await (const _ of this.#chunkLists(contentIds, wanted)) return true;
+    return false;
+  }
+
+  async *#chunkLists(contentIds: readonly string[], wanted: ContentIndex): AsyncIterable<{ path: string; list: () => Promise<Buffer> }> {
     for (const id of contentIds) {
       const index = await this.readIndex(id);
       const lists = index && (await this.readChunks(id, index));
       if (index === undefined || lists === undefined) continue;
-      for (const [path, list] of chunkListsOf(index, lists)) {
-        const file = this.filePath(id, path);
-        if (await lstat(file).then((status) => status.isFile(), () => false)) chunks.add(file, list);
+      const byPath = chunkListsOf(index, lists);
+      for (const file of index.files) {
+        const path = this.filePath(id, file.path);
+        const list = listAsWanted(index, wanted, file, path, byPath.get(file.path));
+        if (list !== undefined && (await lstat(path).then((status) => status.isFile(), () => false))) yield { path, list };
       }
     }
-    return chunks;
   }
 
   /**
@@ -163,6 +177,15 @@ export class LocalCache {
       throw cause;
     }
   }
+}
+
+/** A file's chunks as the version that is wanted is cut: from its list, or by reading it. Undefined where it has none. */
+function listAsWanted(index: ContentIndex, wanted: ContentIndex, file: IndexFile, path: string, list: Buffer | undefined): (() => Promise<Buffer>) | undefined {
+  const chunking = chunkingOf(wanted);
+  if (chunkingOf(index, file) === chunking) return list === undefined ? undefined : () => Promise.resolve(list);
+  // An image and the files of an application have nothing to share.
+  if (index.shape !== wanted.shape || file.size <= chunkings[chunking].above) return undefined;
+  return () => describeBytes(file.size, createReadStream(path, { highWaterMark: 1 << 20 }), { chunks: chunking }).then(({ chunkList }) => chunkList, () => Buffer.alloc(0));
 }
 
 function toVerify(path: string, file: IndexFile): FileToVerify {

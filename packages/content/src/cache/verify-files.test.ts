@@ -21,7 +21,7 @@ before(async () => {
   const bytes = Buffer.concat(Array.from({ length: 65 }, () => block));
   await writeFile(join(folder, "large"), bytes);
   await writeFile(join(folder, "small"), block);
-  const { file } = await describeBytes(size, (async function* () { yield bytes; })(), { chunks: false });
+  const { file } = await describeBytes(size, (async function* () { yield bytes; })(), {});
   assert.equal(file.spans?.length, Math.ceil(size / spanSize));
   assert.equal(file.spans[6], createHash("sha256").update(bytes.subarray(6 * spanSize)).digest("hex"));
   large = { path: join(folder, "large"), name: "large", size, sha256: file.sha256, spans: file.spans };
@@ -64,7 +64,7 @@ test("one altered byte in the last, shorter span is named too, and two spans are
 
 test("one altered byte of a smaller file names its chunk", async () => {
   const bytes = await readFile(small.path);
-  const list = new ChunkList();
+  const list = new ChunkList("prestage-gear-8k-v1");
   list.update(bytes);
   const chunks = list.digest();
   const listSha256 = createHash("sha256").update(chunks).digest("hex");

@@ -2,33 +2,38 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ChunkList, chunkRecordSize, parseChunkList } from "./chunking.ts";
+import { ChunkList, chunkings, chunkRecordSize, parseChunkList } from "./chunking.ts";
 import type { Chunk } from "./chunking.ts";
+import { chunkingNames } from "./schema.ts";
+import type { ChunkingName } from "./schema.ts";
 import { noise } from "../fixtures/write-tree.ts";
 
-function chunksOf(bytes: Uint8Array, step = bytes.length): Chunk[] {
-  const list = new ChunkList();
+function chunksOf(bytes: Uint8Array, step = bytes.length, name: ChunkingName = "prestage-gear-8k-v1"): Chunk[] {
+  const list = new ChunkList(name);
   for (let at = 0; at < bytes.length; at += step) list.update(bytes.subarray(at, at + step));
   return parseChunkList(list.digest());
 }
 
-test("chunks are 8 to 128 KiB long, 32 KiB on average, and cover the file", () => {
+test("chunks are a quarter to four times as long as their name says, as long on average, and cover the file", () => {
   const bytes = noise(8 * 1024 * 1024);
-  const chunks = chunksOf(bytes);
-  for (const { length } of chunks.slice(0, -1)) assert.ok(length >= 8192 && length <= 131_072, `${length}`);
-  const average = bytes.length / chunks.length;
-  assert.ok(average > 24_000 && average < 42_000, `${average}`);
-  let at = 0;
-  for (const { offset, length, digest } of chunks) {
-    assert.equal(offset, at);
-    assert.deepEqual(digest, createHash("sha256").update(bytes.subarray(at, at + length)).digest().subarray(0, 16));
-    at += length;
+  for (const [name, normal] of [["prestage-gear-8k-v1", 8192], ["prestage-gear-32k-v1", 32_768]] as const) {
+    const chunks = chunksOf(bytes, bytes.length, name);
+    for (const { length } of chunks.slice(0, -1)) assert.ok(length >= normal / 4 && length <= normal * 4, `${length}`);
+    const average = bytes.length / chunks.length;
+    assert.ok(average > normal * 0.75 && average < normal * 1.3, `${average}`);
+    let at = 0;
+    for (const { offset, length, digest } of chunks) {
+      assert.equal(offset, at);
+      assert.deepEqual(digest, createHash("sha256").update(bytes.subarray(at, at + length)).digest().subarray(0, 16));
+      at += length;
+    }
+    assert.equal(at, bytes.length);
   }
-  assert.equal(at, bytes.length);
 });
 
-test("bytes that give no cut are cut at 128 KiB", () => {
-  assert.deepEqual(chunksOf(Buffer.alloc(300_000)).map((chunk) => chunk.length), [131_072, 131_072, 300_000 - 262_144]);
+test("bytes that give no cut are cut at the longest", () => {
+  assert.deepEqual(chunksOf(Buffer.alloc(70_000)).map((chunk) => chunk.length), [32_768, 32_768, 70_000 - 65_536]);
+  assert.deepEqual(chunksOf(Buffer.alloc(300_000), 300_000, "prestage-gear-32k-v1").map((chunk) => chunk.length), [131_072, 131_072, 300_000 - 262_144]);
 });
 
 test("the cuts do not depend on how the bytes arrive", () => {
@@ -51,24 +56,27 @@ test("an insertion changes only the chunks around it", () => {
 });
 
 test("the cuts of one known file stay as they are for ever: content ids depend on them", () => {
-  const list = new ChunkList();
-  list.update(noise(1024 * 1024, 42));
-  const bytes = list.digest();
-  assert.equal(bytes.length % chunkRecordSize, 0);
-  assert.equal(createHash("sha256").update(bytes).digest("hex"), "8eb8daeb716d3ad784a98e14173d64eafee268db0d4018509b2e22f7e1eeee35");
+  const known = { "prestage-gear-8k-v1": "0de5f44860615ecf95a08feba2cc4d58f4e0f882f3b2da8f58f777dadac2c620", "prestage-gear-32k-v1": "8eb8daeb716d3ad784a98e14173d64eafee268db0d4018509b2e22f7e1eeee35" };
+  for (const name of chunkingNames) {
+    const list = new ChunkList(name);
+    list.update(noise(1024 * 1024, 42));
+    const bytes = list.digest();
+    assert.equal(bytes.length % chunkRecordSize, 0);
+    assert.equal(createHash("sha256").update(bytes).digest("hex"), known[name]);
+  }
 });
 
 /** The cuts as docs/media-format.md describes them, written from that text alone. */
-function referenceCuts(bytes: Uint8Array): number[] {
+function referenceCuts(bytes: Uint8Array, normal: number, [before, after]: readonly [number, number]): number[] {
   const table = Array.from({ length: 256 }, (_, byte) => createHash("sha256").update(Buffer.of(byte)).digest().readUInt32LE(0));
   const lengths: number[] = [];
   for (let start = 0; start < bytes.length; ) {
     const rest = bytes.length - start;
-    let length = Math.min(rest, 131_072);
+    let length = Math.min(rest, normal * 4);
     let f = 0;
-    for (let i = 8192; i < length; i++) {
+    for (let i = normal / 4; i < length; i++) {
       f = Number((BigInt(f) * 2n + BigInt(table[bytes[start + i]!]!)) % 4_294_967_296n);
-      if ((i < 32_768 ? f & 0xffff8000 : f & 0xfff80000) === 0) length = i + 1;
+      if ((f & (i < normal ? before : after)) === 0) length = i + 1;
     }
     lengths.push(length);
     start += length;
@@ -76,6 +84,10 @@ function referenceCuts(bytes: Uint8Array): number[] {
   return lengths;
 }
 
-test("the chunking is the one docs/media-format.md describes", () => {
-  for (const bytes of [noise(600_000, 11), noise(8192, 1), noise(8193, 2), Buffer.alloc(300_000), Buffer.alloc(0), Buffer.from("x")]) assert.deepEqual(chunksOf(bytes, 100_000).map((chunk) => chunk.length), referenceCuts(bytes));
+test("the chunkings are those docs/media-format.md describes", () => {
+  for (const bytes of [noise(600_000, 11), noise(2048, 1), noise(2049, 2), noise(8192, 1), noise(8193, 2), Buffer.alloc(300_000), Buffer.alloc(0), Buffer.from("x")]) {
+    assert.deepEqual(chunksOf(bytes, 100_000).map((chunk) => chunk.length), referenceCuts(bytes, 8192, [0xfffe0000, 0xffe00000]));
+    assert.deepEqual(chunksOf(bytes, 100_000, "prestage-gear-32k-v1").map((chunk) => chunk.length), referenceCuts(bytes, 32_768, [0xffff8000, 0xfff80000]));
+  }
+  assert.deepEqual(chunkingNames.map((name) => chunkings[name].above), [65_536, 262_144]);
 });

@@ -1,17 +1,24 @@
 import { createHash, hash } from "node:crypto";
+import type { ChunkingName, ContentIndex, IndexFile } from "./schema.ts";
+import { largeFileChunking } from "./schema.ts";
 
 /**
- * Content-defined chunking of uncompressed bytes, `prestage-gear-32k-v1`:
- * a gear hash (one table look-up and one shift per byte), minimum 8 KiB, average 32 KiB, maximum 128 KiB.
- * A cut depends on the last 32 bytes only, so an insertion moves no chunk beyond its neighbours.
+ * Content-defined chunking of uncompressed bytes: a gear hash (one table look-up and one shift per byte). A cut depends on the last 32 bytes only, so
+ * an insertion moves no chunk beyond its neighbours. Sizes in bytes: of chunks, and of the files that are cut at all. The masks are stricter before the
+ * normal size and looser after it (normalised chunking): a cut every four times, and every quarter of, the normal size.
  */
-const minimum = 8 * 1024;
-const normal = 32 * 1024;
-export const longestChunk = 128 * 1024;
-const maximum = longestChunk;
-/** Stricter before the average size and looser after it (normalised chunking): 2^17 and 2^13 on average. */
-const maskBefore = 0xffff8000 | 0;
-const maskAfter = 0xfff80000 | 0;
+export interface Chunking { minimum: number; normal: number; maximum: number; maskBefore: number; maskAfter: number; above: number }
+export const chunkings: Readonly<Record<ChunkingName, Chunking>> = {
+  "prestage-gear-8k-v1": { minimum: 2048, normal: 8192, maximum: 32_768, maskBefore: 0xfffe0000 | 0, maskAfter: 0xffe00000 | 0, above: 65_536 },
+  "prestage-gear-32k-v1": { minimum: 8192, normal: 32_768, maximum: 131_072, maskBefore: 0xffff8000 | 0, maskAfter: 0xfff80000 | 0, above: 262_144 },
+};
+export const longestChunk = 131_072;
+
+/** How a file of a version is cut. */
+export function chunkingOf(index: Pick<ContentIndex, "shape" | "chunking" | "files">, file?: IndexFile): ChunkingName {
+  return index.shape === "image" && (file === undefined || index.files[0] === file) ? largeFileChunking : index.chunking;
+}
+
 
 /** 256 pseudo-random 32-bit words: the first four bytes, little-endian, of SHA-256 of the byte's value. */
 const gear = Int32Array.from({ length: 256 }, (_, byte) => createHash("sha256").update(Uint8Array.of(byte)).digest().readInt32LE(0));
@@ -21,19 +28,25 @@ export const chunkRecordSize = 20;
 
 /** Cuts a stream of bytes into chunks and keeps their list. */
 export class ChunkList {
-  #records: Buffer[] = [];
-  #pending = Buffer.alloc(maximum);
+  readonly #chunking: Chunking;
+  readonly #records: Buffer[] = [];
+  readonly #pending: Buffer;
   #pendingLength = 0;
+
+  constructor(name: ChunkingName) {
+    this.#chunking = chunkings[name];
+    this.#pending = Buffer.alloc(this.#chunking.maximum);
+  }
 
   /** Adds bytes in order. */
   update(bytes: Uint8Array): void {
     let offset = 0;
     while (offset < bytes.length) {
-      const take = Math.min(bytes.length - offset, maximum - this.#pendingLength);
+      const take = Math.min(bytes.length - offset, this.#pending.length - this.#pendingLength);
       this.#pending.set(bytes.subarray(offset, offset + take), this.#pendingLength);
       this.#pendingLength += take;
       offset += take;
-      if (this.#pendingLength === maximum) this.#cut(false);
+      if (this.#pendingLength === this.#pending.length) this.#cut(false);
     }
   }
 
@@ -44,7 +57,7 @@ export class ChunkList {
   }
 
   #cut(last: boolean): void {
-    const length = cutPoint(this.#pending, this.#pendingLength, last);
+    const length = cutPoint(this.#chunking, this.#pending, this.#pendingLength, last);
     this.#records.push(chunkRecord(this.#pending.subarray(0, length)));
     this.#pending.copyWithin(0, length, this.#pendingLength);
     this.#pendingLength -= length;
@@ -59,7 +72,7 @@ export function chunkRecord(chunk: Uint8Array): Buffer {
 }
 
 /** The length of the first chunk in `bytes[0, length)`; called with a full buffer, or with the file's end (`last`). */
-function cutPoint(bytes: Uint8Array, length: number, last: boolean): number {
+function cutPoint({ minimum, normal, maximum, maskBefore, maskAfter }: Chunking, bytes: Uint8Array, length: number, last: boolean): number {
   if (length <= minimum) return length;
   let fingerprint = 0;
   const middle = Math.min(normal, length);

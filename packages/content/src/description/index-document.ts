@@ -19,8 +19,8 @@ export function encodeIndex(index: ContentIndex): EncodedIndex {
   return { bytes, contentId: createHash("sha256").update(bytes).digest("hex") };
 }
 
-/** index.json.zst: the index as it is fetched, a third of its size; half of what is left are hashes. The same bytes for the same index. */
-export function packIndex(bytes: Uint8Array): Buffer {
+/** index.json.zst or storage.json.zst: the JSON as it is fetched. An index is a third of its size, half of it hashes; a map a tenth. The same bytes for the same JSON. */
+export function packJson(bytes: Uint8Array): Buffer {
   return zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 19 } });
 }
 
@@ -35,6 +35,15 @@ const windowLogMax = 24;
  * @throws ContentError PRESTAGE_CONTENT_INDEX_MALFORMED
  */
 export async function unpackIndex(packed: Uint8Array, contentId: string, limit = maximumIndexBytes): Promise<Buffer> {
+  return unpack(packed, limit, "PRESTAGE_CONTENT_INDEX_MALFORMED", (found) => (found === contentId ? undefined : otherIndex(contentId, found)));
+}
+
+/** The same of storage.json.zst, by the hash the signed policy names. @throws ContentError PRESTAGE_CONTENT_STORAGE_MALFORMED */
+export async function unpackStorageMap(packed: Uint8Array, sha256: string, limit = maximumIndexBytes): Promise<Buffer> {
+  return unpack(packed, limit, "PRESTAGE_CONTENT_STORAGE_MALFORMED", (found) => (found === sha256 ? undefined : otherMap(sha256, found)));
+}
+
+async function unpack(packed: Uint8Array, limit: number, code: "PRESTAGE_CONTENT_INDEX_MALFORMED" | "PRESTAGE_CONTENT_STORAGE_MALFORMED", faultOf: (sha256: string) => ContentError | undefined): Promise<Buffer> {
   const hash = createHash("sha256");
   let size = 0;
   const decoder = createZstdDecompress({ chunkSize: 1 << 18, params: { [constants.ZSTD_d_windowLogMax]: windowLogMax } });
@@ -45,17 +54,21 @@ export async function unpackIndex(packed: Uint8Array, contentId: string, limit =
       hash.update(bytes);
     }
   } catch (cause) {
-    throw new ContentError("PRESTAGE_CONTENT_INDEX_MALFORMED", `Expected an index packed by zstd, of at most ${limit} bytes; found: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new ContentError(code, `Expected JSON packed by zstd, of at most ${limit} bytes; found: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   } finally {
     decoder.destroy();
   }
-  const found = hash.digest("hex");
-  if (found !== contentId) throw otherIndex(contentId, found);
+  const fault = faultOf(hash.digest("hex"));
+  if (fault !== undefined) throw fault;
   return zstdDecompressSync(packed, { maxOutputLength: Math.max(1, size) });
 }
 
 function otherIndex(contentId: string, found: string): ContentError {
   return new ContentError("PRESTAGE_CONTENT_INDEX_MALFORMED", `Expected an index whose SHA-256 is ${contentId}; found ${found}. It was altered or belongs to other content.`);
+}
+
+function otherMap(sha256: string, found: string): ContentError {
+  return new ContentError("PRESTAGE_CONTENT_STORAGE_MALFORMED", `Expected a storage map whose SHA-256 is ${sha256}; found ${found}.`);
 }
 
 /**
@@ -76,7 +89,7 @@ export function openIndex(bytes: Uint8Array, contentId: string): ContentIndex {
 /** Opens storage.json; `sha256` is the hash the signed policy names, where there is one. @throws ContentError PRESTAGE_CONTENT_STORAGE_MALFORMED */
 export function openStorageMap(bytes: Uint8Array, sha256: string | undefined): StorageMap {
   const found = createHash("sha256").update(bytes).digest("hex");
-  if (sha256 !== undefined && found !== sha256) throw new ContentError("PRESTAGE_CONTENT_STORAGE_MALFORMED", `Expected a storage map whose SHA-256 is ${sha256}; found ${found}.`);
+  if (sha256 !== undefined && found !== sha256) throw otherMap(sha256, found);
   const map = parse(storageMapSchema, bytes, "PRESTAGE_CONTENT_STORAGE_MALFORMED", "storage map");
   for (const file of map.files) checkStoredFile(file, map.wimSize);
   return map;

@@ -3,13 +3,16 @@ import { z } from "zod";
 /** A content id or any other SHA-256: 64 lower-case hex digits. */
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, "64 lower-case hex digits");
 
-/** Files longer than this are also described as content-defined chunks. */
-export const chunkedAbove = 256 * 1024;
 /** Files longer than this also carry the SHA-256 of each span, so that verifying uses every core and names the bad span. */
 export const spannedAbove = 64 * 1024 * 1024;
 export const spanSize = 10_485_760;
-/** The name of the chunking in `chunkContent`: gear hash, 8 to 128 KiB, 32 KiB on average. */
-export const chunkingName = "prestage-gear-32k-v1";
+/** How files are cut into content-defined chunks: gear hash, 8 KiB on average in files above 64 KiB; the older one 32 KiB in those above 256 KiB. */
+export const chunkingNames = ["prestage-gear-8k-v1", "prestage-gear-32k-v1"] as const;
+export type ChunkingName = (typeof chunkingNames)[number];
+/** How what is imported now is cut. */
+export const chunkingName = "prestage-gear-8k-v1";
+/** How single large files are cut, image.wim and media, whatever their index names: their lists are fetched whole, for a few tables of them. */
+export const largeFileChunking = "prestage-gear-32k-v1";
 
 /** One file of a content version, or of an image in it. Sizes in bytes. */
 export const indexFileSchema = z.strictObject({
@@ -18,7 +21,7 @@ export const indexFileSchema = z.strictObject({
   size: z.int().min(0),
   sha256: sha256Schema,
   executable: z.literal(true).optional(),
-  /** Files over 256 KiB: how many chunks, and the SHA-256 of their list in chunks.bin. */
+  /** Files over 64 KiB (256 KiB by the older chunking): how many chunks, and the SHA-256 of their list in chunks.bin. */
   chunks: z.strictObject({ count: z.int().min(1), sha256: sha256Schema }).optional(),
   /** Files over 64 MiB: SHA-256 of each 10,485,760 bytes from offset 0. */
   spans: z.array(sha256Schema).optional(),
@@ -30,7 +33,7 @@ export const contentIndexSchema = z.strictObject({
   format: z.literal("prestage-content-v1"),
   /** `files`: the stored WIM's image 1 is the tree. `image`: the one file image.wim is the stored WIM itself. */
   shape: z.enum(["files", "image"]),
-  chunking: z.literal(chunkingName),
+  chunking: z.enum(chunkingNames),
   /** Directories that hold no file, and all their parents' paths are implied. */
   directories: z.array(z.string().min(1).max(4096)).max(1_000_000),
   files: z.array(indexFileSchema).max(1_000_000),

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { chunkRecordSize } from "../description/chunking.ts";
+import { chunkRecordSize, chunkingOf } from "../description/chunking.ts";
 import type { ContentSource, FetchOptions } from "./content-source.ts";
 import { describeBytes } from "../import/describe-bytes.ts";
 import { ContentError } from "../error.ts";
@@ -78,7 +78,7 @@ export async function deriveChunkLists(cache: LocalCache, contentId: string, ind
     if (file.chunks === undefined) continue;
     let list = known.get(file.chunks.sha256);
     if (list === undefined) {
-      const described = await describeBytes(file.size, createReadStream(cache.filePath(contentId, file.path), { highWaterMark: 1 << 20 }), { chunks: true }).catch(() => undefined);
+      const described = await describeBytes(file.size, createReadStream(cache.filePath(contentId, file.path), { highWaterMark: 1 << 20 }), { chunks: chunkingOf(index) }).catch(() => undefined);
       if (described?.file.chunks?.sha256 !== file.chunks.sha256) return undefined;
       list = described.chunkList;
       known.set(file.chunks.sha256, list);

@@ -1,6 +1,6 @@
 import type { ContentSource, FetchOptions } from "./content-source.ts";
 import { ContentError } from "../error.ts";
-import { checkChunkLists, chunkListBytes, openIndex, openStorageMap, packedSlack, unpackIndex } from "../description/index-document.ts";
+import { checkChunkLists, chunkListBytes, openIndex, openStorageMap, packedSlack, unpackIndex, unpackStorageMap } from "../description/index-document.ts";
 import { ResumingReader } from "./resuming-reader.ts";
 import type { ContentIndex, StorageMap } from "../description/schema.ts";
 import { wholeWimAsStoredFile } from "../description/storage-map.ts";
@@ -28,13 +28,17 @@ export async function fetchDescription(sources: readonly ContentSource[], conten
 /** Fetches a version's index: packed, or, where nobody has it so, as it is. `fetched`: what it cost. @throws ContentError */
 export async function fetchIndex(sources: readonly ContentSource[], contentId: string, options: FetchOptions = {}, { indexBytes: limit = maximumDescriptionBytes }: DescriptionSizes = {}): Promise<{ index: ContentIndex; indexBytes: Buffer; fetched: number }> {
   const open = (indexBytes: Buffer) => ({ index: openIndex(indexBytes, contentId), indexBytes });
-  // Not told where it fails: a distribution point may hold it unpacked alone.
-  const quiet = { rounds: 1, ...(options.signal && { signal: options.signal }) };
-  const packed = await fetchWhole(sources, contentId, "index.json.zst", async (bytes) => open(await unpackIndex(bytes, contentId, limit)), { ...quiet, limit: limit + packedSlack }).catch(() => undefined);
-  options.signal?.throwIfAborted();
+  const packed = await fetchPacked(sources, contentId, "index.json.zst", async (bytes) => open(await unpackIndex(bytes, contentId, limit)), limit, options);
   if (packed !== undefined) return { ...packed.value, fetched: packed.bytes.length };
   const { value, bytes } = await fetchWhole(sources, contentId, "index.json", open, { ...options, limit });
   return { ...value, fetched: bytes.length };
+}
+
+/** Undefined where nobody sends it right; not told: a distribution point may hold it unpacked alone. */
+async function fetchPacked<T>(sources: readonly ContentSource[], contentId: string, file: string, check: (bytes: Buffer) => Promise<T>, limit: number, { signal }: FetchOptions): Promise<{ value: T; bytes: Buffer } | undefined> {
+  const packed = await fetchWhole(sources, contentId, file, check, { rounds: 1, ...(signal && { signal }), limit: limit + packedSlack }).catch(() => undefined);
+  signal?.throwIfAborted();
+  return packed;
 }
 
 /**
@@ -53,6 +57,9 @@ export async function completeDescription(sources: readonly ContentSource[], con
 export async function fetchStorageMap(sources: readonly ContentSource[], contentId: string, index: ContentIndex, sha256: string | undefined, options: FetchOptions = {}, { storageBytes: limit = maximumDescriptionBytes }: DescriptionSizes = {}): Promise<{ storage: StorageMap; bytes: number }> {
   const [image] = index.files;
   if (index.shape === "image" && image !== undefined) return { storage: { format: "prestage-storage-v1", wimSize: image.size, wimSha256: image.sha256, files: [wholeWimAsStoredFile(image.size)] }, bytes: 0 };
+  // Without its hash nothing is unpacked: it could unpack to anything.
+  const packed = sha256 === undefined ? undefined : await fetchPacked(sources, contentId, "storage.json.zst", async (received) => openStorageMap(await unpackStorageMap(received, sha256, limit), sha256), limit, options);
+  if (packed !== undefined) return { storage: packed.value, bytes: packed.bytes.length };
   const { value, bytes } = await fetchWhole(sources, contentId, "storage.json", (received) => openStorageMap(received, sha256), { ...options, limit });
   return { storage: value, bytes: bytes.length };
 }

@@ -65,7 +65,7 @@ export async function planFetch(cache: LocalCache, contentId: string, answer: Ca
   const open = { ...answer, files: answer.files.filter(({ file, state }) => state !== "hit" && options.decided?.has(file.sha256) !== true) };
   const { files, emptyFiles } = filesToFetch(open, version.storage);
   const lists = version.lists ?? chunkListsOf(version.index, version.chunks);
-  const localChunks = await cache.chunksOf(options.earlierContentIds ?? []);
+  const localChunks = await cache.chunksOf(options.earlierContentIds ?? [], version.index);
   const byPath = new Map(version.index.files.map((file) => [file.path, file]));
   const assemblies: Assembly[] = [];
   const patches = [...decided];

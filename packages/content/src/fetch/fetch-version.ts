@@ -132,17 +132,14 @@ async function describeFiles(cache: LocalCache, sources: readonly ContentSource[
     await cache.keepChunks(contentId, lists.bytes);
     return { version: { index, chunks: lists.bytes, storage }, bytes: bytes + lists.bytes.length };
   }
-  const useful = await filesWithParts(cache, wanted, files);
+  const useful = await filesWithParts(cache, wanted, index, files);
   const fetched = await fetchChunkLists(sources, contentId, index, useful, options);
   return { version: { index, chunks: Buffer.alloc(0), lists: fetched.lists, storage }, bytes: bytes + fetched.bytes };
 }
 
 /** Those of the files the disk may hold a part of: there is an older version with chunks, or the file itself, damaged or begun. */
-async function filesWithParts(cache: LocalCache, { contentId, earlierContentIds }: WantedVersion, files: readonly IndexFile[]): Promise<IndexFile[]> {
-  const earlier = await cache.chunksOf(earlierContentIds);
-  const parts = !earlier.isEmpty;
-  await earlier.close();
-  if (parts) return [...files];
+async function filesWithParts(cache: LocalCache, { contentId, earlierContentIds }: WantedVersion, index: ContentIndex, files: readonly IndexFile[]): Promise<IndexFile[]> {
+  if (await cache.holdsChunks(earlierContentIds, index)) return [...files];
   const found: IndexFile[] = [];
   for (const file of files) {
     const places = [cache.filePath(contentId, file.path), cache.assemblyPath(contentId, file.sha256)];

@@ -63,7 +63,7 @@ test("what asks for a window larger than an index needs is refused, also where i
 
 test("a description without end is given up at the size the signed policy names", async () => {
   const endless = Buffer.alloc(64 * 1024, 0x20);
-  for (const files of [["index.json.zst", "index.json"], ["storage.json"]]) {
+  for (const files of [["index.json.zst", "index.json"], ["storage.json.zst", "storage.json"]]) {
     const failed: string[] = [];
     const source = hostile(files, endless, true);
     const sizes = { indexBytes: (await stat(join(version.folder, "index.json"))).size, storageBytes: (await stat(join(version.folder, "storage.json"))).size };

@@ -1,9 +1,9 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { parseChunkList } from "../description/chunking.ts";
 import type { ContentLibrary, StoredVersion } from "../library/content-library.ts";
 import type { PlannedWay } from "./fetch-plan.ts";
 import { cheapPatches } from "./fetch-version.ts";
+import { chunksOf } from "./paper-chunks.ts";
 import { chunkListsOf, piecesOf } from "../description/file-pieces.ts";
 import { openStorageMap } from "../description/index-document.ts";
 import type { FileState } from "../cache/local-cache.ts";
@@ -49,7 +49,7 @@ export async function planOnPaper(library: ContentLibrary, wantedId: string, hel
   const reach = await patchesOnPaper(wanted, held, offered, left);
   const decided = cheapPatches(wanted.index, wanted.storedBytes, new Map([...reach.patches].map(([sha256, patch]) => [sha256, { patch }])));
   const open = [...left.values()].filter(([file]) => file !== undefined && !decided.has(file.sha256)).flat();
-  const chunks = await chunksOf(held);
+  const chunks = await chunksOf(held, wanted.index);
   const storage = await storageOf(wanted);
   const lists = chunkListsOf(wanted.index, await readFile(join(wanted.folder, "chunks.bin")));
   const ways = [...left].map(([sha256, twins]) => chooseWay(twins, storage, lists, chunks, reach.patches.get(sha256), decided.has(sha256)));
@@ -90,15 +90,6 @@ async function patchesOnPaper(wanted: StoredVersion, held: readonly StoredVersio
   return { patches, fetched };
 }
 
-/** Digests of every chunk the held versions have. */
-async function chunksOf(held: readonly StoredVersion[]): Promise<Set<string>> {
-  const digests = new Set<string>();
-  for (const { index, folder } of held) {
-    for (const list of chunkListsOf(index, await readFile(join(folder, "chunks.bin"))).values()) for (const { digest } of parseChunkList(list)) digests.add(digest.toString("base64"));
-  }
-  return digests;
-}
-
 async function storageOf({ index, folder, storageSha256 }: StoredVersion): Promise<StorageMap> {
   const map = openStorageMap(await readFile(join(folder, "storage.json")), storageSha256);
   const [image] = index.files;
@@ -106,6 +97,6 @@ async function storageOf({ index, folder, storageSha256 }: StoredVersion): Promi
 }
 
 async function descriptionSizes({ folder }: StoredVersion): Promise<{ index: number; chunks: number; storage: number }> {
-  const [index, chunks, storage] = await Promise.all(["index.json.zst", "chunks.bin", "storage.json"].map((name) => stat(join(folder, name)).then((status) => status.size)));
+  const [index, chunks, storage] = await Promise.all(["index.json.zst", "chunks.bin", "storage.json.zst"].map((name) => stat(join(folder, name)).catch(() => stat(join(folder, name.replace(".zst", "")))).then((status) => status.size)));
   return { index: index ?? 0, chunks: chunks ?? 0, storage: storage ?? 0 };
 }

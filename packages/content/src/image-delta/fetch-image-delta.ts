@@ -118,7 +118,7 @@ interface Divided { divided: { raw: MissingData[]; patched: PatchedData[] }; ind
 async function divideChunked(source: RangeImage, sources: readonly ContentSource[], { contentId }: WantedVersion, { divided, index, image, older, chunkSize }: Divided, options: FetchOptions): Promise<{ chunked: ChunkedData[]; chunks: BaseChunks; listed: number }> {
   const candidates = chunkCandidates(divided.raw, divided.patched, index, image, older.index);
   const { lists, bytes: listed } = await fetchChunkLists(sources, contentId, index, candidates.map(({ file }) => file), options);
-  const chunks = await chunksInBase(older, candidates, lists, options.signal);
+  const chunks = await chunksInBase(older, candidates, lists, index.chunking, options.signal);
   const shared = sharedData(candidates, lists, chunks);
   if (shared.length === 0) return { chunked: [], chunks, listed };
   await source.fetchRanges(tableRanges(shared, chunkSize), sources, () => undefined);

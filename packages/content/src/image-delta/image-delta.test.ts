@@ -10,6 +10,7 @@ import type { StoredVersion } from "../library/content-library.ts";
 import type { FetchOptions } from "../fetch/content-source.ts";
 import { fetchVersion } from "../fetch/fetch-version.ts";
 import { httpSource, TestDistributionPoint } from "../fixtures/distribution-point.ts";
+import { asImportedBefore } from "../fixtures/older-chunking.ts";
 import { temporaryFolder } from "../fixtures/temporary-folder.ts";
 import { halfNoise, noise, writeTree } from "../fixtures/write-tree.ts";
 import { importImage } from "../import/import-content.ts";
@@ -122,6 +123,18 @@ test("without the chunk lists of the older image its files are cut anew: the sam
   const cache = await cacheWithOld();
   await rm(join(cache.folderOf(older.contentId), "chunks.bin"));
   assert.equal(await bytes(cache), all);
+});
+
+test("an older image cut otherwise serves as well: its files of the same path are cut anew; the plan on paper says so", async () => {
+  const before_ = await asImportedBefore(library, older);
+  const cache = new LocalCache(join(folder, `cache-${caches++}`));
+  await fetchVersion(cache, [source], { ...before_, earlierContentIds: [] }, quick);
+  point.ranges.length = 0;
+  const made = await fetchImageDelta(cache, [source], { ...newer, earlierContentIds: [before_.contentId] }, 1, quick);
+  await assertApplies(made);
+  assert.ok(served() < newer.storedBytes * 0.3, `${served()} of ${newer.storedBytes}`);
+  const paper = await planOnPaper(library, newer.contentId, [before_.contentId]);
+  assert.equal(paper.bytes + paper.described, made?.bytes);
 });
 
 test("a table of stored chunks that comes altered is found out: its file is fetched whole", async () => {

@@ -35,7 +35,7 @@ export async function deltaOnPaper(wanted: StoredVersion, base: StoredVersion, i
     const divided = dividePatched(missing, patches, older.resources);
     const candidates = chunkCandidates(divided.raw, divided.patched, wanted.index, image, base.index);
     const fileLists = listsOf(candidates, wanted.index, allLists);
-    const chunks = await chunksInBase(older, candidates, fileLists);
+    const chunks = await chunksInBase(older, candidates, fileLists, wanted.index.chunking);
     const shared = sharedData(candidates, fileLists, chunks);
     const chunked = await priceChunked(shared, wim, chunks, divided.patched);
     const [raw, patched] = [without(divided.raw, chunked, ({ sha1 }) => sha1), without(divided.patched, chunked, ({ data }) => data.sha1)];

@@ -1,16 +1,16 @@
 import { createHash } from "node:crypto";
 import type { Hash } from "node:crypto";
-import { ChunkList, chunkRecordSize } from "../description/chunking.ts";
-import { chunkedAbove, spannedAbove, spanSize } from "../description/schema.ts";
-import type { IndexFile } from "../description/schema.ts";
+import { ChunkList, chunkings, chunkRecordSize } from "../description/chunking.ts";
+import { spannedAbove, spanSize } from "../description/schema.ts";
+import type { ChunkingName, IndexFile } from "../description/schema.ts";
 
 /** What an index says of one file's bytes, and the chunk list it refers to (empty for small files). */
 export interface DescribedBytes { file: Omit<IndexFile, "path" | "executable">; chunkList: Buffer }
 
-/** Hashes a file's bytes in one pass: SHA-256, chunks over 256 KiB, spans over 64 MiB. */
-export async function describeBytes(size: number, bytes: AsyncIterable<Uint8Array>, options: { chunks: boolean }): Promise<DescribedBytes> {
+/** Hashes a file's bytes in one pass: SHA-256, chunks where it is long enough for them, spans over 64 MiB. */
+export async function describeBytes(size: number, bytes: AsyncIterable<Uint8Array>, options: { chunks?: ChunkingName }): Promise<DescribedBytes> {
   const whole = createHash("sha256");
-  const chunks = options.chunks && size > chunkedAbove ? new ChunkList() : undefined;
+  const chunks = options.chunks !== undefined && size > chunkings[options.chunks].above ? new ChunkList(options.chunks) : undefined;
   const spans = size > spannedAbove ? new SpanHashes() : undefined;
   let seen = 0;
   for await (const piece of bytes) {

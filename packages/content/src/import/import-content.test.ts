@@ -44,7 +44,7 @@ test("a folder becomes a version whose index describes it and whose WIM holds it
   for (const file of version.index.files) {
     const bytes = await readFile(join(source, file.path));
     assert.deepEqual([file.size, file.sha256, file.executable], [bytes.length, sha256(bytes), file.path === "setup.sh" ? true : undefined]);
-    assert.equal(file.chunks !== undefined, bytes.length > 262_144);
+    assert.equal(file.chunks !== undefined, bytes.length > 65_536);
   }
   checkChunkLists(version.index, await readFile(join(version.folder, "chunks.bin")));
   const storage = openStorageMap(await readFile(join(version.folder, "storage.json")), version.storageSha256);

@@ -6,8 +6,8 @@ import type { BlobEntry, WimFile } from "@prestage/wim";
 import type { ContentLibrary, StoredVersion } from "../library/content-library.ts";
 import { describeBytes } from "./describe-bytes.ts";
 import { ContentError } from "../error.ts";
-import { encodeIndex, packIndex } from "../description/index-document.ts";
-import { chunkingName } from "../description/schema.ts";
+import { encodeIndex, packJson } from "../description/index-document.ts";
+import { chunkingName, largeFileChunking } from "../description/schema.ts";
 import type { ContentIndex, IndexFile, StorageMap } from "../description/schema.ts";
 import { scanFolder } from "./scan-folder.ts";
 import type { ScannedFolder } from "./scan-folder.ts";
@@ -114,7 +114,7 @@ async function describeTree(wim: WimFile, scanned: ScannedFolder, options: Impor
     const size = blob?.resource.size ?? 0;
     if (entry === undefined || entry.isDirectory || entry.reparseTag !== undefined || size !== file.size) throw changed(file.path);
     const key = entry.sha1 ?? "";
-    const described = bySha1.get(key) ?? (await describeBytes(size, blob ? checkedBytes(wim, blob) : emptyBytes(), { chunks: true }));
+    const described = bySha1.get(key) ?? (await describeBytes(size, blob ? checkedBytes(wim, blob) : emptyBytes(), { chunks: chunkingName }));
     bySha1.set(key, described);
     files.push({ path: file.path, ...described.file, ...(file.executable && { executable: true as const }) });
     chunkLists.push(described.chunkList);
@@ -133,7 +133,7 @@ async function describeTree(wim: WimFile, scanned: ScannedFolder, options: Impor
 
 /** Describes the .wim file itself and the files in each of its images. */
 async function describeImages(wim: WimFile, options: ImportOptions): Promise<Description> {
-  const { file, chunkList } = await describeBytes(wim.source.size, sourceOfFile(wim.source), { chunks: true });
+  const { file, chunkList } = await describeBytes(wim.source.size, sourceOfFile(wim.source), { chunks: largeFileChunking });
   const bySha1 = new Map<string, Awaited<ReturnType<typeof describeBytes>>>();
   const total = [...wim.blobs.values()].reduce((sum, blob) => sum + blob.resource.size, 0);
   const chunkLists: Buffer[] = [chunkList];
@@ -151,7 +151,7 @@ async function describeImages(wim: WimFile, options: ImportOptions): Promise<Des
       const key = entry.sha1 ?? "";
       let described = bySha1.get(key);
       if (described === undefined) {
-        described = await describeBytes(blob?.resource.size ?? 0, blob ? checkedBytes(wim, blob) : emptyBytes(), { chunks: true });
+        described = await describeBytes(blob?.resource.size ?? 0, blob ? checkedBytes(wim, blob) : emptyBytes(), { chunks: chunkingName });
         bySha1.set(key, described);
         done += blob?.resource.size ?? 0;
         options.onProgress?.({ phase: "describe", done, total });
@@ -171,9 +171,11 @@ async function describeImages(wim: WimFile, options: ImportOptions): Promise<Des
 async function keepVersion(library: ContentLibrary, prepared: string, description: Description): Promise<StoredVersion> {
   const { bytes, contentId } = encodeIndex(description.index);
   await writeFile(join(prepared, "index.json"), bytes);
-  await writeFile(join(prepared, "index.json.zst"), packIndex(bytes));
+  await writeFile(join(prepared, "index.json.zst"), packJson(bytes));
   await writeFile(join(prepared, "chunks.bin"), Buffer.concat(description.chunkLists));
-  await writeFile(join(prepared, "storage.json"), JSON.stringify(description.storage));
+  const storage = Buffer.from(JSON.stringify(description.storage));
+  await writeFile(join(prepared, "storage.json"), storage);
+  await writeFile(join(prepared, "storage.json.zst"), packJson(storage));
   return library.keep(prepared, contentId);
 }
 

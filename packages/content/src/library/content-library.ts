@@ -9,7 +9,7 @@ import { sha256Schema } from "../description/schema.ts";
 import { validateVersion } from "./validate-version.ts";
 import type { ContentIndex } from "../description/schema.ts";
 
-/** A content version as it lies in a library: content/<id>/{content.wim, index.json, index.json.zst, chunks.bin, storage.json}. */
+/** A content version as it lies in a library: content/<id>/{content.wim, index.json, index.json.zst, chunks.bin, storage.json, storage.json.zst}. */
 export interface StoredVersion {
   contentId: string;
   folder: string;
@@ -20,7 +20,6 @@ export interface StoredVersion {
   storedBytes: number;
 }
 
-const versionFiles = ["content.wim", "index.json", "index.json.zst", "chunks.bin", "storage.json"];
 /** An import takes far less from its version to its revision. */
 const collectGraceMs = 10 * 60_000;
 
@@ -103,7 +102,7 @@ export class ContentLibrary {
 
   /** Moves a prepared version into place, durably. One that is there already stays as it is, unless it is damaged, or has another storage map than `storageSha256`: then the new one takes its place. */
   async keep(prepared: string, contentId: string, storageSha256?: string): Promise<StoredVersion> {
-    for (const name of versionFiles) await syncPath(join(prepared, name));
+    for (const name of await readdir(prepared)) await syncPath(join(prepared, name));
     await syncPath(prepared);
     if (await this.has(contentId)) {
       // Young again: a collection must not take it before what is being imported names it.

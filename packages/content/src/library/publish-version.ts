@@ -4,8 +4,7 @@ import { join } from "node:path";
 import type { ContentLibrary } from "./content-library.ts";
 import { syncPath } from "../durable-files.ts";
 import { patchFilePattern, sha256Schema } from "../description/schema.ts";
-
-const versionFiles = ["content.wim", "chunks.bin", "index.json", "index.json.zst", "storage.json"];
+import { optionalFile, versionFiles } from "../description/version-files.ts";
 
 export interface PublishOptions {
   signal?: AbortSignal;
@@ -34,7 +33,18 @@ export interface PublishTarget {
 export async function filesToPublish(library: ContentLibrary, contentId: string): Promise<{ name: string; path: string; size: number }[]> {
   const folder = library.folderOf(contentId);
   const patches = (await readdir(folder)).filter((name) => patchFilePattern.test(name)).sort();
-  return Promise.all([...patches, ...versionFiles].map(async (name) => ({ name, path: join(folder, name), size: (await stat(join(folder, name))).size })));
+  const files = await Promise.all([...patches, ...versionFiles].map(async (name) => ({ name, path: join(folder, name), size: await sizeOf(join(folder, name), name === optionalFile || patches.includes(name)) })));
+  // Patches may have been dropped meanwhile: a list without its patches, or they without their list, are of no use.
+  const gone = new Set(files.filter(({ size }) => size === undefined).map(({ name }) => name.replace(/\.(?:bin|json\.zst)$/, "")));
+  return files.flatMap(({ name, path, size }) => (size === undefined || (patchFilePattern.test(name) && gone.has(name.replace(/\.(?:bin|json\.zst)$/, ""))) ? [] : [{ name, path, size }]));
+}
+
+/** Undefined where it is not there, and may be missing. */
+async function sizeOf(path: string, mayBeMissing: boolean): Promise<number | undefined> {
+  return stat(path).then(({ size }) => size, (cause: NodeJS.ErrnoException) => {
+    if (mayBeMissing && cause.code === "ENOENT") return undefined;
+    throw cause;
+  });
 }
 
 /** A tree any web server can serve as a distribution point: FOLDER/content/ID/. Each file appears whole. */

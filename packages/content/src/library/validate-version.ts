@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { checkChunkLists, openIndex, openStorageMap, unpackIndex } from "../description/index-document.ts";
+import { checkChunkLists, openIndex, openStorageMap, unpackIndex, unpackStorageMap } from "../description/index-document.ts";
 import { openPatchIndex } from "../patches/patch-index.ts";
 import { patchFilePattern, sha256Schema } from "../description/schema.ts";
 import type { StorageMap } from "../description/schema.ts";
+import { optionalFile } from "../description/version-files.ts";
 
 /** What is wrong with a file of a version in the library. */
 export interface LibraryFault { contentId: string; file: string; fault: string }
@@ -28,8 +29,10 @@ export async function validateVersion(folder: string, contentId: string, storage
   const index = await check("index.json", (bytes) => openIndex(bytes, contentId));
   await check("index.json.zst", (bytes) => unpackIndex(bytes, contentId));
   if (index !== undefined) await check("chunks.bin", (bytes) => checkChunkLists(index, bytes));
-  const storage = await check("storage.json", (bytes) => openStorageMap(bytes, storageSha256));
-  if (storage !== undefined) faults.push(...(await validateWim(folder, contentId, storage, options)));
+  const storage = await check("storage.json", (bytes) => ({ map: openStorageMap(bytes, storageSha256), sha256: createHash("sha256").update(bytes).digest("hex") }));
+  const isPacked = await lstat(join(folder, optionalFile)).then(() => true, () => false);
+  if (storage !== undefined && isPacked) await check(optionalFile, (bytes) => unpackStorageMap(bytes, storage.sha256));
+  if (storage !== undefined) faults.push(...(await validateWim(folder, contentId, storage.map, options)));
   for (const name of (await readdir(folder).catch(() => [])).filter((one) => patchFilePattern.test(one) && one.endsWith(".json.zst"))) faults.push(...(await validatePatches(folder, contentId, name)));
   return faults;
 }

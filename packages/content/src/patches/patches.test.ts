@@ -33,7 +33,7 @@ const quick: FetchOptions = { rounds: 2, waitSeconds: () => 0 };
 const program = noise(1_500_000, 5);
 function nextOf(bytes: Buffer, from = 100): Buffer {
   const next = Buffer.from(bytes);
-  for (let i = from; i < next.length; i += 5000) next[i] = (next[i] ?? 0) ^ 0x5a;
+  for (let i = from; i < next.length; i += 2000) next[i] = (next[i] ?? 0) ^ 0x5a;
   return next;
 }
 const oldFiles = { "bin/program": program, "lib/data": noise(600_000, 6), "lib/moved": noise(400_000, 7), "doc/note.txt": noise(9000, 11), "gone": noise(300_000, 8), empty: "" };

@@ -4,12 +4,12 @@ import { stat } from "node:fs/promises";
 import { z } from "zod";
 import { ChunkList, chunkRecordSize, longestChunk, parseChunkList } from "../description/chunking.ts";
 import { ContentError } from "../error.ts";
-import { chunkingName, sha256Schema } from "../description/schema.ts";
+import { largeFileChunking, sha256Schema } from "../description/schema.ts";
 
 /** What a large file is made of: enough to make it out of an older one and what is fetched. */
 export interface FileChunks { size: number; sha256: string; /** Records as in chunks.bin. */ list: Buffer }
 
-const headerSchema = z.strictObject({ format: z.literal("prestage-file-chunks-v1"), chunking: z.literal(chunkingName), size: z.int().min(1), sha256: sha256Schema });
+const headerSchema = z.strictObject({ format: z.literal("prestage-file-chunks-v1"), chunking: z.literal(largeFileChunking), size: z.int().min(1), sha256: sha256Schema });
 /** A file of 5 TB. */
 const mostChunkFileBytes = 4 * 1024 ** 3;
 
@@ -17,7 +17,7 @@ const mostChunkFileBytes = 4 * 1024 ** 3;
 export async function chunksOfFile(path: string, options: { signal?: AbortSignal; onProgress?: (event: { done: number; total: number }) => void } = {}): Promise<FileChunks> {
   const { size } = await stat(path);
   const hash = createHash("sha256");
-  const chunks = new ChunkList();
+  const chunks = new ChunkList(largeFileChunking);
   let done = 0;
   for await (const bytes of createReadStream(path, { highWaterMark: 1 << 20, ...(options.signal && { signal: options.signal }) }) as AsyncIterable<Buffer>) {
     hash.update(bytes);
@@ -29,7 +29,7 @@ export async function chunksOfFile(path: string, options: { signal?: AbortSignal
 
 /** FILE.chunks: one line of JSON, then the records. */
 export function encodeChunkFile({ size, sha256, list }: FileChunks): Buffer {
-  return Buffer.concat([Buffer.from(`${JSON.stringify({ format: "prestage-file-chunks-v1", chunking: chunkingName, size, sha256 })}\n`), list]);
+  return Buffer.concat([Buffer.from(`${JSON.stringify({ format: "prestage-file-chunks-v1", chunking: largeFileChunking, size, sha256 })}\n`), list]);
 }
 
 /** @throws ContentError PRESTAGE_CONTENT_CHUNK_FILE */

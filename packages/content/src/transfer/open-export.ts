@@ -5,6 +5,7 @@ import { defaultWimLimits, openWimFile, readEntryData, walkEntries } from "@pres
 import type { WimEntry, WimFile } from "@prestage/wim";
 import { ContentError } from "../error.ts";
 import { patchFilePattern } from "../description/schema.ts";
+import { optionalFile, versionFiles } from "../description/version-files.ts";
 import type { TransferOptions } from "./export-content.ts";
 import { malformed, maximumManifestBytes, openExportManifest } from "./export-manifest.ts";
 import type { ExportedObject } from "./export-manifest.ts";
@@ -14,7 +15,6 @@ import { findSeal, hashAround, openSeal } from "./export-seal.ts";
 const limits = { ...defaultWimLimits, entries: 1_000_000, depth: 4, metadataBytes: 256 * 1024 * 1024, blobTableBytes: 128 * 1024 * 1024, xmlBytes: 256 * 1024 };
 const mostKeyrings = 100;
 const maximumKeyringBytes = 256 * 1024;
-const versionFiles = ["content.wim", "chunks.bin", "index.json", "index.json.zst", "storage.json"];
 
 /** An export whose every byte was verified. */
 export interface OpenedExport {
@@ -84,13 +84,13 @@ async function readTree(wim: WimFile): Promise<Pick<OpenedExport, "objects" | "v
     const [, id, name] = /^content\/([0-9a-f]{64})\/([^/]+)$/.exec(path) ?? [];
     const isFile = !entry.isDirectory && entry.reparseTag === undefined && entry.streams.length === 0;
     if (path === "export.json" && isFile) manifest = entry;
-    else if (id !== undefined && name !== undefined && isFile && (versionFiles.includes(name) || patchFilePattern.test(name))) versions.set(id, (versions.get(id) ?? new Map<string, WimEntry>()).set(name, entry));
+    else if (id !== undefined && name !== undefined && isFile && (versionFiles.some((one) => one === name) || patchFilePattern.test(name))) versions.set(id, (versions.get(id) ?? new Map<string, WimEntry>()).set(name, entry));
     else if (!(isFile ? /^keyrings\/\d{1,3}\.dsse\.json$/ : /^(?:keyrings|content(?:\/[0-9a-f]{64})?)$/).test(path)) throw malformed(`an export's files alone; found ${JSON.stringify(path.slice(0, 200))}`);
   }
   if (manifest === undefined) throw malformed("an export.json; found none");
   const { objects } = openExportManifest(await readSmall(wim, manifest, maximumManifestBytes));
   for (const { contentId } of objects) {
-    const missing = versionFiles.find((name) => versions.get(contentId)?.has(name) !== true);
+    const missing = versionFiles.find((name) => name !== optionalFile && versions.get(contentId)?.has(name) !== true);
     if (missing !== undefined) throw malformed(`${missing} of content ${contentId}; found none`);
   }
   return { objects, versions };

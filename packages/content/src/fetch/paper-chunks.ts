@@ -1,0 +1,40 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { openWimFile, walkEntries } from "@prestage/wim";
+import { chunkings, chunkingOf, parseChunkList } from "../description/chunking.ts";
+import { chunkListsOf } from "../description/file-pieces.ts";
+import type { ContentIndex } from "../description/schema.ts";
+import { describeBytes } from "../import/describe-bytes.ts";
+import type { StoredVersion } from "../library/content-library.ts";
+
+/** Digests of every chunk the held versions have, cut as `wanted` is. */
+export async function chunksOf(held: readonly StoredVersion[], wanted: ContentIndex): Promise<Set<string>> {
+  const digests = new Set<string>();
+  for (const version of held) {
+    const { index, folder } = version;
+    const cutAlike = chunkingOf(index) === chunkingOf(wanted);
+    if (!cutAlike && index.shape !== wanted.shape) continue;
+    const lists = cutAlike ? chunkListsOf(index, await readFile(join(folder, "chunks.bin"))).values() : await cutAnew(version, wanted);
+    for (const list of lists) for (const { digest } of parseChunkList(list)) digests.add(digest.toString("base64"));
+  }
+  return digests;
+}
+
+/** The chunk lists of a version's files, made from what is stored: its own are of another chunking. */
+async function cutAnew({ wimPath, index }: StoredVersion, wanted: ContentIndex): Promise<Buffer[]> {
+  const chunking = chunkingOf(wanted);
+  const sizes = new Map(index.files.map((file) => [file.path, file.size]));
+  const lists: Buffer[] = [];
+  const wim = await openWimFile(wimPath);
+  try {
+    for (const { path, entry } of walkEntries(await wim.readImage(1))) {
+      const size = sizes.get(path) ?? 0;
+      const blob = entry.sha1 === undefined ? undefined : wim.blobs.get(entry.sha1);
+      if (blob === undefined || size <= chunkings[chunking].above) continue;
+      lists.push((await describeBytes(size, wim.readResource(blob.resource), { chunks: chunking })).chunkList);
+    }
+  } finally {
+    await wim.close();
+  }
+  return lists;
+}
