@@ -13,7 +13,7 @@ import type { BenchContent } from "./content.ts";
 import { line, median, timeProgram, timeWork } from "./measure.ts";
 import { timeParts } from "./verify-parts.ts";
 
-const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { level: { type: "string", default: String(patchLevels.usual) }, only: { type: "string" }, runs: { type: "string", default: "5" }, "capture-runs": { type: "string", default: "1" }, megabytes: { type: "string", default: "400" }, folder: { type: "string" } } });
+const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { level: { type: "string", default: String(patchLevels.usual) }, only: { type: "string" }, "no-patches": { type: "boolean" }, runs: { type: "string", default: "5" }, "capture-runs": { type: "string", default: "1" }, megabytes: { type: "string", default: "400" }, folder: { type: "string" } } });
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 
 const cache = options.folder ?? join(process.env["PRESTAGE_CACHE"] ?? join(tmpdir(), "prestage-cache"), "bench");
@@ -21,7 +21,7 @@ await mkdir(cache, { recursive: true });
 // Each loaded for itself: what one needs is no part of the memory another is measured with.
 if (positionals[0] === "top-up") {
   const { benchTopUp } = await import("./top-up.ts");
-  await benchTopUp(cache, { level: Number(options.level), only: options.only, say });
+  await benchTopUp(cache, { level: options["no-patches"] === true ? undefined : Number(options.level), only: options.only, say });
   process.exit(0);
 }
 if (positionals[0] === "dp") {

@@ -41,13 +41,13 @@ const systems: readonly PairSource[] = (["updated", "updated, new kernel"] as co
   get: async (cache, say) => ({ name: state, from: await debianImage(cache, "release", say), to: await debianImage(cache, state, say) }),
 }));
 
-interface Row { name: string; full: number; files: number; chunks: number; patches: number; peers: Record<string, number | undefined> }
+interface Row { name: string; full: number; files: number; chunks: number; patches: number | undefined; peers: Record<string, number | undefined> }
 
-export async function benchTopUp(cache: string, options: { level: number; only: string | undefined; say: (text: string) => void }): Promise<void> {
+export async function benchTopUp(cache: string, options: { level: number | undefined; only: string | undefined; say: (text: string) => void }): Promise<void> {
   const { say } = options;
   const work = await mkdtemp(join(cache, "top-up-"));
   const present = await peersHere();
-  say(`Bytes fetched, MB; patches at level ${options.level}. Peers here: ${[...present].join(", ") || "none"}\n`);
+  say(`Bytes fetched, MB; ${options.level === undefined ? "no patches" : `patches at level ${options.level}`}. Peers here: ${[...present].join(", ") || "none"}\n`);
   say(["PAIR".padEnd(44), "FULL", "FILES", "CHUNKS", "PATCHES", "WIMLIB", "CASYNC", "ZSYNC", "XDELTA3", "CHUNKS/BEST", "PATCHES/FULL"].map((head, i) => (i === 0 ? head : head.padStart(8))).join(" "));
   const rows: Row[] = [];
   try {
@@ -56,7 +56,7 @@ export async function benchTopUp(cache: string, options: { level: number; only: 
       rows.push({ ...(await measure(work, await get(cache, say), options.level, present)), name });
       say(line(rows.at(-1)!));
     }
-    say(`\nchunks at most 1.03 x the best of wimlib, casync and zsync: ${rows.filter((row) => row.chunks <= 1.03 * bestOf(row)).length} of ${rows.length}; above the whole: ${rows.filter(({ chunks, patches, full }) => Math.max(chunks, patches) > full).length}`);
+    say(`\nchunks at most 1.03 x the best of wimlib, casync and zsync: ${rows.filter((row) => row.chunks <= 1.03 * bestOf(row)).length} of ${rows.length}; above the whole: ${rows.filter(({ chunks, patches, full }) => Math.max(chunks, patches ?? 0) > full).length}`);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -70,18 +70,18 @@ function bestOf({ peers }: Row): number {
 function line(row: Row): string {
   const { name, full, files, chunks, patches, peers } = row;
   const megabytes = (bytes: number | undefined) => (bytes === undefined ? "-" : (bytes / 1e6).toFixed(2)).padStart(8);
-  return [name.slice(0, 44).padEnd(44), ...[full, files, chunks, patches, peers["wimlib"], peers["casync"], peers["zsync"], peers["xdelta3"]].map(megabytes), (chunks / bestOf(row)).toFixed(2).padStart(11), (patches / full).toFixed(3).padStart(12)].join(" ");
+  return [name.slice(0, 44).padEnd(44), ...[full, files, chunks, patches, peers["wimlib"], peers["casync"], peers["zsync"], peers["xdelta3"]].map(megabytes), (chunks / bestOf(row)).toFixed(2).padStart(11), (patches === undefined ? "-" : (patches / full).toFixed(3)).padStart(12)].join(" ");
 }
 
-async function measure(work: string, { name, from, to }: Pair, level: number, present: ReadonlySet<string>): Promise<Row> {
+async function measure(work: string, { name, from, to }: Pair, level: number | undefined, present: ReadonlySet<string>): Promise<Row> {
   const library = new ContentLibrary(join(work, "library"));
   const add = async ({ tree, wim }: Version) => (wim === undefined ? await importFolder(library, tree) : await importImage(library, wim, [1]));
   const [older, newer] = [await add(from), await add(to)];
   const sum = (plan: { bytes: number; described: number; ways: { requests: number }[] }) => plan.bytes + plan.described;
   const whole = await planOnPaper(library, newer.contentId, []);
   const chunked = await planOnPaper(library, newer.contentId, [older.contentId]);
-  const offer = await makePatches(library, older.contentId, newer.contentId, { level });
-  const patched = await planOnPaper(library, newer.contentId, [older.contentId], [offer]);
+  const offer = level === undefined ? undefined : await makePatches(library, older.contentId, newer.contentId, { level });
+  const patched = offer && (await planOnPaper(library, newer.contentId, [older.contentId], [offer]));
   const peers: Row["peers"] = { wimlib: await wimlibDelta(work, older, to) };
   if (present.has("casync")) peers["casync"] = await casync(work, from.tree, to.tree);
   const tars = [join(work, "old.tar"), join(work, "new.tar")] as const;
@@ -90,7 +90,7 @@ async function measure(work: string, { name, from, to }: Pair, level: number, pr
   if (present.has("zsync")) peers["zsync"] = Math.min(await zsync(work, tars, true), await zsync(work, [older.wimPath, newer.wimPath], false));
   const files = chunked.ways.reduce((bytes, way) => bytes + (way.whole ?? 0), 0) + chunked.described;
   for (const path of [library.root, ...tars]) await rm(path, { recursive: true });
-  return { name, full: whole.full, files: from.wim === undefined ? files : sum(chunked), chunks: sum(chunked), patches: sum(patched), peers };
+  return { name, full: whole.full, files: from.wim === undefined ? files : sum(chunked), chunks: sum(chunked), patches: patched && sum(patched), peers };
 }
 
 /** What a delta WIM of the new tree against the old WIM has: it is fetched whole. */
