@@ -41,7 +41,7 @@ const systems: readonly PairSource[] = (["updated", "updated, new kernel"] as co
   get: async (cache, say) => ({ name: state, from: await debianImage(cache, "release", say), to: await debianImage(cache, state, say) }),
 }));
 
-interface Row { name: string; full: number; files: number; chunks: number; patches: number | undefined; peers: Record<string, number | undefined> }
+interface Row { name: string; full: number; files: number | undefined; chunks: number; patches: number | undefined; peers: Record<string, number | undefined> }
 
 export async function benchTopUp(cache: string, options: { level: number | undefined; only: string | undefined; say: (text: string) => void }): Promise<void> {
   const { say } = options;
@@ -90,7 +90,7 @@ async function measure(work: string, { name, from, to }: Pair, level: number | u
   if (present.has("zsync")) peers["zsync"] = Math.min(await zsync(work, tars, true), await zsync(work, [older.wimPath, newer.wimPath], false));
   const files = chunked.ways.reduce((bytes, way) => bytes + (way.whole ?? 0), 0) + chunked.described;
   for (const path of [library.root, ...tars]) await rm(path, { recursive: true });
-  return { name, full: whole.full, files: from.wim === undefined ? files : sum(chunked), chunks: sum(chunked), patches: patched && sum(patched), peers };
+  return { name, full: whole.full, files: from.wim === undefined ? files : undefined, chunks: sum(chunked), patches: patched && sum(patched), peers };
 }
 
 /** What a delta WIM of the new tree against the old WIM has: it is fetched whole. */
