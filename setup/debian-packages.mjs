@@ -17,14 +17,18 @@ export const debianPackages = {
   ],
   test: [
     "nginx-light", // a web server as distribution point
+    "slapd", "ldap-utils", "sssd-common", "sssd-ldap", "libnss-sss", // a directory to join, and what asks it
     "systemd", "iproute2", // what reads the network settings a sequence writes
   ],
-  long: ["ceph-mon", "ceph-osd", "radosgw", "ceph-common"], // an S3 store as distribution point
+  long: [
+    "ceph-mon", "ceph-osd", "radosgw", "ceph-common", // an S3 store as distribution point
+    "samba", "samba-ad-provision", "samba-dsdb-modules", "adcli", // an Active Directory to join
+  ],
   bench: ["casync", "xdelta3", "zsync", "nginx-light", "wrk"], // what a top-up is measured against
 };
 
 /** Servers the tests start themselves, each on a port of its own: installing one must not open a port of this machine. */
-const keptStopped = ["nginx-light", "ceph-mon", "ceph-osd", "radosgw"];
+const keptStopped = ["nginx-light", "ceph-mon", "ceph-osd", "radosgw", "slapd", "sssd-common", "sssd-ldap", "samba"];
 
 /** Installs what is missing, naming it first. */
 export function ensureDebianPackages(names) {
