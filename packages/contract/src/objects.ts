@@ -1,5 +1,6 @@
 import { sha256Schema } from "@prestage/content/schema";
 import { contentKinds, objectIdSchema, variableNameSchema } from "@prestage/media/schema";
+import { conditionSchema } from "@prestage/sequence/schema";
 import { z } from "zod";
 
 /** A command line: the program and its arguments are one string, run by `sh -c` on Linux, with the content's folder as working directory. */
@@ -9,6 +10,8 @@ const commandLineSchema = z.string().min(1).max(4000);
 export const detectionRuleSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("file"), path: z.string().min(1).max(1000), sha256: sha256Schema.optional() }),
   z.strictObject({ type: z.literal("debian-package"), package: z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/), version: z.string().max(128).optional() }),
+  /** A key of Windows' registry, or one of its values; `equals` compares text without case. */
+  z.strictObject({ type: z.literal("registry"), key: z.string().min(1).max(512).regex(/^HK(LM|CU|CR|U|CC)\\/i), value: z.string().max(512).optional(), equals: z.string().max(1000).optional() }),
   z.strictObject({ type: z.literal("command"), command: commandLineSchema, outputIncludes: z.string().max(1000).optional() }),
 ]);
 export type DetectionRule = z.infer<typeof detectionRuleSchema>;
@@ -23,6 +26,10 @@ export const applicationDefinitionSchema = z.strictObject({
   restartCodes: z.array(z.int()).max(64).default([]),
   /** Ids of applications installed before this one. */
   dependencies: z.array(objectIdSchema).max(64).default([]),
+  /** Ids of applications that are removed before this one is installed, where they are there. */
+  supersedes: z.array(objectIdSchema).max(16).optional(),
+  /** Installed only where it holds. */
+  requirement: conditionSchema.optional(),
 });
 
 export const packageDefinitionSchema = z.strictObject({

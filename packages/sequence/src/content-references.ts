@@ -10,6 +10,26 @@ export const referenceKeys: Readonly<Record<string, ReferencedKind>> = {
 
 const objectId = /^\{?([A-Z0-9]{3}[0-9A-F]{5})\}?$/;
 
+/** The value of a variable of a dynamic list: an object's id, for a package with its program after a colon. */
+export const listedReference = /^\{?([A-Z0-9]{3}[0-9A-F]{5})\}?(?::(.{1,50}))?$/;
+const mostListed = 100;
+
+/** NAME01, NAME02 ... or NAME001 ...: the values of a dynamic list, to the first that is not set (features.md F231, F233). */
+export function listedValues(base: string, digits: 2 | 3, valueOf: (name: string) => string | undefined): string[] {
+  const values: string[] = [];
+  while (values.length < mostListed) {
+    const value = valueOf(`${base}${String(values.length + 1).padStart(digits, "0")}`);
+    if (value === undefined || value === "") break;
+    values.push(value);
+  }
+  return values;
+}
+
+/** The names of the dynamic lists a sequence's enabled steps install from. */
+export function listBases(sequence: TaskSequence): string[] {
+  return [...new Set([...enabledSteps(sequence.steps)].map((step) => step.with?.["baseVariable"]).filter((name) => typeof name === "string"))];
+}
+
 /** The content a sequence names, each once, in the order of the steps. What is disabled needs none; what a variable names is known only when it runs. */
 export function contentReferences(sequence: TaskSequence): ContentReference[] {
   const found = new Map<string, ContentReference>();

@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { factKey, factText } from "@prestage/sequence";
 import type { FactQuery, Facts } from "@prestage/sequence";
+import { registryValue } from "../windows/registry.ts";
 import { hardwareFact } from "./hardware.ts";
 import { resolveInRoot } from "./resolve-in-root.ts";
 import { installedSoftware, systemFact } from "./system.ts";
@@ -30,7 +31,7 @@ export async function gatherFacts(queries: readonly FactQuery[], options: Gather
   return facts;
 }
 
-async function answer(query: FactQuery, { root, log }: GatherOptions): Promise<string | undefined> {
+async function answer(query: FactQuery, { root, log, signal }: GatherOptions): Promise<string | undefined> {
   switch (query.subject) {
     case "file":
     case "folder":
@@ -42,8 +43,8 @@ async function answer(query: FactQuery, { root, log }: GatherOptions): Promise<s
     case "software":
       return installedSoftware(root, query.name);
     case "registry":
-      log(`${factText(query)}: this system has no registry`);
-      return undefined;
+      if (process.platform !== "win32") log(`${factText(query)}: this system has no registry`);
+      return registryValue(query.name, query.property, signal);
   }
 }
 

@@ -4,6 +4,7 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { DetectionRule } from "@prestage/contract";
+import { registryValue } from "../windows/registry.ts";
 import { isDebianPackageInstalled } from "./debian-packages.ts";
 import { runShell } from "./run-shell.ts";
 
@@ -30,6 +31,12 @@ async function whyNot(rule: DetectionRule, signal: AbortSignal): Promise<string 
     }
     case "debian-package":
       return (await isDebianPackageInstalled(rule.package, rule.version)) ? undefined : `the Debian package ${rule.package}${rule.version === undefined ? "" : ` ${rule.version}`} is not installed`;
+    case "registry": {
+      const found = await registryValue(rule.key, rule.value ?? "", signal);
+      const what = `${rule.key}${rule.value === undefined ? "" : `, value ${rule.value},`}`;
+      if (found === undefined) return `${what} is not there`;
+      return rule.equals === undefined || found.toLowerCase() === rule.equals.toLowerCase() ? undefined : `${what} is ${JSON.stringify(found.slice(0, 100))}, not ${JSON.stringify(rule.equals)}`;
+    }
     case "command": {
       const { exitCode, outputTail } = await runShell(rule.command, { cwd: "/", signal, timeoutSeconds: commandSeconds, onLine: () => undefined });
       if (exitCode !== 0) return `${rule.command} ended with ${exitCode}`;

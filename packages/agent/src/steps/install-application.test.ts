@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { ApplicationDefinition } from "@prestage/contract";
 import { contentOf, makeRunFixture } from "../fixtures/run-fixture.ts";
 import { runSequence } from "../run/run-sequence.ts";
-import { installOrder } from "./install-application.ts";
+import { installOrder } from "./install-order.ts";
 
 const application = (change: Partial<ApplicationDefinition>): ApplicationDefinition => ({ kind: "application", installCommand: "true", detection: [{ type: "command", command: "false" }], successCodes: [0], restartCodes: [], dependencies: [], ...change });
 const machine = { restart: async () => undefined, cleanUp: async () => undefined };
@@ -45,4 +45,48 @@ test("a restart code restarts and looks again; one that never is detected does n
   assert.deepEqual(await start("1"), { result: "restart", to: "installed" });
   assert.deepEqual(await start("2"), { result: "failed" });
   assert.equal(await readFile(join(fixture.folder, "tries"), "utf8"), "x\n");
+});
+
+test("a list of variables to the first gap; retries; what a failure leaves of a list that goes on", async () => {
+  const content = [contentOf("ABC00001", application({}))];
+  const fixture = await makeRunFixture([
+    { type: "install-application", with: { baseVariable: "APP", retries: 2, retryMilliseconds: 1 } },
+    { type: "run-command-line", with: { command: "echo %_TSAppInstallStatus%", outputVariable: "First" } },
+    { type: "install-application", with: { applications: ["ABC00003", "ABC00004", "ABC00005"], continueOnInstallError: "true" } },
+    { type: "run-command-line", with: { command: "echo %_TSAppInstallStatus%", outputVariable: "Second" } },
+    { type: "install-application", with: { baseVariable: "None" } },
+    { type: "run-command-line", with: { command: "echo %_TSAppInstallStatus% %First% %Second% > out; test -f installed", workingFolder: "/tmp" }, continueOnError: true },
+    { type: "run-command-line", with: { command: "echo %_TSAppInstallStatus% %First% %Second%", outputVariable: "All" } },
+  ], content);
+  const { folder } = fixture;
+  content.splice(0, 1, writing(folder, "ABC00001"), writing(folder, "ABC00002", { installCommand: `echo x >> ${folder}/tries; test $(wc -l < ${folder}/tries) -ge 3 && echo ABC00002 >> ${folder}/installed` }),
+    writing(folder, "ABC00003"), writing(folder, "ABC00004", { installCommand: "exit 7" }), writing(folder, "ABC00005", { dependencies: ["ABC00004"] }), writing(folder, "ABC00009"));
+  const variables = [["APP01", "ABC00001"], ["app02", "{ABC00002}"], ["APP04", "ABC00009"]].map(([name = "", value = ""]) => ({ name, value, source: "device" as const }));
+  assert.deepEqual(await runSequence(await fixture.context({ environment: "installed", variables }), { bootId: "1", machine }), { result: "succeeded" });
+  assert.equal(await readFile(join(folder, "installed"), "utf8"), "ABC00001\nABC00002\nABC00003\n", "what depends on one that failed is left out, and nothing after the gap is installed");
+  assert.equal(await readFile(join(folder, "tries"), "utf8"), "x\nx\nx\n");
+  assert.equal(fixture.kept.findLast((message) => message.kind === "step-finished")?.outputTail, "Undefined Success Error");
+});
+
+test("a requirement that is not met is a warning, and a failure where asked; what is superseded goes first, where it is", async () => {
+  const content = [contentOf("ABC00001", application({}))];
+  const fixture = await makeRunFixture([
+    { type: "install-application", with: { application: "ABC00001" } },
+    { type: "run-command-line", with: { command: "echo %_TSAppInstallStatus%" } },
+    { type: "install-application", with: { application: "ABC00002" } },
+    { type: "install-application", with: { application: "ABC00001" } },
+  ], content);
+  const { folder } = fixture;
+  const context = async (bootId: string, variables: { name: string; value: string; source: "device" }[] = []) => runSequence(await fixture.context({ environment: "installed", variables }), { bootId, machine });
+  content.splice(0, 1, writing(folder, "ABC00001", { requirement: { variable: "Role", equals: "desk" } }),
+    writing(folder, "ABC00002", { supersedes: ["ABC00003", "ABC00004"] }),
+    contentOf("ABC00003", application({ detection: [{ type: "file", path: `${folder}/old` }], uninstallCommand: `rm ${folder}/old; echo removed >> ${folder}/installed` })),
+    contentOf("ABC00004", application({ detection: [{ type: "file", path: `${folder}/never` }], uninstallCommand: "exit 9" })));
+  await writeFile(join(folder, "old"), "");
+  assert.deepEqual(await context("1", [{ name: "TSErrorOnWarning", value: "", source: "device" }]), { result: "succeeded" });
+  assert.equal(await readFile(join(folder, "installed"), "utf8"), "removed\nABC00002\n");
+  assert.ok(fixture.kept.some((message) => message.outputTail === "Warning"));
+  assert.ok(fixture.logged.some((line) => line.includes("is not for this computer: variable Role does not exist") || /not for this computer: .*Role does not exist/.test(line)));
+  const strict = await makeRunFixture([{ type: "install-application", with: { application: "ABC00001", errorOnWarning: true } }], content);
+  assert.deepEqual(await runSequence(await strict.context({ environment: "installed" }), { bootId: "1", machine }), { result: "failed" });
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { stepTypes } from "@prestage/sequence";
@@ -13,7 +13,7 @@ import { gatewaysOf } from "./set-dynamic-variables.ts";
 const machine = { restart: async () => undefined, cleanUp: async () => undefined };
 
 test("every step has its executor under its own type", () => {
-  assert.deepEqual([...stepExecutors.keys()], stepTypes.filter((one) => !one.mergedAtSite).map((one) => one.type));
+  assert.deepEqual([...stepExecutors.keys()].toSorted(), stepTypes.filter((one) => !one.mergedAtSite).map((one) => one.type).toSorted());
 });
 
 test("the disk that holds /prestage is never partitioned", async () => {
@@ -91,4 +91,39 @@ test("content is fetched before it is needed, its folders named", async () => {
   const fixture = await makeRunFixture([{ type: "download-package-content", with: { packages: ["ABC00007", "{ABC00008}"], variable: "Fetched" } }], [contentOf("ABC00007", { kind: "package", programs: [] }), contentOf("ABC00008", { kind: "package", programs: [] })]);
   assert.deepEqual(await runSequence(await fixture.context({ environment: "installed" }), { bootId: "1", machine }), { result: "succeeded" });
   assert.deepEqual(await variablesOf(fixture.folder), { Fetched01: join(fixture.folder, "content/ABC00007"), Fetched02: join(fixture.folder, "content/ABC00008") });
+});
+
+test("programs of a list of variables run in order; an interruption goes on after those that had ended; one that fails ends the list or not", async () => {
+  const programs = [{ name: "Say", command: "echo $(prestage-variable WHO) >> ../../said; prestage-variable Count $(wc -l < ../../said)", successCodes: [0] }, { name: "Restart", command: "echo restart >> ../../said; exit 194", successCodes: [0] }, { name: "Fail", command: "exit 3", successCodes: [0] }];
+  const fixture = await makeRunFixture([
+    { type: "install-package", with: { baseVariable: "PKG", restartCodes: [194] } },
+    { type: "install-package", with: { baseVariable: "BAD", continueOnInstallError: true } },
+    { type: "run-command-line", with: { command: "echo counted %Count%" } },
+    { type: "install-package", with: { baseVariable: "BAD" }, continueOnError: true },
+    { type: "install-package", with: { baseVariable: "NONSENSE" }, continueOnError: true },
+  ], [contentOf("ABC00001", { kind: "package", programs })]);
+  const variables = [["PKG001", "ABC00001:Say"], ["PKG002", "ABC00001:restart"], ["PKG003", "ABC00001:Say"], ["BAD001", "ABC00001:Fail"], ["BAD002", "ABC00001:Say"], ["NONSENSE001", "Say"], ["Who", "me"]].map(([name = "", value = ""]) => ({ name, value, source: "device" as const }));
+  const start = async (bootId: string) => runSequence(await fixture.context({ environment: "installed", variables }), { bootId, machine });
+  assert.deepEqual(await start("1"), { result: "restart", to: "installed" });
+  assert.deepEqual(await start("2"), { result: "succeeded" });
+  assert.equal(await readFile(join(fixture.folder, "said"), "utf8"), "me\nrestart\nme\nme\n");
+  const finished = fixture.kept.filter((message) => message.kind === "step-finished");
+  assert.ok(finished.some((message) => message.outputTail === "counted 4"));
+  assert.deepEqual(finished.slice(-2).map((message) => message.error?.code), ["PRESTAGE_AGENT_STEP_FAILED", "PRESTAGE_AGENT_STEP_INVALID"]);
+});
+
+test("a command reads and sets variables; what is no variable, read-only or too long fails the step, and secrets are not written down", async () => {
+  const fixture = await makeRunFixture([
+    { type: "run-command-line", with: { command: 'prestage-variable Greeting "hello $(prestage-variable who)"; prestage-variable Gone ""' } },
+    { type: "run-script", with: { script: "echo %Greeting%, %Gone%, $(prestage-variable _SMSTSPackageName)" } },
+    { type: "run-command-line", with: { command: "prestage-variable _SMSTSPackageName other" }, continueOnError: true },
+    { type: "run-command-line", with: { command: "echo nonsense >> $PRESTAGE_VARIABLES" }, continueOnError: true },
+    { type: "run-command-line", with: { command: "exit 4; " }, continueOnError: true },
+  ]);
+  const variables = [["WHO", "world"], ["Gone", "here"]].map(([name = "", value = ""]) => ({ name, value, source: "device" as const }));
+  assert.deepEqual(await runSequence(await fixture.context({ environment: "installed", variables }), { bootId: "1", machine }), { result: "succeeded" });
+  const finished = fixture.kept.filter((message) => message.kind === "step-finished");
+  assert.equal(finished[1]?.outputTail, "hello world, %Gone%, Test sequence");
+  assert.deepEqual(finished.slice(2, 4).map((message) => message.error?.code), ["PRESTAGE_AGENT_STEP_INVALID", "PRESTAGE_AGENT_STEP_INVALID"]);
+  assert.deepEqual(await readdir(join(fixture.folder, "prestage/work")), []);
 });

@@ -1,5 +1,6 @@
-import { mkdir, open, readFile, rename, stat } from "node:fs/promises";
+import { mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { writeDurably } from "@prestage/content";
 import { answerFile } from "@prestage/sequence";
 import type { AnswerComponent } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
@@ -26,16 +27,6 @@ export async function writeAnswers(run: StepRun, components: readonly AnswerComp
     throw cause;
   }));
   const text = answerFile(components, "x64", before);
-  const temporary = join(folder, `.${name}.new`);
-  const handle = await open(temporary, "w", 0o600);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, join(folder, name));
-  const directory = await open(folder);
-  await directory.sync().finally(() => directory.close());
+  await writeDurably(join(folder, name), Buffer.from(text, "utf8"));
   for (const { pass, component, settings } of components) run.output(`answer file, ${pass}, ${component}: ${Object.keys(settings).join(", ")}`);
 }

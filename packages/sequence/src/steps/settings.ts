@@ -10,6 +10,8 @@ export const commandSchema = z.string().min(1).max(100_000);
 export const successCodesSchema = z.array(integerSchema).max(64).default([0]).describe("Exit codes that are a success, besides 0");
 export const restartCodesSchema = z.array(integerSchema).max(64).default([3010]).describe("Exit codes that ask for a restart, after which the sequence goes on with the next step");
 export const timeoutSchema = integerSchema.optional().describe("Seconds until the program is ended and the step has failed");
+/** NAME of NAME01 and so on. */
+export const baseVariableSchema = z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,252}$/, "letters, digits, _, - and ., beginning with a letter");
 export const outputVariableSchema = z.string().max(256).optional().describe("The first 1,000 characters it prints go into this variable");
 /** A password, key or token: `{ secret: NAME }`; a literal is refused. */
 export const secretSetting = secretReferenceSchema;

@@ -100,7 +100,7 @@ function write(element: Element, depth: number): string {
 
 function escaped(text: string): string {
   // XML 1.0 has no place for most control characters, whatever they are escaped to.
-  return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+  return text.replace(/[^\P{Cc}\t\r\n]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 }
 
 function refused(expected: string, found: string, cause?: unknown): SequenceError {

@@ -42,7 +42,7 @@ function inOrder(objects: readonly ExportedObject[]): ExportedObject[] {
 
 function dependenciesOf({ definition }: ExportedObject): readonly string[] {
   const parsed = objectDefinitionSchema.safeParse(definition);
-  return parsed.success && parsed.data.kind === "application" ? parsed.data.dependencies : [];
+  return parsed.success && parsed.data.kind === "application" ? [...parsed.data.dependencies, ...(parsed.data.supersedes ?? [])] : [];
 }
 
 /** Takes an export of this site, or of one whose keyring is given, into the library; each object is one here, by its kind and name. @throws SiteError, ContentError, TrustError */
@@ -92,13 +92,13 @@ async function updateOf(context: SiteContext, { kind, name }: { kind: z.infer<ty
   return found === undefined ? {} : { update: found.id };
 }
 
-/** An application with the ids its dependencies have here. @throws SiteError PRESTAGE_SITE_REFERENCE_MISSING */
+/** An application with the ids that what it depends on or supersedes has here. @throws SiteError PRESTAGE_SITE_REFERENCE_MISSING */
 function withIds(definition: ObjectDefinition, ids: ReadonlyMap<string, string>, object: { id: string }): ObjectDefinition {
   if (definition.kind !== "application") return definition;
-  const dependencies = definition.dependencies.map((id) => {
-    const here = ids.get(id);
-    if (here === undefined) throw new SiteError("PRESTAGE_SITE_REFERENCE_MISSING", `Expected the application ${id}, which ${object.id} depends on, before it in the export; found none.`);
-    return here;
-  });
-  return { ...definition, dependencies };
+  const here = (id: string): string => {
+    const found = ids.get(id);
+    if (found === undefined) throw new SiteError("PRESTAGE_SITE_REFERENCE_MISSING", `Expected the application ${id}, which ${object.id} depends on or supersedes, before it in the export; found none.`);
+    return found;
+  };
+  return { ...definition, dependencies: definition.dependencies.map(here), ...(definition.supersedes && { supersedes: definition.supersedes.map(here) }) };
 }

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { offeredPatches } from "@prestage/content";
 import type { OfferedPatches } from "@prestage/content";
 import type { Policy, PolicyAnswer, PolicyContent, PolicyRequest } from "@prestage/contract";
-import { contentReferences } from "@prestage/sequence";
+import { contentReferences, listBases, listedReference } from "@prestage/sequence";
+import type { TaskSequence } from "@prestage/sequence";
 import { canonicalJson, signDocument } from "@prestage/trust";
 import { sql } from "kysely";
 import type { SiteContext } from "../site-context.ts";
@@ -45,7 +46,8 @@ export async function makePolicy(context: SiteContext, device: EnrolledDevice, r
 
 async function selectedPolicy(context: SiteContext, device: EnrolledDevice, offer: Policy["offers"][number]): Promise<{ policy: NonNullable<Policy["selected"]>; taskSequence: Buffer }> {
   const { record, payload, sequence } = await openSequence(context.db, offer.taskSequenceId);
-  const content = await resolveContent(context, contentReferences(sequence).map((reference) => reference.objectId));
+  const variables = await deviceVariables(context, device);
+  const content = await resolveContent(context, [...contentReferences(sequence).map((reference) => reference.objectId), ...(await listedContent(context, device, sequence, variables))]);
   const points = await distributionPointsFor(context, content);
   return {
     policy: {
@@ -53,10 +55,28 @@ async function selectedPolicy(context: SiteContext, device: EnrolledDevice, offe
       taskSequence: { id: record.id, name: record.name, sha256: record.sha256 },
       content,
       distributionPoints: points,
-      variables: await deviceVariables(context, device),
+      variables,
     },
     taskSequence: signDocument("task-sequence", payload, [context.keys.signing.policy]),
   };
+}
+
+/**
+ * What a sequence's dynamic lists may come to name: what variables of its device, collections and media name now, and every application and
+ * package its media carries, for lists that a step makes. What is not there any more is left out: the step that wants it says so.
+ */
+async function listedContent(context: SiteContext, device: EnrolledDevice, sequence: TaskSequence, variables: readonly { name: string; value: string }[]): Promise<string[]> {
+  const bases = listBases(sequence).map((base) => base.toLowerCase());
+  if (bases.length === 0) return [];
+  const media = await context.db.selectFrom("device").innerJoin("media", "media.media_id", "device.media_id").select("manifest").where("id", "=", device.id).executeTakeFirst();
+  const named = [...variables, ...(media?.manifest.variables ?? [])]
+    .filter(({ name }) => bases.some((base) => /^\d{2,3}$/.test(name.slice(base.length)) && name.toLowerCase().startsWith(base)))
+    .flatMap(({ value }) => listedReference.exec(value.trim())?.[1] ?? []);
+  const carried = (media?.manifest.content ?? []).filter(({ kind }) => kind === "application" || kind === "package").map(({ objectId }) => objectId);
+  const wanted = [...new Set([...named, ...carried])];
+  if (wanted.length === 0) return [];
+  const there = await context.db.selectFrom("content_object").select("id").where("id", "in", wanted).execute();
+  return there.map(({ id }) => id);
 }
 
 /** The named distribution points in order, else the site itself - which is always among them where some content is not published anywhere else. */
@@ -69,7 +89,7 @@ export async function distributionPointsFor(context: SiteContext, content: reado
   return needsSite ? [...points.slice(0, 64 - own.length), ...own] : points;
 }
 
-/** The newest revision of each object, and of every application they depend on. */
+/** The newest revision of each object, and of every application they depend on or supersede. */
 export async function resolveContent(context: SiteContext, objectIds: readonly string[]): Promise<PolicyContent[]> {
   const resolved = new Map<string, PolicyContent>();
   const open = [...objectIds];
@@ -80,7 +100,7 @@ export async function resolveContent(context: SiteContext, objectIds: readonly s
     const { objectId, kind, name, softwareVersion, revision, contentId, storageSha256, storedBytes, definition } = { objectId: newest.id, ...newest };
     const patches = (await Promise.all(earlierContentIds.map((from) => offeredPatches(context.library, from, contentId)))).filter((offer) => offer !== undefined && offer.bytes > 0) as OfferedPatches[];
     resolved.set(id, { objectId, kind, name, softwareVersion, revision, contentId, storageSha256, storedBytes, ...(await descriptionSizes(context, contentId)), definition, earlierContentIds, ...(patches.length > 0 && { patches }) });
-    if (definition.kind === "application") open.push(...definition.dependencies);
+    if (definition.kind === "application") open.push(...definition.dependencies, ...(definition.supersedes ?? []));
   }
   return [...resolved.values()].sort((a, b) => (a.objectId < b.objectId ? -1 : 1));
 }

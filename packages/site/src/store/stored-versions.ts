@@ -50,7 +50,7 @@ async function usersOf(db: Database, id: string): Promise<string[]> {
     if (contentReferences(sequence).some((reference) => reference.objectId === id)) users.push(`the task sequence ${name} (${sequenceId})`);
   }
   for (const object of await listObjects(db)) {
-    if (object.definition.kind === "application" && object.definition.dependencies.includes(id)) users.push(`the application ${object.name} (${object.id})`);
+    if (object.definition.kind === "application" && [...object.definition.dependencies, ...(object.definition.supersedes ?? [])].includes(id)) users.push(`the application ${object.name} (${object.id})`);
   }
   return users;
 }

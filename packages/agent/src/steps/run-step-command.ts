@@ -1,0 +1,43 @@
+import { mkdir, mkdtemp } from "node:fs/promises";
+import { join } from "node:path";
+import { AgentError } from "../error.ts";
+import { openVariablesFile } from "../run/variables-file.ts";
+import { keptOutput } from "./kept-output.ts";
+import { runShell, shellStepResult } from "./run-shell.ts";
+import type { StepResult, StepRun } from "./step-executor.ts";
+
+export interface StepCommandOptions {
+  cwd: string;
+  /** As a failure calls it. */
+  what: string;
+  successCodes: readonly number[];
+  restartCodes?: readonly number[];
+  timeoutSeconds?: number | undefined;
+  /** What it prints goes into this variable when it has succeeded. */
+  outputVariable?: string | undefined;
+}
+
+/**
+ * Runs a step's command line, which may read and set variables by `prestage-variable`; what it set counts also where it fails.
+ * @throws SequenceError PRESTAGE_SEQUENCE_VARIABLE_REFUSED, AgentError PRESTAGE_AGENT_STEP_INVALID: it set what is no variable
+ */
+export async function runStepCommand(run: StepRun, command: string, options: StepCommandOptions): Promise<StepResult & { restartAsked: boolean }> {
+  const { dataRoot, signal } = run.context;
+  const work = join(dataRoot, "prestage/work");
+  await mkdir(work, { recursive: true, mode: 0o700 });
+  const output = keptOutput(run);
+  const variables = await openVariablesFile(await mkdtemp(join(work, "variables-")), [...run.variables().values()]);
+  try {
+    const { cwd, timeoutSeconds } = options;
+    const result = await runShell(command, { cwd, signal, timeoutSeconds, secrets: run.secrets, onLine: output.onLine, environment: variables.environment, programs: variables.programs });
+    const outcome = shellStepResult(result, options.what, options.successCodes, options.restartCodes);
+    const changed = await variables.changed((line) => {
+      throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected ${options.what} to set variables whose names begin with a letter, to at most 4,000 characters on one line; found ${JSON.stringify(run.secrets.redact(line).slice(0, 80))}.`, "Correct what the step runs.");
+    });
+    for (const { name, value } of changed) run.setVariable(name, value);
+    if (outcome.failure === undefined) output.into(options.outputVariable);
+    return outcome;
+  } finally {
+    await variables.remove();
+  }
+}
