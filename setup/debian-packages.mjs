@@ -18,6 +18,7 @@ export const debianPackages = {
   test: [
     "nginx-light", // a web server as distribution point
     "slapd", "ldap-utils", "sssd-common", "sssd-ldap", "libnss-sss", // a directory to join, and what asks it
+    "cryptsetup-bin", "dmsetup", // volumes a sequence encrypts
     "systemd", "iproute2", // what reads the network settings a sequence writes
   ],
   long: [

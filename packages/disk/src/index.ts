@@ -22,3 +22,4 @@ export { giveNewExt4Uuid, newGuids, renewTableGuids } from "./disk-identity.ts";
 export { applyOsImageToNtfs, applyWimToNtfs, makeNtfs, ntfsSerial, setNtfsDescriptor, withLoopDevice, withNtfs, type ApplyOsImageToNtfsOptions } from "./ntfs-volume.ts";
 export { applyDataImage, volumeFacts, type ApplyDataImageOptions } from "./data-volume.ts";
 export { mountUnit } from "./mount-unit.ts";
+export { finishLuks, prepareLuks, type LuksOptions } from "./luks-volume.ts";

@@ -17,10 +17,11 @@ import { disableBitLockerStep, enableBitLockerStep } from "./enable-bitlocker.ts
 import { applyNetworkSettingsStep } from "./apply-network-settings.ts";
 import { applyDataImageStep } from "./apply-data-image.ts";
 import { joinDirectoryStep } from "./join-directory.ts";
+import { encryptDiskStep } from "./encrypt-disk.ts";
 import type { StepDefinition } from "./step-definition.ts";
 
 /** Every step type, in the order in which a deployment usually has them. */
-export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, applyWindowsSettingsStep, setUpOperatingSystemStep, applyNetworkSettingsStep, applyDataImageStep, restartStep, joinDirectoryStep, applyDriverPackageStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, enableBitLockerStep, disableBitLockerStep, setVariableStep, runTaskSequenceStep];
+export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, applyWindowsSettingsStep, setUpOperatingSystemStep, applyNetworkSettingsStep, applyDataImageStep, restartStep, joinDirectoryStep, encryptDiskStep, applyDriverPackageStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, enableBitLockerStep, disableBitLockerStep, setVariableStep, runTaskSequenceStep];
 
 export function stepTypeOf(type: string): StepDefinition | undefined {
   return stepTypes.find((one) => one.type === type);
@@ -33,5 +34,6 @@ export { applyDriverPackageStep, applyOsImageStep, installApplicationStep, insta
 export { applyNetworkSettingsStep };
 export { applyDataImageStep };
 export { joinDirectoryStep };
+export { encryptDiskStep };
 export { defineStepType } from "./step-definition.ts";
 export type { Platform, StepDefinition } from "./step-definition.ts";

@@ -70,6 +70,7 @@ export const frErrors: Readonly<Record<ScreenErrorCode, ErrorText>> = {
   PRESTAGE_SEQUENCE_ANSWER_FILE: { cause: "Le fichier de réponses pour Windows n'est pas valable.", next: correctSequence },
   PRESTAGE_AGENT_NOT_WINDOWS: { cause: "Le volume ne contient pas de système Windows.", next: correctSequence },
   PRESTAGE_DISK_BAD_SETTING: { cause: "Un réglage du système installé n'est pas valable.", next: correctSequence },
+  PRESTAGE_DISK_ENCRYPTED: { cause: "Une partition à chiffrer l'est déjà, par d'autres clés.", next: "Si ce qu'elle contient peut être perdu, que la séquence de tâches partitionne le disque à nouveau." },
 };
 
 /** The text of a code; undefined for one that is not ours. */
