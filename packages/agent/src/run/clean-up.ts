@@ -2,6 +2,7 @@ import { open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { runCommand } from "../run-command.ts";
 import { agentUnit, removedFolder, serviceFiles } from "../steps/agent-service.ts";
+import { disconnectFolders } from "../steps/network-folders.ts";
 
 export interface CleanUpOptions {
   /** "/" in the installed system. */
@@ -19,6 +20,7 @@ const espFiles = ["prestage/vmlinuz", "prestage/initrd"];
  */
 export async function cleanUp(options: CleanUpOptions): Promise<void> {
   const { dataRoot, espRoot, log } = options;
+  if (dataRoot === "/") await disconnectFolders();
   for (const path of espFiles) await rm(join(espRoot, path), { force: true });
   await syncFolder(join(espRoot, "prestage"), log);
   const removed = join(dataRoot, removedFolder);

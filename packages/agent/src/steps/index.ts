@@ -21,9 +21,10 @@ import { step as applyWindowsSettings } from "./apply-windows-settings.ts";
 import { defineStep } from "./step-executor.ts";
 import { step as joinDirectory } from "./join-directory.ts";
 import { step as encryptDisk } from "./encrypt-disk.ts";
+import { step as connectNetworkFolder } from "./connect-network-folder.ts";
 import type { StepExecutor } from "./step-executor.ts";
 
-const all = [checkReadiness, setDynamicVariables, partitionDisk, downloadPackageContent, applyOsImage, applyWindowsSettings, setUpOperatingSystem, applyNetworkSettings, applyDataImage, restart, joinDirectory, encryptDisk, applyDriverPackage, installApplication, installPackage, runCommandLine, runScript, setVariable];
+const all = [checkReadiness, setDynamicVariables, partitionDisk, downloadPackageContent, applyOsImage, applyWindowsSettings, setUpOperatingSystem, applyNetworkSettings, applyDataImage, restart, joinDirectory, encryptDisk, connectNetworkFolder, applyDriverPackage, installApplication, installPackage, runCommandLine, runScript, setVariable];
 
 /** Every step the agent can run in a system, by type; of those that mean nothing there the executor says so. */
 export function executorsFor(platform: Platform): ReadonlyMap<string, StepExecutor> {

@@ -18,10 +18,11 @@ import { applyNetworkSettingsStep } from "./apply-network-settings.ts";
 import { applyDataImageStep } from "./apply-data-image.ts";
 import { joinDirectoryStep } from "./join-directory.ts";
 import { encryptDiskStep } from "./encrypt-disk.ts";
+import { connectNetworkFolderStep } from "./connect-network-folder.ts";
 import type { StepDefinition } from "./step-definition.ts";
 
 /** Every step type, in the order in which a deployment usually has them. */
-export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, applyWindowsSettingsStep, setUpOperatingSystemStep, applyNetworkSettingsStep, applyDataImageStep, restartStep, joinDirectoryStep, encryptDiskStep, applyDriverPackageStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, enableBitLockerStep, disableBitLockerStep, setVariableStep, runTaskSequenceStep];
+export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, applyWindowsSettingsStep, setUpOperatingSystemStep, applyNetworkSettingsStep, applyDataImageStep, restartStep, joinDirectoryStep, encryptDiskStep, connectNetworkFolderStep, applyDriverPackageStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, enableBitLockerStep, disableBitLockerStep, setVariableStep, runTaskSequenceStep];
 
 export function stepTypeOf(type: string): StepDefinition | undefined {
   return stepTypes.find((one) => one.type === type);
@@ -35,5 +36,6 @@ export { applyNetworkSettingsStep };
 export { applyDataImageStep };
 export { joinDirectoryStep };
 export { encryptDiskStep };
+export { connectNetworkFolderStep };
 export { defineStepType } from "./step-definition.ts";
 export type { Platform, StepDefinition } from "./step-definition.ts";

@@ -31,6 +31,7 @@ export const frErrors: Readonly<Record<ScreenErrorCode, ErrorText>> = {
   PRESTAGE_AGENT_STEP_ENVIRONMENT: { cause: "Une étape ne peut s'exécuter dans cet environnement.", next: correctSequence },
   PRESTAGE_AGENT_DISK_PROTECTED: { cause: "Une étape détruirait le disque d'où vient le déploiement, ou un disque utilisé.", next: correctSequence },
   PRESTAGE_AGENT_DIRECTORY_JOIN: { cause: "L'annuaire n'a pas admis cet ordinateur.", next: "Vérifiez le réseau, le compte, son mot de passe et son droit d'y joindre des ordinateurs." },
+  PRESTAGE_AGENT_FOLDER_UNREACHABLE: { cause: "Un dossier partagé du réseau n'a pu être monté.", next: "Vérifiez son chemin, le compte, et le réseau." },
   PRESTAGE_AGENT_TOO_OLD: { cause: "Ce média demande un agent plus récent que celui de son image de démarrage.", next: "Faites refaire le média avec une image de démarrage plus récente." },
   PRESTAGE_AGENT_UNEXPECTED: { cause: "Une panne que personne n'avait prévue s'est produite.", next: "Copiez le journal par F10, et donnez-le à l'administrateur du site." },
   PRESTAGE_AGENT_JOURNAL_DAMAGED: { cause: "Le journal du déploiement est endommagé.", next: "Le disque est peut-être défaillant. Préparez-le à nouveau pour recommencer." },

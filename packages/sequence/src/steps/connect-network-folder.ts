@@ -1,0 +1,34 @@
+import { z } from "zod";
+import { flagSchema, secretSetting } from "./settings.ts";
+import { defineStepType } from "./step-definition.ts";
+
+const host = "[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?";
+const smb = new RegExp(`^//${host}(/[^/\\\\,\\p{Cc}]{1,255}){1,32}/?$`, "u");
+const nfs = new RegExp(`^${host}:/[^\\\\,\\p{Cc}]{0,1000}$`, "u");
+/** \\server\share and //server/share are one. */
+const pathSchema = z.string().max(1200).transform((text) => (text.startsWith("\\\\") ? text.replaceAll("\\", "/") : text).replace(/(?<=[^:])\/$/, "")).refine((text) => (smb.test(text) || nfs.test(text)) && !/(^|\/)\.\.(\/|$)/.test(text), "\\\\server\\share, //server/share or server:/export");
+
+/** Connect to Network Folder (features.md F235). */
+export const connectNetworkFolderStep = defineStepType({
+  type: "connect-network-folder",
+  title: "Connect to network folder",
+  summary:
+    "Mounts a folder of a file server, by SMB 3 or NFS 4, and puts its place into a variable. It is there until the computer restarts or the sequence ends. cifs-utils or nfs-common is installed before; the boot environment has neither.",
+  environments: ["installed"],
+  settings: z
+    .strictObject({
+      path: pathSchema.describe("The folder: \\\\server\\share, //server/share/folder, or server:/export for NFS"),
+      account: z.string().min(1).max(256).regex(/^[^\p{Cc}]+$/u, "one line").optional().describe("DOMAIN\\user, user@domain or user; none: a guest. NFS knows none"),
+      password: secretSetting.optional().describe("Its password"),
+      readOnly: flagSchema.default(true).describe("Nothing can be written there"),
+      variable: z.string().max(256).describe("Gets the path of the mounted folder"),
+    })
+    .refine((value) => (value.account === undefined) === (value.password === undefined), "account and password go together")
+    .refine((value) => value.path.startsWith("//") || value.account === undefined, "NFS has no account"),
+  variables: { path: "SMSTSConnectNetworkFolderPath", account: "SMSTSConnectNetworkFolderAccount" },
+  again: "A folder that is mounted already stays so; its variable is set again.",
+  errors: ["PRESTAGE_AGENT_FOLDER_UNREACHABLE", "PRESTAGE_AGENT_SECRET_UNAVAILABLE", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED"],
+  example: `- name: Drawings
+  type: connect-network-folder
+  with: { path: '\\\\files.example.org\\drawings', account: 'EXAMPLE\\reader', password: { secret: READER }, variable: Drawings }`,
+});
