@@ -25,6 +25,8 @@ export const agentErrors = {
   PRESTAGE_AGENT_DISK_PROTECTED: "A step would destroy the disk the deployment runs from.",
   PRESTAGE_AGENT_DIRECTORY_JOIN: "A directory did not take the computer: it cannot be reached, or refuses the account, its password or the place.",
   PRESTAGE_AGENT_FOLDER_UNREACHABLE: "A folder of a file server cannot be mounted.",
+  PRESTAGE_AGENT_NO_STATE_STORE: "There is no place for users' files: none was requested, or the site has none.",
+  PRESTAGE_AGENT_STATE_STORE_DAMAGED: "Captured users' files are missing, or not as they were captured.",
   PRESTAGE_AGENT_TOO_OLD: "The media needs a newer agent than the one in its boot image.",
   PRESTAGE_AGENT_UNEXPECTED: "The agent met a failure nobody foresaw; its log has the cause.",
   PRESTAGE_AGENT_JOURNAL_DAMAGED: "The journal of the deployment is damaged in its middle.",

@@ -32,6 +32,8 @@ export const frErrors: Readonly<Record<ScreenErrorCode, ErrorText>> = {
   PRESTAGE_AGENT_DISK_PROTECTED: { cause: "Une étape détruirait le disque d'où vient le déploiement, ou un disque utilisé.", next: correctSequence },
   PRESTAGE_AGENT_DIRECTORY_JOIN: { cause: "L'annuaire n'a pas admis cet ordinateur.", next: "Vérifiez le réseau, le compte, son mot de passe et son droit d'y joindre des ordinateurs." },
   PRESTAGE_AGENT_FOLDER_UNREACHABLE: { cause: "Un dossier partagé du réseau n'a pu être monté.", next: "Vérifiez son chemin, le compte, et le réseau." },
+  PRESTAGE_AGENT_NO_STATE_STORE: { cause: "Il n'y a pas d'endroit pour les fichiers des utilisateurs.", next: correctSequence },
+  PRESTAGE_AGENT_STATE_STORE_DAMAGED: { cause: "Les fichiers des utilisateurs manquent, ou ne sont pas tels que capturés.", next: "Ne supprimez rien. Demandez à l'administrateur du site." },
   PRESTAGE_AGENT_TOO_OLD: { cause: "Ce média demande un agent plus récent que celui de son image de démarrage.", next: "Faites refaire le média avec une image de démarrage plus récente." },
   PRESTAGE_AGENT_UNEXPECTED: { cause: "Une panne que personne n'avait prévue s'est produite.", next: "Copiez le journal par F10, et donnez-le à l'administrateur du site." },
   PRESTAGE_AGENT_JOURNAL_DAMAGED: { cause: "Le journal du déploiement est endommagé.", next: "Le disque est peut-être défaillant. Préparez-le à nouveau pour recommencer." },
