@@ -1,12 +1,14 @@
 import { isIPv4 } from "node:net";
 import { adapterSettings, readNetworkSystem, runProgram, writeSettings } from "@prestage/disk";
 import type { NetworkAdapter } from "@prestage/disk";
-import { applyNetworkSettingsStep, variableValue } from "@prestage/sequence";
+import { applyNetworkSettingsStep, networkAnswers, variableValue } from "@prestage/sequence";
 import type { Variables } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
 import { wiredAdapters } from "../facts/wired-adapters.ts";
 import type { WiredAdapter } from "../facts/wired-adapters.ts";
+import { hasWindows, writeAnswers } from "../windows/write-answers.ts";
 import { defineStep } from "./step-executor.ts";
+import type { StepRun } from "./step-executor.ts";
 
 type GivenAdapter = Omit<NetworkAdapter, "match" | "dhcp"> & { mac?: string | undefined; name?: string | undefined; dhcp?: boolean | undefined };
 
@@ -16,13 +18,24 @@ export const step = defineStep(applyNetworkSettingsStep, async (run, { adapters,
   const given = adapters ?? adaptersOfVariables(run.variables());
   if (given.length === 0) throw invalid("adapters in the step or in OSDAdapterCount and its variables; found none");
   const chosen = chooseAdapters(given, await wiredAdapters());
-  const system = await readNetworkSystem(dataRoot);
-  await writeSettings(dataRoot, adapterSettings(chosen.map((one) => ({ ...one, searchDomains: [...new Set([...one.searchDomains, ...searchDomains])] })), system));
+  const all = chosen.map((one) => ({ ...one, searchDomains: [...new Set([...one.searchDomains, ...searchDomains])] }));
+  const manager = (await hasWindows(dataRoot)) ? await writeForWindows(run, all) : await writeForLinux(dataRoot, all);
   await runProgram("sync", ["-f", dataRoot], { signal });
   const lines = chosen.map(({ match, dhcp, addresses }) => `${"mac" in match ? match.mac : match.name}: ${[...(dhcp ? ["DHCP"] : []), ...addresses].join(", ")}`);
   for (const line of lines) run.output(line);
-  return { outputTail: `${lines.join("\n")}\nfor ${system.manager}` };
+  return { outputTail: `${lines.join("\n")}\nfor ${manager}` };
 });
+
+async function writeForLinux(dataRoot: string, adapters: readonly NetworkAdapter[]): Promise<string> {
+  const system = await readNetworkSystem(dataRoot);
+  await writeSettings(dataRoot, adapterSettings([...adapters], system));
+  return system.manager;
+}
+
+async function writeForWindows(run: StepRun, adapters: readonly NetworkAdapter[]): Promise<string> {
+  await writeAnswers(run, networkAnswers(adapters.map((one) => ({ ...one, identifier: "mac" in one.match ? one.match.mac : one.match.name }))));
+  return "Windows Setup";
+}
 
 /** The adapters as the array variables say them (features.md F225). */
 export function adaptersOfVariables(variables: Variables): GivenAdapter[] {

@@ -55,6 +55,17 @@ test("apply-windows-settings writes the answer file where Windows Setup looks, a
   assert.equal(text.match(/<component /g)?.length, 2);
 });
 
+test("apply-network-settings tells Windows Setup, by the adapter's address; what a second step says takes the place of the first's", async () => {
+  const adapter = (address: string) => ({ type: "apply-network-settings", with: { adapters: [{ mac: "52:54:00:12:34:56", addresses: [address], gateways: ["10.0.0.1"], dnsServers: ["10.0.0.3"] }] } });
+  const fixture = await makeRunFixture([adapter("10.0.0.2/24"), adapter("10.0.0.9/24")]);
+  await mkdir(join(fixture.folder, "Windows/System32"), { recursive: true });
+  assert.deepEqual(await runSequence(await fixture.context({ unattended: true }), { bootId: "1", machine }), { result: "succeeded" });
+  const text = await readFile(join(fixture.folder, "Windows/Panther/unattend.xml"), "utf8");
+  assert.match(text, /<Identifier>52-54-00-12-34-56<\/Identifier>\s*<Ipv4Settings>\s*<DhcpEnabled>false/);
+  assert.match(text, /<IpAddress wcm:action="add" wcm:keyValue="1">10\.0\.0\.9\/24</);
+  assert.ok(!text.includes("10.0.0.2/24"));
+});
+
 test("without a Windows on the volume nothing is written; a step for Windows says on Linux what it is for", async () => {
   const fixture = await makeRunFixture([{ type: "apply-windows-settings", continueOnError: true }, { type: "enable-bitlocker", continueOnError: true }]);
   const context = await fixture.context({ unattended: true });

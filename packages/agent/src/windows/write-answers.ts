@@ -17,7 +17,7 @@ const name = "unattend.xml";
  */
 export async function writeAnswers(run: StepRun, components: readonly AnswerComponent[], given?: string): Promise<void> {
   const { dataRoot } = run.context;
-  if (!(await stat(join(dataRoot, "Windows/System32")).then((status) => status.isDirectory(), () => false))) {
+  if (!(await hasWindows(dataRoot))) {
     throw new AgentError("PRESTAGE_AGENT_NOT_WINDOWS", "Expected a Windows on the data volume, with a folder Windows\\System32; found none.", "Put the step after apply-os-image, and see that the image is one of Windows.");
   }
   const folder = join(dataRoot, place);
@@ -29,4 +29,9 @@ export async function writeAnswers(run: StepRun, components: readonly AnswerComp
   const text = answerFile(components, "x64", before);
   await writeDurably(join(folder, name), Buffer.from(text, "utf8"));
   for (const { pass, component, settings } of components) run.output(`answer file, ${pass}, ${component}: ${Object.keys(settings).join(", ")}`);
+}
+
+/** Whether the volume holds a Windows. */
+export async function hasWindows(dataRoot: string): Promise<boolean> {
+  return stat(join(dataRoot, "Windows/System32")).then((status) => status.isDirectory(), () => false);
 }

@@ -37,13 +37,36 @@ test("with a mapping the ids here stand in the text", () => {
 });
 
 test("what there is no step for, and what cannot run where it stands, is kept disabled and says why and what it was", () => {
-  const imported = configmgr(step("SMS_TaskSequence_JoinDomainWorkgroupAction", "Join", "<action>osdjoin.exe /type:0</action>") + step("SMS_TaskSequence_RunCommandLineAction", "Reg", settings({ CommandLine: "reg add HKLM\\X" })) + step("Vendor_Action", "Odd") + step("SMS_TaskSequence_SetVariableAction", "Off", settings({ VariableName: "A", VariableValue: "b" }), 'disable="true"'));
+  const imported = configmgr(step("SMS_TaskSequence_ConvertDiskAction", "Join", "<action>osddiskpart.exe /type:0</action>") + step("SMS_TaskSequence_RunCommandLineAction", "Reg", settings({ CommandLine: "reg add HKLM\\X" })) + step("Vendor_Action", "Odd") + step("SMS_TaskSequence_SetVariableAction", "Off", settings({ VariableName: "A", VariableValue: "b" }), 'disable="true"'));
   const [join, command, odd, off] = stepsOf(imported);
   for (const one of [join, command, odd, off]) assert.equal(one?.disabled, true);
-  assert.match(join?.description ?? "", /^Not translated: there is no step for it yet: join domain or workgroup\. It was SMS_TaskSequence_JoinDomainWorkgroupAction: osdjoin\.exe \/type:0$/);
+  assert.match(join?.description ?? "", /^Not translated: there is no step for it yet: dynamic disks\. It was SMS_TaskSequence_ConvertDiskAction: osddiskpart\.exe \/type:0$/);
   assert.match(odd?.description ?? "", /Vendor_Action/);
   assert.equal(off?.type, "set-variable");
   assert.deepEqual([imported.report.totals, imported.report.enabled], [{ translated: 1, withNote: 0, disabled: 3 }, { translated: 0, withNote: 0, disabled: 3 }]);
+});
+
+test("what is of the system: settings, addresses, directory, BitLocker, lists; what needs no step here says so and counts as done", () => {
+  const restart = step("SMS_TaskSequence_RebootAction", "Restart", settings({ Target: "HD" }));
+  const imported = configmgr(
+    step("SMS_TaskSequence_PartitionDiskAction", "Partition", settings({ DiskIndex: "0" })) + step("SMS_TaskSequence_PartitionDiskAction", "Other disk", settings({ DiskIndex: "1" }))
+    + step("SMS_TaskSequence_ApplyWindowsSettingsAction", "Windows", settings({ ComputerName: "%_SMSTSMachineName%", TimeZone: "UTC", RandomAdminPassword: "true" })) + step("SMS_TaskSequence_ApplyWindowsSettingsAction", "Password", settings({ RandomAdminPassword: "false" }))
+    + step("SMS_TaskSequence_ApplyNetworkSettingsAction", "DHCP", settings({ NetworkJoinType: "1", NumAdapters: "0" }))
+    + step("SMS_TaskSequence_ApplyNetworkSettingsAction", "Fixed", settings({ NetworkJoinType: "1", NumAdapters: "1", Adapter0IPAddressList: "10.0.0.2", Adapter0SubnetMask: "255.255.255.0", Adapter0Gateways: "10.0.0.1", Adapter0EnableDHCP: "false" }))
+    + restart + step("SMS_TaskSequence_JoinDomainWorkgroupAction", "Join", settings({ Type: "0", DomainName: "ad.example.org", DomainOUName: "LDAP://OU=B,DC=ad,DC=example,DC=org", DomainUsername: "AD\\joiner" }))
+    + step("SMS_TaskSequence_EnableBitLockerAction", "Encrypt", settings({ Mode: "TPM", CreateRecoveryPassword: "AD", EncryptFullDisk: "true" })) + step("SMS_TaskSequence_EnableBitLockerAction", "Stick", settings({ Mode: "KEY" })) + step("SMS_TaskSequence_DisableBitLockerAction", "Suspend", settings({ RebootCount: "2" }))
+    + step("SMS_TaskSequence_InstallApplicationAction", "Apps", settings({ BaseVariableName: "APP", ContinueOnInstallError: "true", RetryCount: "2" })) + step("SMS_TaskSequence_InstallSoftwareAction", "Packages", settings({ BaseVariableName: "PKG" })),
+  );
+  const found = stepsOf(imported).map((one) => [one.name, one.disabled === true ? (one.description ?? "").slice(0, 12) : one.type, one.with]);
+  assert.deepEqual(found, [
+    ["Partition", "Not needed: ", { command: "false" }], ["Other disk", "Not translat", { command: "false" }],
+    ["Windows", "apply-windows-settings", { computerName: "%_SMSTSMachineName%", timeZone: "UTC" }], ["Password", "Not translat", { command: "false" }],
+    ["DHCP", "Not needed: ", { command: "false" }], ["Fixed", "apply-network-settings", { adapters: [{ addresses: ["10.0.0.2/24"], gateways: ["10.0.0.1"], dnsServers: [] }] }],
+    ["Restart", "restart", { to: "installed" }], ["Join", "join-directory", { domain: "ad.example.org", organizationalUnit: "LDAP://OU=B,DC=ad,DC=example,DC=org", account: "AD\\joiner", password: { secret: "JOIN_PASSWORD" } }],
+    ["Encrypt", "enable-bitlocker", { recoveryTo: "active-directory", usedSpaceOnly: false }], ["Stick", "Not translat", { command: "false" }], ["Suspend", "disable-bitlocker", { restarts: 2 }],
+    ["Apps", "install-application", { baseVariable: "APP", continueOnInstallError: true, retries: 2 }], ["Packages", "install-package", { baseVariable: "PKG" }],
+  ]);
+  assert.deepEqual(imported.report.totals, { translated: 4, withNote: 6, disabled: 3 });
 });
 
 test("a condition that cannot be said disables the step; on a group, all that is in it", () => {

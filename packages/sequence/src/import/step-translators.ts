@@ -1,9 +1,12 @@
 import { applyDriverPackage, applyOperatingSystem, checkReadiness, downloadPackageContent, installApplication, installPackage, restart, runCommandLine, runPowerShell, runTaskSequence, setDynamicVariables, setVariable } from "./translators-configmgr.ts";
+import { applyDataImage, applyNetworkSettings, applyWindowsSettings, disableBitLocker, enableBitLocker, joinDomain, partitionDisk } from "./translators-system.ts";
+import { bitLockerOfMdt, configureOfMdt, joinDomainOfMdt, networkOfMdt } from "./translators-mdt-system.ts";
 import { applyPe, gather, installApplicationOfMdt, installOs, nextPhase, restartOfMdt, validate } from "./translators-mdt.ts";
 import type { Translator } from "./translation.ts";
 
 /** Kept as a disabled step, and why. */
 const none = (reason: string): Translator => () => ({ disabled: reason });
+const notNeeded = (how: string): Translator => () => ({ notNeeded: how });
 const no = (what: string) => none(`there is no step for it yet: ${what}`);
 
 /**
@@ -25,20 +28,20 @@ export const stepTranslators: Readonly<Record<string, Translator>> = {
   RunPowerShellScript: runPowerShell,
   SubTasksequence: runTaskSequence,
   SubTaskSequence: runTaskSequence,
-  PartitionDisk: none("a staged disk is partitioned already, and partition-disk makes no NTFS"),
+  PartitionDisk: partitionDisk,
   ConvertDisk: no("dynamic disks"),
-  ApplyDataImage: no("apply data image"),
-  ApplyWindowsSettings: no("apply Windows settings"),
-  ApplyNetworkSettings: no("apply network settings"),
+  ApplyDataImage: applyDataImage,
+  ApplyWindowsSettings: applyWindowsSettings,
+  ApplyNetworkSettings: applyNetworkSettings,
   AutoApply: no("auto apply drivers"),
   SetupWindowsAndSMS: no("set up Windows"),
   UpgradeOperatingSystem: none("it upgrades the system in place; Prestage deploys from staged disks"),
   InstallUpdate: no("install software updates"),
   ConnectNetworkFolder: no("connect to network folder"),
-  JoinDomainWorkgroup: no("join domain or workgroup"),
-  EnableBitLocker: no("enable BitLocker"),
-  DisableBitLocker: no("disable BitLocker"),
-  OfflineEnableBitLocker: no("pre-provision BitLocker"),
+  JoinDomainWorkgroup: joinDomain,
+  EnableBitLocker: enableBitLocker,
+  DisableBitLocker: disableBitLocker,
+  OfflineEnableBitLocker: notNeeded("enable-bitlocker encrypts what is in use alone, which on a disk just staged takes minutes; the boot environment is Linux and cannot begin it"),
   RequestStateStore: no("request state store"),
   ReleaseStateStore: no("release state store"),
   CaptureUserState: no("capture user state"),
@@ -57,15 +60,15 @@ export const stepTranslators: Readonly<Record<string, Translator>> = {
   "ZTISetVariable.wsf": setVariable,
   "LTIApply.wsf": installOs,
   "LTIApply.wsf /PE": applyPe,
-  "LTIApply.wsf /post": none("not needed: the agent removes what it put there when the sequence ends"),
-  "LTICopyScripts.wsf": none("not needed: the agent is in the deployed system"),
-  "ZTISCCM.wsf": none("not needed: MDT's own scripts are not used"),
+  "LTIApply.wsf /post": notNeeded("the agent removes what it put there when the sequence ends"),
+  "LTICopyScripts.wsf": notNeeded("the agent is in the deployed system"),
+  "ZTISCCM.wsf": notNeeded("MDT's own scripts are not used"),
   "MDT restart": restartOfMdt,
   "ZTIApplications.wsf": installApplicationOfMdt,
-  "ZTIDiskpart.wsf": none("a staged disk is partitioned already, and partition-disk makes no NTFS"),
+  "ZTIDiskpart.wsf": partitionDisk,
   "ZTIDrivers.wsf": no("inject drivers"),
-  "ZTIConfigure.wsf": no("apply Windows settings (unattend.xml)"),
-  "ZTINICConfig.wsf": no("apply network settings"),
+  "ZTIConfigure.wsf": configureOfMdt,
+  "ZTINICConfig.wsf": networkOfMdt,
   "ZTINICConfig.wsf /capture": no("capture network settings"),
   "ZTIBIOSCheck.wsf": none("it checks the firmware against a list of MDT's own"),
   "ZTIPatches.wsf": no("install updates offline"),
@@ -78,9 +81,9 @@ export const stepTranslators: Readonly<Record<string, Translator>> = {
   "ZTIBackup.wsf": none("it captures the computer into an image, which Prestage does not do"),
   "LTISysprep.wsf": none("it prepares the capture of a reference computer, which Prestage does not do"),
   "LTISuspend.wsf": none("it waits for a person, and an unattended computer would wait for ever"),
-  "ZTIDomainJoin.wsf": no("join domain or workgroup"),
-  "ZTIBde.wsf": no("enable BitLocker"),
-  "ZTIDisableBDEProtectors.wsf": no("disable BitLocker"),
+  "ZTIDomainJoin.wsf": joinDomainOfMdt,
+  "ZTIBde.wsf": bitLockerOfMdt,
+  "ZTIDisableBDEProtectors.wsf": notNeeded("it frees a disk that is deployed anew from BitLocker; a staged disk has none"),
   "ZTIWinRE.wsf": no("Windows Recovery"),
   "ZTITatoo.wsf": none("it writes MDT's own record into registry and WMI"),
   "ZTIOptIn.wsf": no("opt in to reports to Microsoft"),

@@ -9,6 +9,7 @@ import type { XmlElement } from "../read-xml.ts";
 import type { SourceNode, SourceSequence } from "./source-sequence.ts";
 import { reportOf } from "./import-report.ts";
 import type { ImportLine, ImportReport } from "./import-report.ts";
+import { placeOfPhase } from "./translators-mdt.ts";
 import { translatorOf } from "./step-translators.ts";
 import { translateCondition } from "./translate-condition.ts";
 import type { ShareKnowledge, SourceReference, TranslatedStep, Translation, TranslationContext } from "./translation.ts";
@@ -87,13 +88,15 @@ class Work {
   #group(node: SourceNode, groups: readonly SourceNode[], enabled: boolean): StepInput {
     const condition = translateCondition(node.condition);
     const refused = "refused" in condition ? condition.refused : undefined;
+    const translated = "condition" in condition ? condition.condition : undefined;
+    const when = this.#options.origin === "mdt" ? placeOfPhase(node.condition, translated) : translated;
     const line = this.#line(node, "group", groups, enabled && !node.disabled);
     line.status = refused === undefined ? "translated" : "disabled";
     line.to = "group";
     if (refused !== undefined) line.notes.push(`${refused}; what is in it is disabled with it`);
     const step: StepInput = {
       id: this.#id(node.name), name: nameOf(node), type: "group", ...described(refused === undefined ? node.description : why(node, refused)),
-      ...("condition" in condition && condition.condition !== undefined && { when: condition.condition }), ...(node.continueOnError && { continueOnError: true }),
+      ...(when !== undefined && { when }), ...(node.continueOnError && { continueOnError: true }),
       ...((node.disabled || refused !== undefined) && { disabled: true }), steps: [],
     };
     const from = this.placed.length;
@@ -114,6 +117,7 @@ class Work {
     const common = {
       id: this.#id(node.name), name: nameOf(node), ...(node.continueOnError && { continueOnError: true }), ...("condition" in condition && condition.condition !== undefined && { when: condition.condition }),
     };
+    if ("notNeeded" in translation && !("refused" in condition)) return this.#notNeeded(node, line, { ...common, type: "run-command-line", with: { command: "false" }, disabled: true }, translation.notNeeded);
     const refusal = "disabled" in translation ? translation.disabled : "refused" in condition ? condition.refused : undefined;
     const step: StepInput = refusal === undefined && "steps" in translation ? { ...common, ...this.#of(node, translation) } : { ...common, type: "run-command-line", with: { command: "false" }, disabled: true };
     const placed: Placed = { node, line, step, windowsCommand: "windowsCommand" in translation && translation.windowsCommand === true };
@@ -127,6 +131,15 @@ class Work {
     line.status = line.notes.length > 0 ? "withNote" : "translated";
     line.to = step.type;
     return step;
+  }
+
+  /** Its place in the sequence is kept, with what stands for it. */
+  #notNeeded(node: SourceNode, line: ImportLine, step: StepInput, how: string): StepInput {
+    const note = `not needed: ${how}`;
+    line.status = "withNote";
+    line.to = "nothing";
+    line.notes = [note];
+    return { ...step, description: why(node, note).replace(/^Not translated: not/, "Not") };
   }
 
   /** A step, or a group of several, with what every step has. */

@@ -12,6 +12,8 @@ export interface TranslatedStep { type: string; name?: string; with?: JsonSettin
 export type Translation =
   /** One step, or several that become a group. `windowsCommand`: it runs a command of Windows, so nowhere but in an installed Windows. */
   | { steps: TranslatedStep[]; notes: string[]; windowsCommand?: true }
+  /** What it does is done here without a step; how, in words. It is kept as a disabled step that says so. */
+  | { notNeeded: string }
   /** It is kept as a disabled step; `reason` says why. */
   | { disabled: string };
 

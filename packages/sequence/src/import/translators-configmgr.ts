@@ -76,20 +76,32 @@ export const downloadPackageContent: Translator = (context) => {
 };
 
 export const installApplication: Translator = (context) => {
-  if (context.take("BaseVariableName") !== "") return { disabled: `it installs the applications that the variables ${context.take("BaseVariableName")}01 and so on name` };
+  const [base, goesOn] = [context.take("BaseVariableName"), isTrue(context.take("ContinueOnInstallError"))];
+  const common: JsonSettings = { ...(goesOn && { continueOnInstallError: true }), ...retriesOf(context) };
+  if (base !== "") {
+    context.ignore(/^(ApplicationName|AppInfo.*|NumApps|ClearCache)$/i);
+    return { steps: [{ type: "install-application", with: { baseVariable: base, ...common } }], notes: [`the variables ${base}01 and so on are to hold ids of applications, such as ABC00004, in place of names`], windowsCommand: true };
+  }
   const ids = (/\/app:(\S+)/i.exec(context.node.action)?.[1] ?? context.take("ApplicationName")).split(",").map((id) => id.trim()).filter((id) => id !== "");
   if (ids.length === 0) return { disabled: "no application is named" };
-  context.ignore(/^(ApplicationName|AppInfo.*|NumApps|ClearCache|RetryCount)$/i);
-  const references = ids.map((id) => context.reference("application", id));
-  const several = isTrue(context.take("ContinueOnInstallError")) && references.length > 1 ? "one that fails ends the step; over there the rest went on" : undefined;
-  if (several !== undefined) return { disabled: several };
-  return { steps: [{ type: "install-application", with: { applications: references } }], notes: [], windowsCommand: true };
+  context.ignore(/^(ApplicationName|AppInfo.*|NumApps|ClearCache)$/i);
+  return { steps: [{ type: "install-application", with: { applications: ids.map((id) => context.reference("application", id)), ...common } }], notes: [], windowsCommand: true };
 };
 
+/** How often one that fails is tried again (OSDAppInstallRetries). */
+function retriesOf(context: TranslationContext): JsonSettings {
+  const count = Number(context.take("RetryCount"));
+  return Number.isInteger(count) && count > 0 && count <= 100 ? { retries: count } : {};
+}
+
 export const installPackage: Translator = (context) => {
-  if (context.take("BaseVariableName") !== "") return { disabled: `it installs the packages that the variables ${context.take("BaseVariableName")}001 and so on name` };
+  const [base, goesOn] = [context.take("BaseVariableName"), isTrue(context.take("ContinueOnInstallError"))];
+  if (base !== "") {
+    context.ignore(/^PackageName$/i);
+    return { steps: [{ type: "install-package", with: { baseVariable: base, ...(goesOn && { continueOnInstallError: true }) } }], notes: [`the packages that the variables ${base}001 and so on name have other ids here`], windowsCommand: true };
+  }
   const [id, program] = [context.take("PackageID"), context.take("ProgramName")];
-  context.ignore(/^(PackageName|ContinueOnInstallError)$/i);
+  context.ignore(/^PackageName$/i);
   if (id === "" || program === "") return { disabled: "no package or no program is named" };
   return { steps: [{ type: "install-package", with: { package: context.reference("package", id), program } }], notes: [], windowsCommand: true };
 };
@@ -101,7 +113,8 @@ export const runCommandLine: Translator = (context) => {
   context.ignore(/^(SuccessCodes|DisableWow64Redirection|LoadProfile|PackageName|UserName|SMSTSRunCommandLineUserName)$/i);
   const why = unsuitable(context, command);
   if (why !== undefined) return { disabled: why };
-  return { steps: [{ type: "run-command-line", with: { command, ...(id !== "" && { package: context.reference("package", id) }), ...codes(context) } }], notes: [], windowsCommand: true };
+  const [folder, output] = [context.take("WorkingDirectory") || context.node.startIn, context.take("OutputVariableName")];
+  return { steps: [{ type: "run-command-line", with: { command, ...(folder !== "" && { workingFolder: folder }), ...(output !== "" && { outputVariable: output }), ...(id !== "" && { package: context.reference("package", id) }), ...codes(context) } }], notes: [], windowsCommand: true };
 };
 
 /** Run PowerShell Script: its text is base64 of UTF-16LE, or a file of a package. */
@@ -112,6 +125,8 @@ export const runPowerShell: Translator = (context) => {
   context.ignore(/^(SuccessCodes|UserName|PackageName|ExecutionPolicy)$/i);
   const why = unsuitable(context, `${script}\n${parameters}`);
   if (why !== undefined) return { disabled: why };
+  const folder = context.take("WorkingDirectory") || context.node.startIn;
+  if (folder !== "") return { disabled: `it runs in the folder ${folder}` };
   if (script.trim() === "" && (id === "" || file === "")) return { disabled: "no script is named" };
   const source: JsonSettings = script.trim() === "" ? { file: file.replaceAll("\\", "/"), package: context.reference("package", id) } : { script };
   const words = (parameters.match(/"[^"]*"|'[^']*'|\S+/g) ?? []).map((word) => word.replace(/^(["'])(.*)\1$/s, "$2"));
@@ -123,9 +138,6 @@ function unsuitable(context: TranslationContext, command: string): string | unde
   if (command.trim() === "") return "there is no command";
   if (redact(command).found) return "a password stands in the command, and is left out: keep it at the site (prestage secret) and name it under `secrets`";
   if (isTrue(context.take("RunAsUser"))) return "it runs as another user";
-  const folder = context.take("WorkingDirectory") || context.node.startIn;
-  if (folder !== "") return `it runs in the folder ${folder}`;
-  if (context.node.type.endsWith("RunCommandLineAction") && context.take("OutputVariableName") !== "") return "what it prints goes into a variable: write it as a script (run-script)";
   const place = /%(SCRIPTROOT|DEPLOYROOT|TOOLROOT|RESOURCEROOT|RESOURCEDRIVE|_SMSTSMDataPath)%/i.exec(command)?.[1];
   return place === undefined ? undefined : `it needs %${place}%, a folder of the deployment share, which no computer reaches: make a package of it`;
 }

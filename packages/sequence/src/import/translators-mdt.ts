@@ -13,6 +13,16 @@ export const nextPhase: Translator = (context) => {
   return one("set-variable", { name: "PHASE", value: next });
 };
 
+/** Where MDT is in a phase: until the new system starts, in Windows PE. In the first two it may be in a system that is replaced. */
+const places: Readonly<Record<string, boolean>> = { PREINSTALL: true, INSTALL: true, POSTINSTALL: true, STATERESTORE: false };
+
+/** A group of one phase runs in one place, which its condition does not say. */
+export function placeOfPhase(condition: XmlElement | undefined, translated: Condition | undefined): Condition | undefined {
+  const inBootEnvironment = places[phasesOf(condition).at(-1) ?? ""];
+  if (inBootEnvironment === undefined || translated === undefined) return translated;
+  return { all: [...("all" in translated ? translated.all : [translated]), { variable: "_SMSTSInWinPE", equals: String(inBootEnvironment) }] };
+}
+
 /** The phases a condition asks for. */
 function phasesOf(element: XmlElement | undefined): string[] {
   if (element === undefined) return [];
@@ -76,18 +86,24 @@ export const restartOfMdt: Translator = (context) => {
 /** LTIApply /PE puts Windows PE onto the disk; here the boot environment lies there already. */
 export const applyPe: Translator = (context) => {
   context.restart.next = "environment";
-  return { disabled: "not needed: the boot environment stays on the disk" };
+  return { notNeeded: "the boot environment stays on the disk" };
 };
 
 /** ZTIApplications with one application; without, it installs what the wizard or the rules chose. */
 export const installApplicationOfMdt: Translator = (context): Translation => {
   const guid = context.take("ApplicationGUID");
   context.ignore(/^ApplicationSuccessCodes$/i);
-  if (guid === "") return { disabled: "it installs the applications that the wizard or the rules chose (Applications001 and so on)" };
+  if (guid === "") return listOfMdt();
   const all = inOrder(guid, context.share.dependencies).filter((id) => !context.share.bundles.has(id.toLowerCase()));
   if (all.length === 0) return { disabled: "the application has no command of its own" };
   return { steps: all.map((id) => ({ type: "install-package", with: { package: context.reference("package", id), program: "Install" } })), notes: ["the application is imported as a package: MDT knows no detection, so it is run each time"], windowsCommand: true };
 };
+
+/** Those that the wizard or the rules chose: MandatoryApplications001 and so on, then Applications001. */
+function listOfMdt(): Translation {
+  const list = (baseVariable: string) => ({ type: "install-package", name: baseVariable, with: { baseVariable }, when: { variable: `${baseVariable}001`, exists: true as const } });
+  return { steps: [list("MandatoryApplications"), list("Applications")], notes: ["applications are imported as packages: where a rule or a device names one by its GUID, write ID:Install, such as ABC00005:Install; nobody is asked to choose"], windowsCommand: true };
+}
 
 /** What an application depends on, first, each once; a circle is left where it closes. */
 function inOrder(guid: string, dependencies: ReadonlyMap<string, readonly string[]>, seen: Set<string> = new Set()): string[] {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { networkAnswers } from "../windows/network-answers.ts";
 import { flagSchema } from "./settings.ts";
 import { defineStepType } from "./step-definition.ts";
 
@@ -24,6 +25,7 @@ export const applyNetworkSettingsStep = defineStepType({
   summary:
     "Writes the installed system's network settings, adapter by adapter; adapters not named get an address by DHCP. Without `adapters` the variables say them: OSDAdapterCount, and for each N from 0 OSDAdapterNMACAddress, OSDAdapterNName, OSDAdapterNEnableDHCP, OSDAdapterNIPAddressList, OSDAdapterNSubnetMask, OSDAdapterNGateways, OSDAdapterNDNSServerList and OSDAdapterNDNSSuffix, lists with commas. Of several such steps the last wins.",
   environments: ["environment"],
+  platforms: ["linux", "windows"],
   settings: z.strictObject({
     adapters: z.array(adapterSchema).min(1).max(16).optional().describe("In their order"),
     searchDomains: listSchema.default([]).describe("Domains for all of them"),
@@ -31,6 +33,7 @@ export const applyNetworkSettingsStep = defineStepType({
   variables: { searchDomains: "OSDDNSSuffixSearchOrder" },
   again: "It writes the same files again, and removes those of an earlier step of its kind.",
   errors: ["PRESTAGE_DISK_BAD_SETTING", "PRESTAGE_DISK_FILE_MISSING"],
+  windows: ({ adapters = [], searchDomains }) => ({ answers: networkAnswers(adapters.map((one) => ({ ...one, identifier: one.mac ?? one.name ?? "Ethernet", dhcp: one.dhcp ?? one.addresses.length === 0, searchDomains: [...one.searchDomains, ...searchDomains] }))) }),
   example: `- name: Addresses
   type: apply-network-settings
   with:

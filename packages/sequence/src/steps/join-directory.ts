@@ -1,17 +1,22 @@
 import { z } from "zod";
+import { cmdlet, credential, powerShellFile, powerShellScript, powerShellText } from "../windows/powershell.ts";
+import { restartRequired } from "../windows/windows-plan.ts";
 import { secretSetting } from "./settings.ts";
 import { defineStepType } from "./step-definition.ts";
 
 const domainSchema = z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$/, "a domain's full name, such as ad.example.org");
 const nameSchema = z.string().min(1).max(1024).regex(/^[^\p{Cc}]+$/u, "one line");
 
-/** Join Domain or Workgroup (features.md F235, F225), for Linux. */
+const passwordName = "PRESTAGE_PASSWORD";
+
+/** Join Domain or Workgroup (features.md F235, F225). */
 export const joinDirectoryStep = defineStepType({
   type: "join-directory",
   title: "Join domain or directory",
   summary:
-    "Joins the installed Linux to a directory, and has sssd ask it who may sign in. `active-directory`: a computer account made by adcli, its keytab, krb5.conf and sssd.conf. `ldap`: the server is asked with the account's name and password, then sssd.conf is written, readable by root alone. adcli and sssd-ad, or ldap-utils and sssd-ldap, are installed before.",
+    "Joins the installed system to a directory. Windows: an Active Directory, by Add-Computer, and a restart. Linux has sssd ask it who may sign in. `active-directory`: a computer account made by adcli, its keytab, krb5.conf and sssd.conf. `ldap`: the server is asked with the account's name and password, then sssd.conf is written, readable by root alone. adcli and sssd-ad, or ldap-utils and sssd-ldap, are installed before.",
   environments: ["installed"],
+  platforms: ["linux", "windows"],
   settings: z
     .strictObject({
       mode: z.enum(["active-directory", "ldap"]).default("active-directory"),
@@ -27,6 +32,17 @@ export const joinDirectoryStep = defineStepType({
   variables: { domain: "OSDJoinDomainName", organizationalUnit: "OSDJoinDomainOUName", account: "OSDJoinAccount" },
   again: "A computer whose keytab the domain accepts is joined and stays so; a half-made account is made whole with a new password. The files are written again.",
   errors: ["PRESTAGE_AGENT_DIRECTORY_JOIN", "PRESTAGE_AGENT_SECRET_UNAVAILABLE", "PRESTAGE_DISK_PROGRAM_FAILED"],
+  windows: ({ mode, domain, organizationalUnit, account, password }, { work }) => {
+    if (mode === "ldap") return "Windows joins an Active Directory, and no other directory";
+    const lines = [
+      `$computer = ${cmdlet("Get-CimInstance", { ClassName: "Win32_ComputerSystem" })}`,
+      `if ($computer.PartOfDomain -and $computer.Domain -eq ${powerShellText(domain)}) { exit 0 }`,
+      ...credential(/[\\@]/.test(account) ? account : `${domain}\\${account}`, passwordName),
+      cmdlet("Add-Computer", { DomainName: domain, Credential: { raw: "$account" }, OUPath: organizationalUnit, Force: true }),
+      `exit ${restartRequired}`,
+    ];
+    return { files: [{ name: "join.ps1", content: powerShellScript(lines) }], commands: [{ ...powerShellFile(`${work}\\join.ps1`, [], "joining the domain"), secrets: { [passwordName]: password }, restartCodes: [restartRequired] }] };
+  },
   example: `- name: Join
   type: join-directory
   with:

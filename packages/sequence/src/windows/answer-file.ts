@@ -45,12 +45,13 @@ function putSettings(into: Element, settings: AnswerSettings): void {
       child.text = value;
     } else if (isList(value)) {
       const list = childNamed(into, name, () => true);
-      list.children = list.children.filter((item) => !value.some((one) => sameItem(item, one)));
-      for (const item of value) {
+      // A list of texts is what it says; one of items keeps those that are others.
+      list.children = list.children.filter((item) => !value.some((one) => typeof Object.values(one)[0] === "string" || sameItem(item, one)));
+      for (const [i, item] of value.entries()) {
         const [itemName, inner] = Object.entries(item)[0] ?? [];
-        if (itemName === undefined || typeof inner !== "object" || isList(inner)) throw new TypeError("an item of a list is one setting with settings in it");
-        const child: Element = { name: itemName, attributes: { "wcm:action": "add" }, children: [], text: "" };
-        putSettings(child, inner);
+        if (itemName === undefined || inner === undefined || isList(inner)) throw new TypeError("an item of a list is one setting, with a text or settings in it");
+        const child: Element = { name: itemName, attributes: { "wcm:action": "add", ...(typeof inner === "string" && { "wcm:keyValue": String(i + 1) }) }, children: [], text: typeof inner === "string" ? inner : "" };
+        if (typeof inner !== "string") putSettings(child, inner);
         list.children.push(child);
       }
     } else putSettings(childNamed(into, name, () => true), value);

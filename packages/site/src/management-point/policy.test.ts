@@ -140,3 +140,20 @@ test("the policy fixes the newest versions, with dependencies and earlier versio
   const index = await site.call(`/content/${second.contentId}/index.json?${queries[second.contentId]?.["index.json"]}`);
   assert.equal(createHash("sha256").update(index.body).digest("hex"), second.contentId);
 });
+
+test("a sequence with a dynamic list is given what the device's variables name, and what supersedes brings what it replaces", async () => {
+  const source = join(folder, "listed");
+  await mkdir(source, { recursive: true });
+  await writeFile(join(source, "file"), "x");
+  const definition = { kind: "application", installCommand: "true", detection: [{ type: "registry", key: "HKLM\\SOFTWARE\\Tool" }] };
+  const add = async (name: string, change: object = {}) => ((await site.job("/imports", { kind: "application", name, source, definition: { ...definition, ...change } })).result?.["object"] as { id: string }).id;
+  const old = await add("Old");
+  const listed = await add("Listed", { supersedes: [old], requirement: { variable: "Role", equals: "desk" } });
+  const other = await add("Of another list");
+  const yaml = "name: Listed\nsteps:\n  - { name: List, type: install-application, with: { baseVariable: Apps } }\n  - { name: Off, type: install-application, with: { baseVariable: Off }, disabled: true }\n";
+  const id = await deploy({ taskSequenceId: String((await site.must("/task-sequences", "POST", { yaml }))["id"]) });
+  const variables = [["apps01", listed], ["Apps02", "ABC0FFFF"], ["AppsX1", other], ["Off01", other]].map(([name, value]) => ({ name, value }));
+  await site.must(`/devices/${deviceId}`, "PATCH", { variables });
+  const { selected } = await device.policy({ deploymentId: id });
+  assert.deepEqual(selected?.content.map((one) => one.objectId), [old, listed].toSorted());
+});

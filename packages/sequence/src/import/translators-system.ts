@@ -1,0 +1,98 @@
+import { redact } from "./redact.ts";
+import { isTrue } from "./source-sequence.ts";
+import { one } from "./translation.ts";
+import type { JsonSettings, TranslationContext, Translator } from "./translation.ts";
+
+/** The disk that the deployment goes to was partitioned by `prestage stage`; another one is a step's work, but not with file systems of Windows. */
+export const partitionDisk: Translator = (context) => {
+  const disk = context.take("DiskIndex") || context.take("OSDDiskIndex") || "0";
+  context.ignore(/./);
+  return disk === "0" ? { notNeeded: "`prestage stage` has partitioned the disk, and the condition _SMSTSMediaType notEquals OEMMedia skips such a step over there as well" } : { disabled: `it partitions the disk ${disk.slice(0, 20)} for Windows, and partition-disk makes no NTFS` };
+};
+
+/** Apply Data Image, onto a partition that is named. */
+export const applyDataImage: Translator = (context) => {
+  const image = context.take("ImagePackageID");
+  const [disk, partition] = [context.take("DestinationDisk"), context.take("DestinationPartition")];
+  if (image === "" || !/^[1-9]\d?$/.test(partition)) return { disabled: `its destination is ${context.take("DestinationVariable") || context.take("DestinationLogicalDrive") || "the next free partition"}: name disk and partition in an apply-data-image step` };
+  if (disk !== "" && disk !== "0") return { disabled: `its destination is the disk ${disk.slice(0, 20)}, which is named by its device here` };
+  const [index, wipe] = [context.take("ImageIndex"), context.take("WipeDestinationPartition")];
+  return one("apply-data-image", { osImage: context.reference("os-image", image), partition: Number(partition), ...(/^[1-9]\d{0,3}$/.test(index) && { index: Number(index) }), ...(wipe !== "" && !isTrue(wipe) && { wipe: false }) });
+};
+
+const windowsSettings: readonly (readonly [setting: string, property: string])[] = [
+  ["computerName", "ComputerName"], ["registeredOwner", "RegisteredUserName"], ["registeredOrganization", "RegisteredOrgName"], ["productKey", "ProductKey"], ["timeZone", "TimeZone"],
+  ["inputLocale", "InputLocale"], ["systemLocale", "SystemLocale"], ["uiLanguage", "UILanguage"], ["uiLanguageFallback", "UILanguageFallback"], ["userLocale", "UserLocale"],
+];
+
+/** Apply Windows Settings. */
+export const applyWindowsSettings: Translator = (context) => {
+  const settings: JsonSettings = Object.fromEntries(windowsSettings.flatMap(([setting, property]) => {
+    const value = context.take(property);
+    return value === "" ? [] : [[setting, value] as const];
+  }));
+  const random = context.take("RandomAdminPassword");
+  context.ignore(/^(ServerLicense.*|AdministratorPassword|LocalAdminPassword)$/i);
+  if (random !== "" && !isTrue(random)) return { disabled: "it sets the password of the local Administrator, which no export holds: apply-windows-settings leaves that account disabled; set a password in the installed system, by run-script with a secret" };
+  return one("apply-windows-settings", settings, "the built-in Administrator stays disabled");
+};
+
+/** Apply Network Settings: adapters; a domain is joined later, by a step that has its password from the site. */
+export const applyNetworkSettings: Translator = (context) => {
+  const [type, adapters, workgroup] = [context.take("NetworkJoinType"), Number(context.take("NumAdapters") || "0"), context.take("WorkgroupName")];
+  if (type === "0") return { disabled: "it joins a domain by a password that would stand in the answer file: use join-directory in the installed system" };
+  context.ignore(/^(DomainUsername|EnableTCPIPFiltering)$/i);
+  if (adapters === 0) return { notNeeded: `every adapter has its address by DHCP${workgroup === "" || /^workgroup$/i.test(workgroup) ? "" : `; the workgroup ${workgroup.slice(0, 30)} is not set`}` };
+  const settings = Array.from({ length: Math.min(16, adapters) }, (_, i) => adapterOf(context, i));
+  return settings.some((found) => found === undefined) ? { disabled: "an adapter's addresses and masks do not fit together" } : one("apply-network-settings", { adapters: settings.filter((found) => found !== undefined) }, workgroup === "" ? undefined : `the workgroup ${workgroup.slice(0, 30)} is not set`);
+};
+
+function adapterOf(context: TranslationContext, i: number): JsonSettings | undefined {
+  const text = (name: string) => context.take(`Adapter${i}${name}`);
+  const list = (name: string) => text(name).split(",").map((part) => part.trim()).filter((part) => part !== "");
+  const [hosts, masks] = [list("IPAddressList"), list("SubnetMask")];
+  const prefixes = masks.map((mask) => /^1*0*$/.exec(mask.split(".").map((part) => Number(part).toString(2).padStart(8, "0")).join(""))?.[0].replaceAll("0", "").length);
+  context.ignore(new RegExp(`^Adapter${i}(Index|Name|Enable.*|TCPIP.*|Full.*|Gateways.*|WINS.*)$`, "i"));
+  if (hosts.length !== masks.length || prefixes.some((prefix) => prefix === undefined)) return undefined;
+  const mac = text("MACAddress");
+  return {
+    ...(mac !== "" && { mac }), ...(isTrue(text("EnableDHCP")) && { dhcp: true }), addresses: hosts.map((host, n) => `${host}/${prefixes[n] ?? 0}`), gateways: list("Gateways"), dnsServers: list("DNSServerList"),
+    ...(text("DNSSuffix") !== "" && { searchDomains: [text("DNSSuffix")] }),
+  };
+}
+
+/** Join Domain or Workgroup: the account's password is no part of an export, and is kept at the site. */
+export const joinDomain: Translator = (context) => {
+  const [type, domain, place, account] = [context.take("Type"), context.take("DomainName"), context.take("DomainOUName"), context.take("DomainUsername")];
+  context.ignore(/^(SkipReboot|DomainPassword|WorkgroupName)$/i);
+  if (type === "1" || domain === "") return { disabled: `it joins the workgroup ${context.take("WorkgroupName").slice(0, 30)}, which says no more than a name` };
+  return join(domain, place, account);
+};
+
+export function join(domain: string, place: string, account: string): ReturnType<Translator> {
+  if (redact(account).found) return { disabled: "its account looks like a password and is left out" };
+  const full = /^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$|%/.test(domain);
+  if (!full) return { disabled: `it joins ${domain.slice(0, 60)}, a domain's short name: join-directory needs the full one` };
+  return one("join-directory", { domain, ...(place !== "" && { organizationalUnit: place }), ...(account !== "" && { account }), password: { secret: "JOIN_PASSWORD" } }, "the account's password is kept at the site: prestage secret set JOIN_PASSWORD");
+}
+
+/** Enable BitLocker. */
+export const enableBitLocker: Translator = (context) => {
+  const [mode, recovery, drive] = [context.take("Mode") || "TPM", context.take("CreateRecoveryPassword") || "AD", context.take("Drive")];
+  context.ignore(/^(WaitForEncryption|EncryptFullDisk|SkipWhenTPMInvalid)$/i);
+  return bitLocker(mode, recovery, drive, isTrue(context.take("EncryptFullDisk")), isTrue(context.take("WaitForEncryption")));
+};
+
+/** `mode` and `recovery` as both products write them. */
+export function bitLocker(mode: string, recovery: string, drive: string, full: boolean, waits: boolean): ReturnType<Translator> {
+  const pin = /^TPMPIN$|^TPMANDPIN$/i.test(mode.replaceAll(/[\s+_-]/g, ""));
+  if (!pin && !/^TPM$/i.test(mode)) return { disabled: `its key is on a stick (${mode.slice(0, 30)}); enable-bitlocker knows the TPM, with and without a PIN` };
+  return one("enable-bitlocker", { ...(/^[A-Za-z]:$/.test(drive) && { drive }), ...(pin && { protector: "tpmAndPin", pin: { secret: "BITLOCKER_PIN" } }), recoveryTo: /^AD$/i.test(recovery) ? "active-directory" : "nowhere", ...(full && { usedSpaceOnly: false }) },
+    pin ? "the PIN is kept at the site: prestage secret set BITLOCKER_PIN" : undefined, waits ? "the sequence does not wait until everything is encrypted" : undefined);
+}
+
+/** Disable BitLocker: in both products it is suspended. */
+export const disableBitLocker: Translator = (context) => {
+  const [count, drive] = [context.take("RebootCount"), context.take("Drive")];
+  return one("disable-bitlocker", { ...(/^[A-Za-z]:$/.test(drive) && { drive }), ...(/^(\d|1[0-5])$/.test(count) && { restarts: Number(count) }) });
+};
