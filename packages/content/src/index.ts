@@ -31,6 +31,8 @@ export type { FilePatch, PatchIndex, PatchPiece } from "./patches/patch-index.ts
 export { patchLevels } from "./patches/zstd-program.ts";
 export { checkNoCaseTwins, checkRelativePath, checkTree } from "./description/relative-path.ts";
 export * from "./description/schema.ts";
+export { storedDigest } from "./description/stored-digest.ts";
+export { storedDigests } from "./library/stored-digests.ts";
 export { validateVersion } from "./library/validate-version.ts";
 export type { LibraryFault, ValidateOptions } from "./library/validate-version.ts";
 export { findBadChunks, verifyFiles } from "./cache/verify-files.ts";

@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import type { IndexFile, StoredVersion } from "@prestage/content";
 import { buildWim, openWimFile } from "@prestage/wim";
 import type { WimFile, WimSource } from "@prestage/wim";
-import { syncPath } from "@prestage/content";
+import { storedDigests, syncPath } from "@prestage/content";
 import type { SigningKey } from "@prestage/trust";
 import { MediaError } from "./error.ts";
 import { prepareOutput } from "./prepare-output.ts";
@@ -19,7 +19,7 @@ export interface MediaSourceContent { content: MediaContent; version: StoredVers
 
 export interface MediaBuildInput {
   /** All of the manifest but what follows from the content. */
-  manifest: Omit<Manifest, "bootImage" | "osImage" | "content" | "files" | "keyring">;
+  manifest: Omit<Manifest, "bootImage" | "osImage" | "content" | "files" | "keyring" | "stored">;
   keyring: { version: number; envelope: Uint8Array };
   bootImage: MediaSourceContent;
   osImage?: { source: MediaSourceContent; index: number };
@@ -40,7 +40,7 @@ export interface MediaBuildOptions { signal?: AbortSignal; onProgress?: (event: 
 export async function buildMedia(input: MediaBuildInput, options: MediaBuildOptions = {}): Promise<MediaBuildResult> {
   await prepareOutput(input.output);
   const carried = carriedContent(input);
-  const manifest = completeManifest(input, carried);
+  const manifest = completeManifest(input, carried, await storedOf(input.bootImage.version, carried, options.signal));
   const signed = signManifest(manifest, input.mediaKey);
   const opened: WimFile[] = [];
   try {
@@ -81,7 +81,18 @@ function carriedContent(input: MediaBuildInput): MediaSourceContent[] {
   return [...byObject.values()].sort((a, b) => (a.content.objectId < b.content.objectId ? -1 : 1));
 }
 
-function completeManifest(input: MediaBuildInput, carried: readonly MediaSourceContent[]): Manifest {
+/** Digests of what is copied as it is stored. An OS image is one stored file: its index has the SHA-256 of its spans. */
+async function storedOf(boot: StoredVersion, carried: readonly MediaSourceContent[], signal: AbortSignal | undefined): Promise<NonNullable<Manifest["stored"]>> {
+  const content: Record<string, string> = {};
+  for (const { version } of carried) {
+    if (version.index.shape !== "files" || content[version.contentId] !== undefined) continue;
+    content[version.contentId] = (await storedDigests(version, signal))[0] ?? "";
+  }
+  const [esp = "", agent = ""] = await storedDigests(boot, signal);
+  return { esp, agent, content };
+}
+
+function completeManifest(input: MediaBuildInput, carried: readonly MediaSourceContent[], stored: NonNullable<Manifest["stored"]>): Manifest {
   const boot = input.bootImage;
   return {
     ...input.manifest,
@@ -94,6 +105,7 @@ function completeManifest(input: MediaBuildInput, carried: readonly MediaSourceC
       ...imageFiles(boot.version, 2, "data", `${dataPaths.agent}/`),
       { volume: "data", path: dataPaths.keyring, size: input.keyring.envelope.length, sha256: sha256Of(input.keyring.envelope) },
     ],
+    stored,
   };
 }
 

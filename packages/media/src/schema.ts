@@ -75,5 +75,7 @@ export const manifestSchema = z.strictObject({
   osImage: z.strictObject({ objectId: objectIdSchema, contentId: sha256Schema, index: z.int().min(1) }).optional(),
   content: z.array(mediaContentSchema).max(10_000),
   files: z.array(manifestFileSchema).max(10_000),
+  /** How the data lie in the media as it was built: digests of the stored bytes of image 1, the agent, and content that is a tree of files, by content id. What agrees need not be decoded to be verified. */
+  stored: z.strictObject({ esp: sha256Schema, agent: sha256Schema, content: z.record(sha256Schema, sha256Schema) }).optional(),
 });
 export type Manifest = z.infer<typeof manifestSchema>;

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
-import { checkChunkLists, ContentError, openIndex } from "@prestage/content";
+import { checkChunkLists, ContentError, openIndex, storedDigest } from "@prestage/content";
 import { keysOfRole, maximumDocumentBytes, openTrustedKeyring } from "@prestage/trust";
 import type { Keyring } from "@prestage/trust";
 import { openWimFile, ResourceHasher, unsafeNames, walkEntries, WimError, worthThreads } from "@prestage/wim";
 import type { WimEntry, WimFile } from "@prestage/wim";
 import { checkEntry } from "./check-entry.ts";
+import { storedGroups } from "./stored-groups.ts";
+import type { StoredGroup, WantedFile } from "./stored-groups.ts";
 import type { ExpectedFile, MediaFinding } from "./check-entry.ts";
 import { MediaError } from "./error.ts";
 import { openManifest } from "./manifest.ts";
@@ -12,7 +14,7 @@ import { contentFolder, contentIdsOf, dataPaths, mediaImages } from "./media-lay
 import type { Manifest } from "./schema.ts";
 
 export interface InspectedMedia { manifest: Manifest; mediaId: string; keyring: Keyring; trustedBySite: boolean; size: number }
-export interface VerifyMediaOptions { trustedKeyring?: Uint8Array; signal?: AbortSignal; onProgress?: (event: { done: number; total: number; name: string }) => void }
+export interface VerifyMediaOptions { trustedKeyring?: Uint8Array; signal?: AbortSignal; onProgress?: (event: { done: number; total: number; name: string }) => void; /** Decode and hash every file, also those whose stored bytes are as the manifest says. */ deep?: boolean }
 
 /** No index or chunk list is larger. */
 const maximumIndexBytes = 512 * 1024 * 1024;
@@ -45,8 +47,8 @@ export async function verifyMedia(path: string, options: VerifyMediaOptions = {}
     const media = await inspectOpen(wim, data, options);
     const trees = { esp: treeOf(await wim.readImage(mediaImages.boot)), data };
     const { expected, unknown, findings } = await expectedFiles(wim, data, media.manifest);
-    const wanted = (["esp", "data"] as const).flatMap((volume) => [...expected[volume]].map(([name, file]) => ({ name: `${volume}:/${name}`, file, entry: trees[volume].get(name) })));
-    findings.push(...await checkFiles(wim, hasher, wanted, options), ...unexpectedFiles(trees, expected, unknown));
+    const wanted = (["esp", "data"] as const).flatMap((volume) => [...expected[volume]].map(([path, file]) => ({ volume, path, name: `${volume}:/${path}`, file, entry: trees[volume].get(path) })));
+    findings.push(...await checkAll(wim, hasher, wanted, media.manifest, options), ...unexpectedFiles(trees, expected, unknown));
     findings.sort((a, b) => (a.path < b.path ? -1 : 1));
     return { media, files: wanted.length + 1, bytes: bytesOf(wanted), findings };
   } finally {
@@ -55,33 +57,52 @@ export async function verifyMedia(path: string, options: VerifyMediaOptions = {}
   }
 }
 
-interface WantedFile { name: string; file: ExpectedFile; entry: WimEntry | undefined }
-
 function bytesOf(files: readonly WantedFile[]): number {
   return files.reduce((sum, { file }) => sum + file.size, 0);
 }
 
-/** Each file against what is expected, read in the order it is stored. */
-async function checkFiles(wim: WimFile, hasher: ResourceHasher, wanted: readonly WantedFile[], { signal, onProgress }: VerifyMediaOptions): Promise<MediaFinding[]> {
+/** Each file once: those whose stored bytes are the ones the manifest signs by name and form alone, as what they decode to was checked at the site. */
+async function checkAll(wim: WimFile, hasher: ResourceHasher, wanted: readonly WantedFile[], manifest: Manifest, { signal, onProgress, deep }: VerifyMediaOptions): Promise<MediaFinding[]> {
   const total = bytesOf(wanted);
-  const findings: MediaFinding[] = [];
   let done = 0;
-  let name = "";
-  const report = () => onProgress?.({ done, total, name });
+  const work: CheckWork = { wim, hasher, signal, onBytes: (bytes, name) => onProgress?.({ done: (done += bytes), total, name }) };
+  const { groups, others } = deep === true ? { groups: [], others: wanted } : storedGroups(wanted, manifest);
+  const checked = groups.map(async (group) => await checkFiles(work, group.files, await storedAsSigned(work, group)));
+  return (await Promise.all([checkFiles(work, others, false), ...checked])).flat();
+}
+
+interface CheckWork { wim: WimFile; hasher: ResourceHasher; signal: AbortSignal | undefined; onBytes: (bytes: number, name: string) => void }
+
+/** False where a byte, or the form they are stored in, differs: another tool wrote the media, or it is damaged. */
+async function storedAsSigned({ wim, hasher, onBytes }: CheckWork, { files, digest }: StoredGroup): Promise<boolean> {
+  const resources = files.map(({ entry }) => (entry?.sha1 === undefined ? undefined : wim.blobs.get(entry.sha1)?.resource));
+  let counted = 0;
+  const [{ name } = { name: "" }] = files;
+  const found = await storedDigest(wim, hasher, resources, (bytes) => {
+    counted += bytes;
+    onBytes(bytes, name);
+  }).catch((cause: unknown) => {
+    if (cause instanceof WimError) return undefined;
+    throw cause;
+  });
+  onBytes(-counted, name); // each file is counted when it is checked
+  return found === digest;
+}
+
+/** Each file against what is expected, read in the order it is stored. `asSigned`: their data are known to be right. */
+async function checkFiles({ wim, hasher, signal, onBytes: count }: CheckWork, wanted: readonly WantedFile[], asSigned: boolean): Promise<MediaFinding[]> {
+  const findings: MediaFinding[] = [];
   const offset = ({ entry }: WantedFile) => (entry?.sha1 === undefined ? 0 : (wim.blobs.get(entry.sha1)?.resource.offset ?? 0));
   await inLanes(wanted.toSorted((a, b) => offset(a) - offset(b)), async (item) => {
     signal?.throwIfAborted();
     let counted = 0;
     const onBytes = (bytes: number) => {
       counted += bytes;
-      done += bytes;
-      report();
+      count(bytes, item.name);
     };
-    ({ name } = item);
-    const finding = await checkEntry({ wim, hasher, onBytes }, item.entry, item.name, item.file);
+    const finding = await checkEntry({ wim, hasher, onBytes, asSigned }, item.entry, item.name, item.file);
     if (finding !== undefined) findings.push(finding);
-    done += item.file.size - counted; // of what is missing or damaged less was read
-    report();
+    count(item.file.size - counted, item.name); // of what is missing or damaged less was read
   });
   return findings;
 }

@@ -115,7 +115,7 @@ export class WimFile<C extends AnyCompression = WimCompression> implements Resou
   async chunkTable(resource: ResourceHeader): Promise<ChunkTable> {
     if (resource.place?.solid !== undefined) throw new WimError("PRESTAGE_WIM_SOLID", "Data in a solid resource have no chunks of their own. Export the WIM to LZX to address them.");
     const last = this.lastTable?.resource;
-    if (this.lastTable === undefined || last?.offset !== resource.offset || last.size !== resource.size || last.place?.volume !== resource.place?.volume) {
+    if (this.lastTable === undefined || last?.offset !== resource.offset || last.size !== resource.size || last.flags !== resource.flags || last.place?.volume !== resource.place?.volume) {
       const table = readChunkTable(resource.place?.volume ?? this.volume, resource, this.limits);
       this.lastTable = { resource, table };
       table.catch(() => (this.lastTable = undefined));

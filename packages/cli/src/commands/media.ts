@@ -150,11 +150,11 @@ export const inspect = command<{ keyring?: string; data?: string; json?: boolean
   },
 });
 
-export const verify = command<{ disk?: string; keyring?: string; data?: string; json?: boolean }, [string?]>({
+export const verify = command<{ disk?: string; deep?: boolean; keyring?: string; data?: string; json?: boolean }, [string?]>({
   brief: "Check a media whole, or a staged disk on the shelf: signature, every file, nothing more and nothing less; exit code 1 where anything is wrong",
   example: "prestage media verify media.wim\nprestage media verify --disk /dev/sdb",
   parameters: {
-    flags: { disk: optionalText("A staged disk, or its image file, instead of a media file; it is not mounted and not changed", "DISK"), keyring: keyringFlag, ...jsonFlag, data: siteFlags.data },
+    flags: { disk: optionalText("A staged disk, or its image file, instead of a media file; it is not mounted and not changed", "DISK"), deep: flag("Decode and hash every file of a media file, also those stored byte for byte as signed"), keyring: keyringFlag, ...jsonFlag, data: siteFlags.data },
     positional: { kind: "tuple", parameters: [{ parse: String, brief: "Media", placeholder: "FILE", optional: true }] },
   },
   async run(context, flags, path) {
@@ -162,7 +162,7 @@ export const verify = command<{ disk?: string; keyring?: string; data?: string; 
     if (path === undefined) return verifyStagedDisk(context, flags.disk ?? "", flags);
     const keyring = await trustedKeyring(flags.keyring, flags.data);
     const progress = new Progress(context);
-    const result = await verifyMedia(path, { ...(keyring && { trustedKeyring: keyring }), signal: context.signal, onProgress: (event) => progress.update("verify", event.done, event.total) });
+    const result = await verifyMedia(path, { ...(keyring && { trustedKeyring: keyring }), deep: flags.deep === true, signal: context.signal, onProgress: (event) => progress.update("verify", event.done, event.total) });
     progress.end();
     const good = result.findings.length === 0;
     print(context, flags.json, { mediaId: result.media.mediaId, files: result.files, bytes: result.bytes, findings: result.findings }, good ? `${path}: ${counted(result.files, "file")}, ${bytes(result.bytes)}, all as signed` : result.findings.map((f) => `${f.code}: ${f.message}`).join("\n"));

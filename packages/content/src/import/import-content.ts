@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { openWimFile, unsafeNames, verifyIntegrity, walkEntries, WimError } from "@prestage/wim";
 import type { BlobEntry, WimFile } from "@prestage/wim";
 import type { ContentLibrary, StoredVersion } from "../library/content-library.ts";
+import { storedDigests } from "../library/stored-digests.ts";
 import { describeBytes } from "./describe-bytes.ts";
 import { ContentError } from "../error.ts";
 import { encodeIndex, packJson } from "../description/index-document.ts";
@@ -30,7 +31,10 @@ export async function importFolder(library: ContentLibrary, folder: string, opti
     await captureFolder(resolve(folder), prepared, options);
     const wim = await openWimFile(join(prepared, "content.wim"));
     try {
-      return await keepVersion(library, prepared, await describeTree(wim, scanned, options));
+      const version = await keepVersion(library, prepared, await describeTree(wim, scanned, options));
+      // Now, so that building a media does not wait for it.
+      await storedDigests(version, options.signal);
+      return version;
     } finally {
       await wim.close();
     }

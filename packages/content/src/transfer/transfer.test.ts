@@ -58,7 +58,8 @@ async function importTo(path: string, root: string, keyring = trusted, options: 
     await opened.close();
   }
 }
-const contents = async (root: string) => Object.fromEntries(await Promise.all((await readdir(root, { recursive: true, withFileTypes: true })).filter((one) => one.isFile()).map(async (one) => [join(one.parentPath, one.name).slice(root.length), await readFile(join(one.parentPath, one.name))] as const)));
+/** All files but a library's own notes. */
+const contents = async (root: string) => Object.fromEntries(await Promise.all((await readdir(root, { recursive: true, withFileTypes: true })).filter((one) => one.isFile() && one.name !== "stored.json").map(async (one) => [join(one.parentPath, one.name).slice(root.length), await readFile(join(one.parentPath, one.name))] as const)));
 
 test("an export comes out as it went in, patches too, and the same content gives the same bytes", async () => {
   const root = join(folder, "tree");
