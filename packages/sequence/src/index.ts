@@ -11,6 +11,8 @@ export type { DeviceDescription } from "./simulate/device-description.ts";
 export { simulate } from "./simulate/simulate.ts";
 export type { ExplainedVariable, SimulatedStep, Simulation } from "./simulate/simulate.ts";
 export type { AnswerComponent } from "./windows/answer-file.ts";
+export { cimScript, windowsFactQueries } from "./windows/cim-script.ts";
+export type { CimQuery } from "./windows/cim-script.ts";
 export { networkAnswers } from "./windows/network-answers.ts";
 export { answerFile } from "./windows/answer-file.ts";
 export { quotedArgument, splitWindowsCommandLine, windowsCommandLine } from "./windows/command-line.ts";

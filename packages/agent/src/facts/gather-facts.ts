@@ -50,11 +50,11 @@ async function answer(query: FactQuery, { root, log, signal }: GatherOptions): P
 
 /** A file is a regular file, a folder a directory; without a property the answer is the path itself. */
 async function fileFact(root: string, { subject, name, property }: FactQuery, log: (line: string) => void): Promise<string | undefined> {
-  if (!name.startsWith("/")) {
+  if (!name.startsWith("/") && process.platform !== "win32") {
     log(`${subject} ${name}: expected a path that begins with / on this system`);
     return undefined;
   }
-  const path = await resolveInRoot(root, name);
+  const path = process.platform === "win32" ? name : await resolveInRoot(root, name);
   const status = path === undefined ? undefined : await stat(path).catch(() => undefined);
   if (path === undefined || status === undefined || (subject === "file" ? !status.isFile() : !status.isDirectory())) return undefined;
   if (property === "size") return String(status.size);

@@ -1,4 +1,5 @@
 import { readdir, readFile, stat } from "node:fs/promises";
+import { windowsFacts } from "../windows/windows-facts.ts";
 import { cpus, networkInterfaces, totalmem } from "node:os";
 
 const dmi = "/sys/class/dmi/id";
@@ -8,6 +9,7 @@ const dmiFiles: Readonly<Record<string, string>> = {
 
 /** What firmware and kernel say of this computer; undefined where they say nothing. */
 export async function hardwareFact(name: string): Promise<string | undefined> {
+  if (process.platform === "win32" && !["processor", "cores", "memoryMiB", "macAddresses"].includes(name)) return (await windowsFacts(new AbortController().signal)).hardware[name];
   const file = dmiFiles[name];
   if (file !== undefined) return firstLine(`${dmi}/${file}`);
   switch (name) {

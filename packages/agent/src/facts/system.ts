@@ -1,5 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { compareVersions, isLike } from "@prestage/sequence";
+import { windowsFacts } from "../windows/windows-facts.ts";
 import { resolveInRoot } from "./resolve-in-root.ts";
 
 /** No such file of a system is larger, in bytes. */
@@ -13,6 +14,7 @@ async function readInRoot(root: string, path: string): Promise<string> {
 
 /** name, version, language or architecture of the system below `root`; undefined where there is none. */
 export async function systemFact(root: string, name: string): Promise<string | undefined> {
+  if (process.platform === "win32") return (await windowsFacts(new AbortController().signal)).system[name];
   if (name === "architecture") return { x64: "x64", arm64: "arm64" }[process.arch as string] ?? process.arch;
   if (name === "language") {
     const text = (await readInRoot(root, "/etc/default/locale")) || (await readInRoot(root, "/etc/locale.conf"));

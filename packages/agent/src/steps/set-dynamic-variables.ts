@@ -2,6 +2,7 @@ import { networkInterfaces } from "node:os";
 import { readFile } from "node:fs/promises";
 import { isLike, setDynamicVariablesStep, variableValue } from "@prestage/sequence";
 import { hardwareFact } from "../facts/hardware.ts";
+import { windowsFacts } from "../windows/windows-facts.ts";
 import { defineStep } from "./step-executor.ts";
 
 /** Finds out what the computer is and where, and sets variables by the rules that fit. */
@@ -9,7 +10,7 @@ export const step = defineStep(setDynamicVariablesStep, async (run, { rules }) =
   const text = async (name: string) => (await hardwareFact(name)) ?? "";
   const found = {
     make: await text("manufacturer"), model: await text("model"), serialNumber: await text("serialNumber"), assetTag: await text("assetTag"), uuid: (await text("uuid")).toUpperCase(),
-    macAddresses: (await text("macAddresses")).split(",").filter((one) => one !== ""), ipAddresses: ipAddresses(), gateways: gatewaysOf(await readFile("/proc/net/route", "utf8").catch(() => "")),
+    macAddresses: (await text("macAddresses")).split(",").filter((one) => one !== ""), ipAddresses: ipAddresses(), gateways: process.platform === "win32" ? (await windowsFacts(run.context.signal)).gateways : gatewaysOf(await readFile("/proc/net/route", "utf8").catch(() => "")),
   };
   const said: [string, string][] = [
     ["_SMSTSMake", found.make], ["_SMSTSModel", found.model], ["_SMSTSSerialNumber", found.serialNumber], ["_SMSTSAssetTag", found.assetTag], ["_SMSTSUUID", found.uuid],

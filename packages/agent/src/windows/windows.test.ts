@@ -8,6 +8,9 @@ import { contentOf, makeRunFixture } from "../fixtures/run-fixture.ts";
 import { runSequence } from "../run/run-sequence.ts";
 import { executorsFor } from "../steps/index.ts";
 import { shellOf } from "../steps/run-shell.ts";
+import { readCim } from "./cim.ts";
+import { queryArguments, readQuery } from "./registry.ts";
+import { factsOf } from "./windows-facts.ts";
 import { windowsExecutor } from "./windows-executor.ts";
 
 const machine = { restart: async () => undefined, cleanUp: async () => undefined };
@@ -85,4 +88,21 @@ test("a command line that a person wrote reaches cmd.exe as it was written", () 
   assert.equal(line, 'cmd.exe /d /s /c "msiexec /i "a b.msi" & exit 3"');
   assert.deepEqual(splitWindowsCommandLine(line).slice(0, 4), ["cmd.exe", "/d", "/s", "/c"]);
   assert.deepEqual(shellOf("linux", "true"), { file: "sh", arguments: ["-c", "true"], verbatim: false });
+});
+
+test("what Windows answers becomes the facts that Linux has; what it leaves out is not there", () => {
+  const lines = [
+    '[{"Vendor":"LENOVO","Name":"21C1","Version":"ThinkPad","IdentifyingNumber":"PF1","UUID":"4C4C4544-0000"}]', '[{"SMBIOSAssetTag":" ","ChassisTypes":[10]}]', '[{"HypervisorPresent":false,"SystemSKUNumber":"SKU"}]', '[{"SpecVersion":"2.0, 0, 1.38"}]',
+    '[{"Size":"512110190592","MediaType":"Fixed hard disk media"},{"Size":"999999999999","MediaType":"Removable Media"}]', '{"MaxClockSpeed":2400}', '[{"Version":"10.0.22631","MUILanguages":["de-DE"],"OSArchitecture":"64-Bit"}]', '[{"DefaultIPGateway":["10.0.0.1"]},{"DefaultIPGateway":null}]',
+  ];
+  const { hardware, system, gateways } = factsOf(readCim(lines, 8));
+  assert.deepEqual([hardware["manufacturer"], hardware["uuid"], hardware["assetTag"], hardware["chassis"], hardware["virtual"], hardware["tpm"], hardware["diskMiB"], hardware["processorMHz"]], ["LENOVO", "4c4c4544-0000", undefined, "10", "false", "2", "488386", "2400"]);
+  assert.deepEqual([system, gateways], [{ name: "Windows", version: "10.0.22631", language: "de-DE", architecture: "x64" }, ["10.0.0.1"]]);
+  assert.deepEqual(factsOf(readCim(["nonsense"], 8)).system["name"], undefined);
+});
+
+test("the registry's answers, as reg query prints them", () => {
+  const lines = ["", String.raw`HKEY_LOCAL_MACHINE\SOFTWARE\Vendor`, "    (Default)    REG_SZ    the key's own", "    Version    REG_SZ    1.2 beta", "    Count    REG_DWORD    0x1f", "    Empty    REG_SZ", ""];
+  assert.deepEqual(["", "version", "COUNT", "Empty", "Other"].map((name) => readQuery(lines, name)), ["the key's own", "1.2 beta", "31", "", undefined]);
+  assert.deepEqual(queryArguments("HKLM\\SOFTWARE", "A"), ["query", "HKLM\\SOFTWARE", "/v", "A", "/reg:64"]);
 });

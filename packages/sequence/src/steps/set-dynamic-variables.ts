@@ -21,7 +21,6 @@ export const setDynamicVariablesStep = defineStepType({
   summary: "Finds out make, model, serial number, addresses and gateways of the computer, and sets variables by the rules that fit: `*` any text, `?` one character; later rules win.",
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],
-  environmentsOnWindows: ["environment"],
   settings: z.strictObject({ rules: z.array(rule).max(500).default([]).describe("Rules, in their order") }),
   sets: {
     _SMSTSMake: "manufacturer", _SMSTSModel: "model", _SMSTSSerialNumber: "serial number", _SMSTSAssetTag: "asset tag", _SMSTSUUID: "SMBIOS UUID", _SMSTSMacAddresses: "MAC addresses", _SMSTSIPAddresses: "IP addresses", _SMSTSDefaultGateways: "default gateways",

@@ -8,6 +8,7 @@ import { assertDocumented } from "../fixtures/documented-programs.ts";
 import { readXmlText } from "../read-xml.ts";
 import { stepTypeOf, stepTypes } from "../steps/index.ts";
 import { answerFile } from "./answer-file.ts";
+import { cimScript, windowsFactQueries } from "./cim-script.ts";
 import { quotedArgument, splitWindowsCommandLine, windowsCommandLine } from "./command-line.ts";
 import { cmdlet } from "./powershell.ts";
 import { restartWindows } from "./programs.ts";
@@ -55,6 +56,7 @@ test("what each step does on Windows is what the documentation of its programs, 
   }
   assert.ok(checked >= 12, `${checked}`);
   assertDocumented(restartWindows.program, restartWindows.arguments);
+  readPowerShell(cimScript(windowsFactQueries)).forEach(assertCmdletDocumented);
 });
 
 test("the checker refuses what the documentation does not allow", () => {
