@@ -5,7 +5,7 @@ export interface ContentReference { objectId: string; kind: ReferencedKind }
 
 /** Settings that name content, whatever the step: a step that uses these keys needs no word here. */
 export const referenceKeys: Readonly<Record<string, ReferencedKind>> = {
-  osImage: "os-image", bootImage: "boot-image", application: "application", applications: "application", package: "package", packages: "package", driverPackage: "driver-package",
+  osImage: "os-image", bootImage: "boot-image", application: "application", applications: "application", package: "package", packages: "package", driverPackage: "driver-package", driverPackages: "driver-package",
 };
 
 const objectId = /^\{?([A-Z0-9]{3}[0-9A-F]{5})\}?$/;

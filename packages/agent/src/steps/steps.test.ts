@@ -6,7 +6,7 @@ import { stepTypes } from "@prestage/sequence";
 import { contentOf, makeRunFixture } from "../fixtures/run-fixture.ts";
 import { runSequence } from "../run/run-sequence.ts";
 import { Journal } from "../journal/journal.ts";
-import { isForModel } from "./apply-driver-package.ts";
+import { isForModel } from "./install-drivers.ts";
 import { stepExecutors } from "./index.ts";
 import { gatewaysOf } from "./set-dynamic-variables.ts";
 

@@ -20,10 +20,11 @@ import { joinDirectoryStep } from "./join-directory.ts";
 import { encryptDiskStep } from "./encrypt-disk.ts";
 import { connectNetworkFolderStep } from "./connect-network-folder.ts";
 import { requestStateStoreStep, captureUserStateStep, restoreUserStateStep, releaseStateStoreStep } from "./user-state.ts";
+import { autoApplyDriversStep } from "./auto-apply-drivers.ts";
 import type { StepDefinition } from "./step-definition.ts";
 
 /** Every step type, in the order in which a deployment usually has them. */
-export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, applyWindowsSettingsStep, setUpOperatingSystemStep, applyNetworkSettingsStep, applyDataImageStep, restartStep, joinDirectoryStep, encryptDiskStep, connectNetworkFolderStep, requestStateStoreStep, captureUserStateStep, restoreUserStateStep, releaseStateStoreStep, applyDriverPackageStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, enableBitLockerStep, disableBitLockerStep, setVariableStep, runTaskSequenceStep];
+export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, applyWindowsSettingsStep, setUpOperatingSystemStep, applyNetworkSettingsStep, applyDataImageStep, restartStep, joinDirectoryStep, encryptDiskStep, connectNetworkFolderStep, requestStateStoreStep, captureUserStateStep, restoreUserStateStep, releaseStateStoreStep, applyDriverPackageStep, autoApplyDriversStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, enableBitLockerStep, disableBitLockerStep, setVariableStep, runTaskSequenceStep];
 
 export function stepTypeOf(type: string): StepDefinition | undefined {
   return stepTypes.find((one) => one.type === type);
@@ -39,5 +40,6 @@ export { joinDirectoryStep };
 export { encryptDiskStep };
 export { connectNetworkFolderStep };
 export { requestStateStoreStep, captureUserStateStep, restoreUserStateStep, releaseStateStoreStep };
+export { autoApplyDriversStep };
 export { defineStepType } from "./step-definition.ts";
 export type { Platform, StepDefinition } from "./step-definition.ts";
