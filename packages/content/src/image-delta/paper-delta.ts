@@ -22,7 +22,7 @@ export async function deltaOnPaper(wanted: StoredVersion, base: StoredVersion, i
   const [file] = wanted.index.files;
   const allLists = await readFile(join(wanted.folder, "chunks.bin"));
   const pieces = file && piecesOf(file, chunkListsOf(wanted.index, allLists).get(file.path));
-  if (file === undefined || pieces === undefined) return undefined;
+  if (file === undefined || pieces === undefined || wanted.index.images?.some((one) => one.index === image) !== true) return undefined;
   const wims = await Promise.all([openWimFile(wanted.wimPath), openWimFile(base.wimPath)]);
   const [wim, baseWim] = wims;
   try {

@@ -53,6 +53,11 @@ async function compareFile(handle: FileHandle, file: { name: string; size: numbe
       await discard(answer.bytes);
       return `has ${answer.total} bytes, expected ${file.size}`;
     }
+    const isAnswer = (answer.start === range.start && answer.end === range.end) || (answer.start === 0 && answer.end === file.size);
+    if (!isAnswer) {
+      await discard(answer.bytes);
+      return `sends bytes ${answer.start} to ${answer.end} where ${range.start} to ${range.end} were asked for`;
+    }
     const fault = await compareBytes(handle, answer.start, answer.end, answer.bytes, options.signal);
     if (fault !== undefined) return fault;
     // All of it came, whatever was asked for.

@@ -34,9 +34,10 @@ export async function filesToPublish(library: ContentLibrary, contentId: string)
   const folder = library.folderOf(contentId);
   const patches = (await readdir(folder)).filter((name) => patchFilePattern.test(name)).sort();
   const files = await Promise.all([...patches, ...versionFiles].map(async (name) => ({ name, path: join(folder, name), size: await sizeOf(join(folder, name), name === optionalFile || patches.includes(name)) })));
-  // Patches may have been dropped meanwhile: a list without its patches, or they without their list, are of no use.
-  const gone = new Set(files.filter(({ size }) => size === undefined).map(({ name }) => name.replace(/\.(?:bin|json\.zst)$/, "")));
-  return files.flatMap(({ name, path, size }) => (size === undefined || (patchFilePattern.test(name) && gone.has(name.replace(/\.(?:bin|json\.zst)$/, ""))) ? [] : [{ name, path, size }]));
+  // Patches may be dropped, or just be made: a list without its patches, or they without their list, are of no use.
+  const there = new Set(files.filter(({ size }) => size !== undefined).map(({ name }) => name));
+  const isWhole = (name: string) => !patchFilePattern.test(name) || ["bin", "json.zst"].every((end) => there.has(name.replace(/(?:bin|json\.zst)$/, end)));
+  return files.flatMap(({ name, path, size }) => (size === undefined || !isWhole(name) ? [] : [{ name, path, size }]));
 }
 
 /** Undefined where it is not there, and may be missing. */
@@ -64,7 +65,11 @@ export class FolderTarget implements PublishTarget {
     let written = 0;
     for (const { name, path, size } of files) {
       options.signal?.throwIfAborted();
-      written += await publishFile(path, to, name, options.again === true);
+      written += await publishFile(path, to, name, options.again === true).catch((cause: NodeJS.ErrnoException) => {
+        // Dropped while it was being published: it goes with the next publication.
+        if (cause.code === "ENOENT" && patchFilePattern.test(name)) return 0;
+        throw cause;
+      });
       options.onProgress?.({ done: (done += size), total });
     }
     const names = new Set(files.map(({ name }) => name));

@@ -1,7 +1,8 @@
 import { planOnPaper } from "@prestage/content";
 import type { ContentPlan } from "@prestage/contract";
 import type { Manifest } from "@prestage/media";
-import { contentReferences } from "@prestage/sequence";
+import { allSteps, contentReferences } from "@prestage/sequence";
+import type { TaskSequence } from "@prestage/sequence";
 import { resolveContent } from "../management-point/make-policy.ts";
 import type { SiteContext } from "../site-context.ts";
 import { openSequence } from "./sequences.ts";
@@ -17,7 +18,16 @@ export async function planMedia(context: SiteContext, manifest: Manifest, taskSe
   for (const content of await resolveContent(context, contentReferences(sequence).map((reference) => reference.objectId))) {
     const { objectId, kind, name, revision, contentId, earlierContentIds, patches = [] } = content;
     const held = [contentId, ...earlierContentIds].filter((id) => onMedia.has(id));
-    plans.push({ objectId, kind, name, revision, contentId, ...(await planOnPaper(context.library, contentId, held, patches)) });
+    plans.push({ objectId, kind, name, revision, contentId, ...(await planOnPaper(context.library, contentId, held, patches, imageOf(sequence, objectId))) });
   }
   return plans;
+}
+
+/** Which image of an OS image the sequence applies; one that a variable names is known only when it runs. */
+function imageOf(sequence: TaskSequence, osImage: string): number {
+  for (const { disabled, with: settings } of allSteps(sequence.steps)) {
+    const [reference, index] = [settings?.["osImage"], settings?.["index"]];
+    if (disabled !== true && typeof reference === "string" && reference.replaceAll(/[{}]/g, "") === osImage && typeof index === "number") return index;
+  }
+  return 1;
 }
