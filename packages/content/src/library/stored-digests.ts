@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openWimFile, ResourceHasher, walkEntries, worthThreads } from "@prestage/wim";
+import { openWimFile, ResourceHasher, walkEntries } from "@prestage/wim";
 import type { ResourceHeader, WimFile } from "@prestage/wim";
 import { z } from "zod";
 import { sha256Schema } from "../description/schema.ts";
@@ -27,7 +27,8 @@ export async function storedDigests(version: Pick<StoredVersion, "folder" | "wim
 
 async function reckon(wimPath: string, signal: AbortSignal | undefined): Promise<string[]> {
   const wim = await openWimFile(wimPath);
-  const hasher = new ResourceHasher({ ...(wim.source.size < worthThreads && { threads: 0 }), signal });
+  // Once for a version: not worth the memory of threads.
+  const hasher = new ResourceHasher({ threads: 0, signal });
   try {
     const images: string[] = [];
     for (let image = 1; image <= wim.imageCount; image++) images.push(await storedDigest(wim, hasher, await filesOf(wim, image)));
