@@ -1,19 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { espType } from "@prestage/disk";
 import { dataPaths, openManifest } from "@prestage/media";
 import { keysOfRole, openTrustedKeyring } from "@prestage/trust";
 import type { Keyring } from "@prestage/trust";
-import { z } from "zod";
 import { AgentError } from "./error.ts";
 import { acceptKeyrings } from "./first-boot/contact.ts";
 import type { LogFile } from "./log-file.ts";
 import { SignedClock } from "./management-point/clock.ts";
 import { ManagementPointClient } from "./management-point/management-point-client.ts";
 import { managementPointsOf } from "./management-point/management-points.ts";
-import { runCommand } from "./run-command.ts";
-import type { RunContext } from "./run/run-context.ts";
+import { ownDisk } from "./own-disk.ts";
 import { networkOf, runChosen } from "./run-chosen.ts";
 import type { Screen } from "./screens/screen.ts";
 import { DeviceState } from "./state/device-state.ts";
@@ -60,17 +57,4 @@ async function keepAskingTime(options: Parameters<typeof acceptKeyrings>[0], key
       await delay(10_000, undefined, { signal }).catch(() => undefined);
     }
   }
-}
-
-const lsblkSchema = z.object({ blockdevices: z.array(z.object({ path: z.string(), pkname: z.string().nullable(), parttype: z.string().nullable(), partuuid: z.string().nullable() })) });
-
-/** The disk this system runs from, by what is mounted at the root. Only tools of Debian's minimal base: findmnt and lsblk. */
-async function ownDisk(): Promise<RunContext["disk"]> {
-  const value = async (column: string) => (await runCommand("findmnt", ["-n", "-o", column, "/"])).output;
-  const [dataPartition, dataGuid, dataFileSystemUuid] = [await value("SOURCE"), await value("PARTUUID"), await value("UUID")];
-  const { output } = await runCommand("lsblk", ["--json", "--list", "--output", "PATH,PKNAME,PARTTYPE,PARTUUID"]);
-  const devices = lsblkSchema.parse(JSON.parse(output)).blockdevices;
-  const disk = devices.find((device) => device.path === dataPartition)?.pkname ?? "";
-  const esp = devices.find((device) => device.pkname === disk && device.parttype === espType);
-  return { device: `/dev/${disk}`, espPartition: esp?.path ?? "", espGuid: esp?.partuuid ?? "", dataPartition, dataGuid, dataFileSystemUuid };
 }

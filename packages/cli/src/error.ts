@@ -12,6 +12,7 @@ export const cliErrors = {
   PRESTAGE_CLI_LIBRARY_DAMAGED: "Content in the site's library is damaged.",
   PRESTAGE_CLI_DISTRIBUTION_POINT_DAMAGED: "Content at a distribution point is missing, damaged, or cannot be reached.",
   PRESTAGE_CLI_NO_FOLDER: "The folder an output file is to be written into is not there.",
+  PRESTAGE_CLI_LINT: "A task sequence was to be added only without errors and warnings, and lint found some.",
   PRESTAGE_CLI_RECEIPT_UNTRUSTED: "A receipt is not signed, or not by a depot that is trusted.",
 } as const;
 

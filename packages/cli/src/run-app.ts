@@ -4,6 +4,11 @@ import type { Context } from "./context.ts";
 
 /** Runs the command line this process was started with, and ends the process with its exit code. */
 export async function runApp(app: Application<Context>): Promise<never> {
+  // `prestage ... | head`: who reads has enough. 141 is what a shell calls a program that SIGPIPE ended.
+  process.stdout.on("error", (cause: NodeJS.ErrnoException) => {
+    if (cause.code === "EPIPE") process.exit(141);
+    throw cause;
+  });
   const interrupted = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => interrupted.abort(new Error(`ended by ${signal}`)));

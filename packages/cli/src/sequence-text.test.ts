@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { runWimlib } from "@prestage/content";
@@ -116,4 +116,41 @@ test("two sequences are compared step by step, files and the site's", async () =
     assert.deepEqual([found.exitCode, found.stdout], [1, 'changed  Say\n           with.command: "echo one" -> "echo two"\nadded    Last\nremoved  Restart\n']);
   }
   assert.deepEqual([(await cli(["sequence", "diff", older, id, "--data", data])).stdout, (await cli(["sequence", "diff", older, older])).exitCode], ["no differences\n", 0]);
+});
+
+test("added, what lint finds is said; with --strict it is not added; exported, it is the text with its comments, and its content beside it", async () => {
+  const tool = await at<{ id: string }>("package", "import", await tree("tool-2", { "b.txt": "b" }), "--name", "Tool 2", "--program", "Run=true");
+  const path = join(folder, "commented.yaml");
+  await writeFile(path, `# why it is so\nname: Commented\nsteps:\n  - { name: Restart, type: restart } # first\n  - { name: Tool, type: install-package, with: { package: ${tool.id}, program: Run } }\n  - { name: Off, type: run-command-line, with: { command: "reboot" } }\n`);
+  const strict = await cli(["sequence", "add", path, "--strict", "--data", data, "--json"]);
+  assert.equal((strict.json as { error: { code: string } }).error.code, "PRESTAGE_CLI_LINT");
+  const added = await cli(["sequence", "add", path, "--data", data]);
+  assert.match(added.stderr, /command-restarts-by-itself/);
+  const id = /^[A-Z0-9]{8}/.exec(added.stdout)?.[0] ?? "";
+  const [text, content] = [join(folder, "exported.yaml"), join(folder, "exported.wim")];
+  assert.equal((await cli(["sequence", "export", id, "-o", text, "--content", content, "--data", data])).exitCode, 0);
+  assert.equal(await readFile(text, "utf8"), await readFile(path, "utf8"));
+  assert.ok((await stat(content)).size > 0);
+  assert.equal((await cli(["sequence", "export", id, "-o", text, "--data", data])).exitCode, 1, "no file is overwritten");
+});
+
+test("run on a system in a folder: variables, content, secrets; a restart and a second start go on where it was; a changed sequence is refused", async () => {
+  const root = join(folder, "system");
+  const tool = await at<{ id: string }>("package", "import", await tree("tool-3", { "c.txt": "of the package" }), "--name", "Tool 3", "--program", "Say=cat c.txt");
+  const path = join(folder, "try.yaml");
+  const write = (last: string) => writeFile(path, `name: Try\nsteps:\n  - { name: Say, type: install-package, with: { package: ${tool.id}, program: Say } }\n  - { name: Count, type: run-command-line, with: { command: "echo x >> ${root}/count; exit 194", restartCodes: [194] } }\n  - { name: Secret, type: run-command-line, with: { command: 'test "$JOIN" = hunter22 && echo role %Role% $JOIN' }, secrets: [JOIN] }\n${last}`);
+  await write("");
+  process.env["PRESTAGE_SECRET_JOIN"] = "hunter22";
+  const run = () => cli(["sequence", "run", path, "--root", root, "--variable", "Role=desk", "--content", `${tool.id}=${join(folder, "tool-3")}`, "--data", data]);
+  const first = await run();
+  assert.deepEqual([first.exitCode, /of the package/.test(first.stdout), /Restart this computer/.test(first.stdout)], [3, true, true], first.stderr);
+  // The agent starts again in the same start of the machine: the restart is still to come.
+  assert.equal((await run()).exitCode, 3);
+  const journal = join(root, "var/lib/prestage/sequence-run/journal");
+  const text = await readFile(journal, "utf8");
+  assert.ok(!text.includes("hunter22") && text.includes("step-finished"));
+  assert.equal(await readFile(join(root, "count"), "utf8"), "x\n");
+  await write("  - { name: More, type: restart }\n");
+  const changed = await run();
+  assert.deepEqual([changed.exitCode, /PRESTAGE_AGENT_STATE_DAMAGED/.test(changed.stderr)], [1, true]);
 });

@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { initialState, mayRetry, nextAction, reduce, replay } from "@prestage/sequence";
-import type { Action, Facts, RunEnvironment, RunEvent, RunState, Step, StepOutcome } from "@prestage/sequence";
+import { evaluateCondition, explainStep, explanationText, initialState, mayRetry, nextAction, reduce, replay } from "@prestage/sequence";
+import type { Action, Facts, RunEnvironment, RunEvent, RunState, Step, StepOutcome, Variable } from "@prestage/sequence";
 import type { StatusMessage } from "@prestage/contract";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentError } from "../error.ts";
@@ -41,6 +41,8 @@ export async function runSequence(context: RunContext, options: RunOptions = {})
 class SequenceRun {
   readonly #context: RunContext;
   readonly #options: Required<RunOptions>;
+  /** The variables before the first step. */
+  readonly #given: readonly Variable[];
   #state: RunState;
   /** Asked for before a step's conditions are evaluated, and forgotten when something has run since. */
   #facts: Facts = new Map();
@@ -52,7 +54,8 @@ class SequenceRun {
   constructor(context: RunContext, options: Required<RunOptions>) {
     this.#context = context;
     this.#options = options;
-    this.#state = replay(initialState(context.sequence, systemVariables(context)), context.journal.events);
+    this.#given = systemVariables(context);
+    this.#state = replay(initialState(context.sequence, this.#given), context.journal.events);
   }
 
   async run(): Promise<RunResult> {
@@ -146,6 +149,7 @@ class SequenceRun {
     const { status, screen, log } = this.#context;
     const how = again ? "again after an interruption" : attempt > 1 ? `attempt ${attempt} of ${(step.retry?.times ?? 0) + 1}` : undefined;
     log(`step ${step.name} (${step.type})${how === undefined ? "" : `, ${how}`}`);
+    this.#explain(step);
     status.post({ kind: "step-started", step: described(step, path), ...(how !== undefined && { text: how }) });
     screen.event("step", { ...this.#placed(step), state: "started", again, ...(attempt > 1 && { attempt }) });
     this.#append({ kind: "step-started", stepId: step.id, name: step.name });
@@ -169,6 +173,13 @@ class SequenceRun {
     if (result.failure !== undefined) this.#failure = { step: step.name, ...result.failure };
     const retry = outcome === "failed" && mayRetry(this.#state, step);
     this.#append({ kind: "step-finished", stepId: step.id, name: step.name, outcome, ...(retry && { retry: true }), ...(result.exitCode !== undefined && { exitCode: result.exitCode }), ...(result.restart && { restart: result.restart }) });
+  }
+
+  /** Why it runs, and with what: as simulation says it. */
+  #explain(step: Step): void {
+    const { log } = this.#context;
+    if (step.when !== undefined) log(`  ${evaluateCondition(step.when, this.#state.variables, this.#facts).why}`);
+    for (const variable of explainStep(step, this.#state.variables, this.#given)) log(`  %${variable.name}% ${explanationText(variable)}`);
   }
 
   #report(outcome: StepOutcome): void {

@@ -23,14 +23,17 @@ export const exportCommand = command<SiteFlags & { output: string; confidential?
     positional: { kind: "array", parameter: { parse: String, brief: "Object whose newest revision is exported", placeholder: "ID" }, minimum: 1 },
   },
   async run(context, flags, ...ids) {
-    const output = resolve(flags.output);
-    const client = await SiteClient.open(context, flags.data);
-    if (client.local && !(await stat(dirname(output)).then((status) => status.isDirectory(), () => false))) throw new CliError("PRESTAGE_CLI_NO_FOLDER", `Expected a folder ${dirname(output)} to write into; found none. Make it first, or choose another place.`);
-    const job = await client.runJob("/content/export", { objectIds: ids.map(objectId), output, confidential: flags.confidential === true });
-    const result = exportedSchema.parse(job.result);
+    const result = await exportContent(await SiteClient.open(context, flags.data), ids, flags.output, flags.confidential === true);
     print(context, flags.json, result, `${result.output}: ${counted(result.versions, "version")}, ${bytes(result.size)}\n${table(["ID", "NAME"], result.objects.map(({ id, name }) => [id, name]))}`);
   },
 });
+
+/** Has the site write content into one signed file. */
+export async function exportContent(client: SiteClient, ids: readonly string[], file: string, confidential: boolean): Promise<z.infer<typeof exportedSchema>> {
+  const output = resolve(file);
+  if (client.local && !(await stat(dirname(output)).then((status) => status.isDirectory(), () => false))) throw new CliError("PRESTAGE_CLI_NO_FOLDER", `Expected a folder ${dirname(output)} to write into; found none. Make it first, or choose another place.`);
+  return exportedSchema.parse((await client.runJob("/content/export", { objectIds: ids.map(objectId), output, confidential })).result);
+}
 
 const importedSchema = z.object({ siteCode: z.string(), written: z.array(z.string()), bytes: z.int(), objects: z.array(z.object({ id: z.string(), was: z.string(), name: z.string(), revision: z.int() })) });
 

@@ -1,5 +1,5 @@
 import * as contract from "@prestage/contract";
-import { childReferences, deviceDescriptionSchema, parseTaskSequenceYaml, simulate, windowsCommandLine } from "@prestage/sequence";
+import { childReferences, deviceDescriptionSchema, explanationText, parseTaskSequenceYaml, simulate, windowsCommandLine } from "@prestage/sequence";
 import type { DeviceDescription, SimulatedStep, Simulation, Variable } from "@prestage/sequence";
 import { z } from "zod";
 import { byPrefix } from "../by-prefix.ts";
@@ -116,7 +116,7 @@ function text({ steps, outcome, variables, notDescribed }: Simulation, states: C
     if (i > 0 && steps[i - 1]?.environment !== one.environment) lines.push(`--- restart: ${one.environment === "installed" ? "in the installed system" : "in the boot environment"}`);
     lines.push(`${marks[one.action].padEnd(6)}${"  ".repeat(one.path.length)}${one.name} (${one.type}): ${one.why}`);
     const indent = " ".repeat(8 + 2 * one.path.length);
-    for (const variable of one.variables) lines.push(`${indent}%${variable.name}% ${valueText(variable)}`);
+    for (const variable of one.variables) lines.push(`${indent}%${variable.name}% ${explanationText(variable)}`);
     for (const { name, value } of one.sets) lines.push(`${indent}sets ${name} = ${JSON.stringify(value)}`);
     for (const command of one.windows?.commands ?? []) lines.push(`${indent}> ${windowsCommandLine(command)}`);
     for (const { pass, component, settings } of one.windows?.answers ?? []) lines.push(`${indent}answer file, ${pass}, ${component}: ${Object.entries(settings).map(([name, value]) => (typeof value === "string" ? `${name} = ${JSON.stringify(value)}` : name)).join(", ")}`);
@@ -126,13 +126,7 @@ function text({ steps, outcome, variables, notDescribed }: Simulation, states: C
       lines.push(`${indent}${kind} ${objectId}${plan === undefined ? "" : ` ${plan.name}`}${state === "" ? "" : `: ${state}`}`);
     }
   }
-  if (all) lines.push("", "Variables at the end:", ...variables.map((one) => `  ${one.name} ${valueText(one)}`));
+  if (all) lines.push("", "Variables at the end:", ...variables.map((one) => `  ${one.name} ${explanationText(one)}`));
   if (notDescribed.length > 0) lines.push("", `Not described, so taken as not there: ${notDescribed.join(", ")}`);
   return [...lines, "", `The sequence would have ${outcome === "succeeded" ? "succeeded" : "failed"}.`].join("\n");
-}
-
-function valueText({ value, source, insteadOf }: Simulation["variables"][number]): string {
-  if (value === undefined) return "is not set: the text stays as it is";
-  const over = insteadOf.map((other) => `${JSON.stringify(other.value)} of ${other.source}`);
-  return `= ${JSON.stringify(value)} (${source ?? "task-sequence"}${over.length === 0 ? "" : `, in place of ${over.join(", ")}`})`;
 }

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import * as contract from "@prestage/contract";
-import { diffSequences, lintSequence, mergeChildren, parseTaskSequenceYaml, taskSequenceJsonSchema } from "@prestage/sequence";
+import { contentReferences, diffSequences, lintSequence, mergeChildren, parseTaskSequenceYaml, taskSequenceJsonSchema } from "@prestage/sequence";
 import type { LintFinding, LintKnowledge, TaskSequence } from "@prestage/sequence";
 import { z } from "zod";
 import { command, flag, jsonFlag, one, optionalText, siteFlags } from "../command.ts";
@@ -8,6 +8,7 @@ import { CliError } from "../error.ts";
 import { readInputFile } from "../input-file.ts";
 import { counted, print } from "../output.ts";
 import { SiteClient } from "../site-client.ts";
+import { exportContent } from "./content-transfer.ts";
 
 const template = `# yaml-language-server: $schema=./task-sequence.schema.json
 # Completion in editors: prestage sequence schema -o task-sequence.schema.json
@@ -77,7 +78,8 @@ export const lintCommand = command<{ media?: string; strict?: boolean; offline?:
       return undefined;
     });
     const yaml = /^[A-Z0-9]{3}[0-9A-F]{5}$/.test(given) ? (await requireSite(site).call("GET", `/task-sequences/${given}`, contract.sequenceRecordSchema)).yaml : (await readInputFile(given, "a task sequence")).toString("utf8");
-    const findings = lintSequence(await withChildren(site, parseTaskSequenceYaml(yaml)), site === undefined ? {} : await knowledge(site, flags.media));
+    const sequence = await withChildren(site, parseTaskSequenceYaml(yaml));
+    const findings = lintSequence(sequence, site === undefined ? {} : await knowledge(site, sequence, flags.media));
     const failed = findings.filter((finding) => finding.level === "error" || (flags.strict === true && finding.level === "warning")).length;
     print(context, flags.json, { findings }, findings.length === 0 ? `${given}: nothing found` : findings.map(text).join("\n"));
     if (failed === 0) return;
@@ -106,6 +108,33 @@ export const diffCommand = command<{ data?: string; json?: boolean }, [string, s
   },
 });
 
+export const exportCommand = command<{ output?: string; content?: string; data?: string; json?: boolean }, [string]>({
+  brief: "Write a task sequence as it was added, comments and all; with --content also what its steps name, in one signed file for another site",
+  example: "prestage sequence export ABC00006 -o deploy.yaml --content deploy-content.wim",
+  parameters: {
+    aliases: { o: "output" },
+    flags: { output: optionalText("Write it to this file, which must not be there", "FILE"), content: optionalText("Write its content there, as `prestage content export` does", "FILE"), ...siteFlags },
+    positional: one("Task sequence", "ID"),
+  },
+  async run(context, flags, id) {
+    const site = await SiteClient.open(context, flags.data);
+    const record = await site.call("GET", `/task-sequences/${encodeURIComponent(id)}`, contract.sequenceRecordSchema);
+    const ids = contentReferences(await withChildren(site, parseTaskSequenceYaml(record.yaml))).map((reference) => reference.objectId);
+    if (flags.content !== undefined && ids.length === 0) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", `Expected content that ${id} names; it names none. Leave --content out.`);
+    const exported = flags.content === undefined ? undefined : await exportContent(site, ids, flags.content, false);
+    if (flags.output === undefined) return print(context, flags.json, { id: record.id, yaml: record.yaml, ...(exported && { content: exported }) }, record.yaml.trimEnd());
+    await writeNew(flags.output, record.yaml);
+    print(context, flags.json, { file: flags.output, ...(exported && { content: exported }) }, [flags.output, ...(exported === undefined ? [] : [flags.content ?? ""])].join("\n"));
+  },
+});
+
+/** What lint finds in a text, as people read it; how much of it is more than a note. */
+export async function lintFindings(site: SiteClient, yaml: string): Promise<{ lines: string[]; serious: number }> {
+  const sequence = await withChildren(site, parseTaskSequenceYaml(yaml));
+  const findings = lintSequence(sequence, await knowledge(site, sequence, undefined));
+  return { lines: findings.map(text), serious: findings.filter((finding) => finding.level !== "note").length };
+}
+
 /** The sequence with its children's steps in it, as a computer gets it. @throws SequenceError PRESTAGE_SEQUENCE_CHILD */
 export async function withChildren(site: SiteClient | undefined, sequence: TaskSequence): Promise<TaskSequence> {
   return mergeChildren(sequence, async (id) => {
@@ -116,9 +145,12 @@ export async function withChildren(site: SiteClient | undefined, sequence: TaskS
 }
 
 /** What the site knows that the text does not. */
-async function knowledge(site: SiteClient, media: string | undefined): Promise<LintKnowledge> {
+async function knowledge(site: SiteClient, sequence: TaskSequence, media: string | undefined): Promise<LintKnowledge> {
   const objects = await site.call("GET", "/objects", contract.objectListSchema);
-  const known: LintKnowledge = { objects: new Map(objects.map((object) => [object.id, { kind: object.kind, name: object.name }])) };
+  const images = contentReferences(sequence).filter(({ kind }) => kind === "os-image").map(({ objectId }) => objects.find((object) => object.id === objectId)?.definition);
+  const platforms = new Set(images.map((definition) => (definition?.kind === "os-image" ? definition.platform : undefined)));
+  const [platform] = platforms;
+  const known: LintKnowledge = { objects: new Map(objects.map((object) => [object.id, { kind: object.kind, name: object.name }])), ...(platforms.size === 1 && platform !== undefined && { platform }) };
   if (media === undefined) return known;
   const { manifest } = await site.call("GET", `/media/${encodeURIComponent(media)}`, contract.mediaRecordSchema);
   return { ...known, media: { unattended: manifest.unattended, variables: manifest.variables.map(({ name }) => name), prestartCommand: manifest.prestart?.command, architecture: manifest.architecture } };

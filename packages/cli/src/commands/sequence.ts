@@ -1,34 +1,43 @@
 import { buildRouteMap } from "@stricli/core";
 import * as contract from "@prestage/contract";
 import { z } from "zod";
-import { command, one, optionalText, siteFlags } from "../command.ts";
+import { command, flag, one, optionalText, siteFlags } from "../command.ts";
 import type { SiteFlags } from "../command.ts";
+import { CliError } from "../error.ts";
 import { readInputFile } from "../input-file.ts";
 import { print, table } from "../output.ts";
 import { SiteClient } from "../site-client.ts";
 import { objectId } from "./import.ts";
 import { importCommand } from "./sequence-import.ts";
 import { simulateCommand } from "./sequence-simulate.ts";
-import { diffCommand, lintCommand, newSequence, schemaCommand } from "./sequence-text.ts";
+import { runSequenceCommand } from "./sequence-run.ts";
+import { diffCommand, exportCommand, lintCommand, lintFindings, newSequence, schemaCommand } from "./sequence-text.ts";
 
 const oneId = (brief: string) => one(brief, "ID");
 
 export const sequenceRoutes = buildRouteMap({
-  docs: { brief: "Task sequences: new, lint, simulate, diff, import, schema, add, list, show" },
+  docs: { brief: "Task sequences: new, lint, simulate, run, diff, import, export, schema, add, list, show" },
   routes: {
     new: newSequence,
     lint: lintCommand,
     schema: schemaCommand,
     simulate: simulateCommand,
     diff: diffCommand,
+    run: runSequenceCommand,
     import: importCommand,
-    add: command<SiteFlags & { update?: string }, [string]>({
+    export: exportCommand,
+    add: command<SiteFlags & { update?: string; strict?: boolean }, [string]>({
       brief: "Add a task sequence from a YAML file, or a revision of one",
       example: "prestage sequence add deploy-debian.yaml",
-      parameters: { flags: { ...siteFlags, update: optionalText("Add a revision to this sequence", "ID") }, positional: one("Task sequence", "FILE") },
+      parameters: { flags: { ...siteFlags, update: optionalText("Add a revision to this sequence", "ID"), strict: flag("Add none in which lint finds errors or warnings") }, positional: one("Task sequence", "FILE") },
       async run(context, flags, file) {
-        const body = { yaml: (await readInputFile(file, "a task sequence")).toString("utf8"), ...(flags.update && { update: objectId(flags.update) }) };
-        const record = await (await SiteClient.open(context, flags.data)).call("POST", "/task-sequences", contract.sequenceRecordSchema, body);
+        const site = await SiteClient.open(context, flags.data);
+        const yaml = (await readInputFile(file, "a task sequence")).toString("utf8");
+        const findings = await lintFindings(site, yaml);
+        if (flags.json !== true) for (const line of findings.lines) context.process.stderr.write(`${line}\n`);
+        if (flags.strict === true && findings.serious > 0) throw new CliError("PRESTAGE_CLI_LINT", `Expected a task sequence without errors and warnings; found ${findings.serious}. Nothing was added; \`prestage sequence lint ${file}\` says what.`);
+        const body = { yaml, ...(flags.update && { update: objectId(flags.update) }) };
+        const record = await site.call("POST", "/task-sequences", contract.sequenceRecordSchema, body);
         print(context, flags.json, record, `${record.id}  ${record.name}, revision ${record.revision}`);
       },
     }),

@@ -6,18 +6,16 @@ import type { Action, RunState } from "../engine.ts";
 import type { RunEnvironment, RunEvent, StepOutcome } from "../events.ts";
 import { factKey, factText } from "../facts.ts";
 import type { Facts } from "../facts.ts";
-import { textsIn, variablesIn } from "../text-in-settings.ts";
 import type { Step, TaskSequence } from "../schema.ts";
 import { stepTypeOf } from "../steps/index.ts";
 import { shownSurroundings } from "../windows/windows-plan.ts";
 import type { WindowsPlan } from "../windows/windows-plan.ts";
-import { checkSettable, expandSettings, variableSources, variableValue } from "../variables.ts";
-import type { Variable, Variables, VariableSourceName } from "../variables.ts";
+import { checkSettable, expandSettings, variableValue } from "../variables.ts";
+import type { Variable } from "../variables.ts";
+import { explainStep, explainVariable } from "./explain.ts";
+import type { ExplainedVariable } from "./explain.ts";
 import { describedFact, describedVariables } from "./device-description.ts";
 import type { DeviceDescription } from "./device-description.ts";
-
-/** A variable as a step finds it: its value, where that comes from, and what it took the place of. */
-export interface ExplainedVariable { name: string; value: string | undefined; source?: VariableSourceName; insteadOf: { value: string; source: VariableSourceName }[] }
 
 /** One thing that happens. */
 export interface SimulatedStep {
@@ -56,7 +54,7 @@ export function simulate(sequence: TaskSequence, device: DeviceDescription, syst
   const run = new SimulatedRun(sequence, device, given);
   for (let count = 0; count < mostActions; count++) {
     const outcome = run.step();
-    if (outcome !== undefined) return { steps: run.steps, outcome, variables: [...run.state.variables.keys()].toSorted().map((key) => explain(key, run.state.variables, given)), notDescribed: [...run.notDescribed] };
+    if (outcome !== undefined) return { steps: run.steps, outcome, variables: [...run.state.variables.keys()].toSorted().map((key) => explainVariable(key, run.state.variables, given)), notDescribed: [...run.notDescribed] };
   }
   return { steps: run.steps, outcome: "failed", variables: [], notDescribed: [...run.notDescribed] };
 }
@@ -154,9 +152,8 @@ class SimulatedRun {
   }
 
   #tell({ step, path }: { step: Step; path: string[] }, action: SimulatedStep["action"], why: string, more: Partial<SimulatedStep> = {}): void {
-    const names = [...new Set([...textsIn(step.with)].flatMap(({ text }) => variablesIn(text)))];
     const content = action === "skipped" || step.steps !== undefined ? [] : contentReferences({ name: this.#sequence.name, steps: [{ ...step, with: expandSettings(step.with ?? {}, this.state.variables) as NonNullable<Step["with"]> }] });
-    this.steps.push({ id: step.id, name: step.name, type: step.type, path, environment: this.#environment, action, why, variables: names.map((name) => explain(name, this.state.variables, this.#given)), content, sets: [], ...more });
+    this.steps.push({ id: step.id, name: step.name, type: step.type, path, environment: this.#environment, action, why, variables: explainStep(step, this.state.variables, this.#given), content, sets: [], ...more });
   }
 
   #append(event: RunEvent): void {
@@ -173,15 +170,6 @@ function refusedVariable(name: string, value: string): string | undefined {
     if (cause instanceof SequenceError) return cause.message;
     throw cause;
   }
-}
-
-/** Where a variable's value comes from and what it took the place of, the nearest first. */
-function explain(name: string, variables: Variables, given: readonly Variable[]): ExplainedVariable {
-  const key = name.toLowerCase();
-  const found = variables.get(key);
-  const others = given.filter((one) => one.name.toLowerCase() === key && one.source !== found?.source && one.value !== "");
-  const insteadOf = others.toSorted((a, b) => variableSources.indexOf(b.source) - variableSources.indexOf(a.source)).map(({ value, source }) => ({ value, source }));
-  return { name: found?.name ?? name, value: variableValue(variables, name), ...(found && { source: found.source }), insteadOf };
 }
 
 /** What the engine says in every run from prestaged media. */

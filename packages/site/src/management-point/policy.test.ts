@@ -146,7 +146,11 @@ test("a sequence with a dynamic list is given what the device's variables name, 
   await mkdir(source, { recursive: true });
   await writeFile(join(source, "file"), "x");
   const definition = { kind: "application", installCommand: "true", detection: [{ type: "registry", key: "HKLM\\SOFTWARE\\Tool" }] };
-  const add = async (name: string, change: object = {}) => ((await site.job("/imports", { kind: "application", name, source, definition: { ...definition, ...change } })).result?.["object"] as { id: string }).id;
+  const add = async (name: string, change: object = {}) => {
+    const job = await site.job("/imports", { kind: "application", name, source, definition: { ...definition, ...change } });
+    assert.equal(job.state, "succeeded", JSON.stringify(job.error));
+    return (job.result?.["object"] as { id: string } | undefined)?.id ?? "";
+  };
   const old = await add("Old");
   const listed = await add("Listed", { supersedes: [old], requirement: { variable: "Role", equals: "desk" } });
   const other = await add("Of another list");
