@@ -29,7 +29,7 @@ export async function realContent(say: (line: string) => void, options: Options 
 }
 
 /** Debian packages as files, from the machine's own archives but bookworm's suites. */
-async function debFolder(name: string, packages: readonly string[], say: (line: string) => void, options: Options): Promise<string> {
+export async function debFolder(name: string, packages: readonly string[], say: (line: string) => void, options: Options): Promise<string> {
   const sources = await sourcesFor("bookworm", ["main"], options);
   return cachedFolder(`debs-${name}`, { packages, sources }, async (into) => {
     say(`Downloading Debian packages: ${packages.join(" ")}`);

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { mkdir, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import type { StatusRecord } from "@prestage/contract";
+import { runProgram } from "@prestage/disk";
+import { approveWhenShown, silenceMs, waitForSequence } from "../../demo/deploy.ts";
+import type { ImportedObject } from "../../demo/factory.ts";
+import { debFolder } from "../../demo/real-content.ts";
+import { withDataVolume } from "../support/disk-faults.ts";
+import { FaultSite } from "../support/fault-site.ts";
+import type { StagedDisk } from "../support/fault-site.ts";
+import { debianImage } from "../../demo/debian-image.ts";
+import { withMachine } from "../support/machines.ts";
+import { checkDisk } from "../support/power-cuts.ts";
+
+const limit = { timeout: 40 * 60_000 };
+const passphrase = "recovery of this test's records";
+/** What the steps run in the installed system, with what minbase lacks of their libraries. */
+const tools = ["cryptsetup-bin", "libcryptsetup12", "libargon2-1", "libjson-c5", "libdevmapper1.02.1", "dmsetup", "libpopt0", "wimtools", "libwim15", "libfuse2", "libntfs-3g89", "libxml2", "libicu72"];
+let fixture: FaultSite;
+let staged: StagedDisk;
+let data = "";
+
+before(async () => {
+  const quiet = (): void => undefined;
+  const [image, debs] = [await debianImage(quiet), await debFolder("step-tools", tools, quiet, {})];
+  fixture = await FaultSite.open("steps-on-disks");
+  const folder = join(fixture.folder, "maps");
+  await mkdir(folder);
+  await writeFile(join(folder, "map"), "town\n");
+  await runProgram("wimlib-imagex", ["capture", folder, join(fixture.folder, "maps.wim"), "Maps", "--unix-data"]);
+  const add = (args: string[]) => fixture.site.run<ImportedObject>(args);
+  const osImage = await add(["os-image", "import", image, "--name", "Debian 12", "--index", "1"]);
+  const maps = await add(["os-image", "import", join(fixture.folder, "maps.wim"), "--name", "Maps", "--index", "1"]);
+  const toolPackage = await add(["package", "import", debs, "--name", "Tools", "--program", "Install=dpkg -i ./*.deb"]);
+  const line = (id: string, type: string, settings: string) => `  - { id: ${id}, name: ${id}, type: ${type}, with: { ${settings} } }\n`;
+  const command = (id: string, text: string) => line(id, "run-command-line", `command: ${JSON.stringify(text)}`);
+  const proof = 'test "$(cat /srv/maps/map)" = town && test "$(findmnt -n -o SOURCE /srv/records)" = /dev/mapper/records && ip -4 -o address | grep -q "10.0.2.77/24" && test "$(stat -c %U /home/ann/letter)" = ann';
+  const sequenceId = await fixture.addSequence("Deploy", [
+    line("partition", "partition-disk", "disk: /dev/vdb, partitions: [{ name: maps, sizeMiB: 100 }, { name: records, fileSystem: none }]"),
+    line("apply", "apply-os-image", `osImage: ${osImage.id}`),
+    line("set-up", "set-up-operating-system", "computerName: CUT-01, serialConsole: true, users: [{ name: ann }]"),
+    line("maps", "apply-data-image", `osImage: ${maps.id}, disk: /dev/vdb, partition: 1, mountPoint: /srv/maps`),
+    line("network", "apply-network-settings", "adapters: [{ addresses: [10.0.2.77/24], gateways: [10.0.2.2], dnsServers: [10.0.2.3] }]"),
+    command("letter", "echo dear > /mnt/data/home/ann/letter && chmod 640 /mnt/data/home/ann/letter"),
+    line("store", "request-state-store", "action: capture, store: local"),
+    line("capture", "capture-user-state", ""),
+    command("lost", "rm /mnt/data/home/ann/letter"),
+    line("restart", "restart", "to: installed"),
+    line("tools", "install-package", `package: ${toolPackage.id}, program: Install`),
+    line("store-again", "request-state-store", "action: restore, store: local"),
+    line("restore", "restore-user-state", ""),
+    line("release", "release-state-store", "remove: true"),
+    line("encrypt", "encrypt-disk", "disk: /dev/vdb, partition: 2, name: records, passphrase: { secret: RECOVERY }, mountPoint: /srv/records"),
+    command("proof", `${proof} && echo kept > /srv/records/file && sync`),
+    line("encrypt-again", "encrypt-disk", "disk: /dev/vdb, partition: 2, name: records, passphrase: { secret: RECOVERY }, mountPoint: /srv/records"),
+    line("restart-again", "restart", "to: installed"),
+    command("proof-again", `${proof} && test "$(cat /srv/records/file)" = kept && echo proven > /etc/proven`),
+  ].join(""));
+  const deployment = await fixture.deploy(sequenceId, { purpose: "required", makeAvailableTo: "MediaAndPxe" });
+  await fixture.site.run(["deployment", "set", deployment, "--secret-variable", "RECOVERY"], undefined, passphrase);
+  const media = await fixture.createMedia("media", sequenceId, ["--os-image", osImage.id]);
+  staged = await fixture.stage(media, "staged", "5G");
+  data = join(fixture.folder, "data.img");
+  await writeFile(data, "");
+  await truncate(data, 512 << 20);
+}, limit);
+
+after(() => fixture?.close());
+
+test("a data image, an encrypted volume, static addresses and users' files are there after every start", limit, async (t) => {
+  await withMachine(t, fixture, "steps-on-disks", { disk: staged.path, extraDisks: [{ path: data, bus: "virtio" }] }, async ({ machine }) => {
+    const device = await approveWhenShown(fixture.site, machine);
+    await waitForSequence(fixture.site, machine, device.id);
+    await machine.serial.waitFor(/@@prestage done \{/, { timeoutMs: silenceMs });
+    await machine.powerButton();
+    assert.equal((await machine.waitForExit()).reason, "guest-shutdown");
+    const status = (await fixture.site.run<StatusRecord[]>(["status", "list", "--device", device.id, "--all"])).map(({ message }) => message);
+    const ended = status.filter((message) => message.kind === "step-finished").map((message) => [message.step?.id, message.outcome, message.error?.message ?? ""]);
+    t.diagnostic(JSON.stringify(ended));
+    assert.deepEqual(ended.filter(([, outcome]) => outcome !== "succeeded"), []);
+    assert.ok(!JSON.stringify(status).includes(passphrase));
+  });
+  await withDataVolume(staged.path, async (reader) => {
+    assert.equal((await reader.readFile("etc/proven")).toString(), "proven\n");
+    assert.match((await reader.readFile("etc/crypttab")).toString(), /^records UUID=[0-9a-f-]{36} \/etc\/cryptsetup-keys\.d\/records\.key luks,nofail$/m);
+    assert.equal(await reader.has("prestage"), false);
+  });
+  await checkDisk(staged.path);
+});
