@@ -23,7 +23,7 @@ export const debianPackages = {
   ],
   long: [
     "ceph-mon", "ceph-osd", "radosgw", "ceph-common", // an S3 store as distribution point
-    "samba", "samba-ad-provision", "samba-dsdb-modules", "adcli", // an Active Directory to join
+    "samba", "samba-ad-provision", "samba-dsdb-modules", "adcli", "smbclient", // an Active Directory to join, a file server
   ],
   bench: ["casync", "xdelta3", "zsync", "nginx-light", "wrk"], // what a top-up is measured against
 };

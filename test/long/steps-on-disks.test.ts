@@ -8,6 +8,7 @@ import { approveWhenShown, silenceMs, waitForSequence } from "../../demo/deploy.
 import type { ImportedObject } from "../../demo/factory.ts";
 import { debFolder } from "../../demo/real-content.ts";
 import { withDataVolume } from "../support/disk-faults.ts";
+import { FileServer } from "../support/file-server.ts";
 import { FaultSite } from "../support/fault-site.ts";
 import type { StagedDisk } from "../support/fault-site.ts";
 import { debianImage } from "../../demo/debian-image.ts";
@@ -17,7 +18,9 @@ import { checkDisk } from "../support/power-cuts.ts";
 const limit = { timeout: 40 * 60_000 };
 const passphrase = "recovery of this test's records";
 /** What the steps run in the installed system, with what minbase lacks of their libraries. */
-const tools = ["cryptsetup-bin", "libcryptsetup12", "libargon2-1", "libjson-c5", "libdevmapper1.02.1", "dmsetup", "libpopt0", "wimtools", "libwim15", "libfuse2", "libntfs-3g89", "libxml2", "libicu72"];
+const tools = ["cryptsetup-bin", "libcryptsetup12", "libargon2-1", "libjson-c5", "libdevmapper1.02.1", "dmsetup", "libpopt0", "wimtools", "libwim15", "libfuse2", "libntfs-3g89", "libxml2", "libicu72", "cifs-utils", "libtalloc2", "libwbclient0", "libcap-ng0", "libbsd0", "libmd0"];
+const sharePassword = "of the share: a,b=c";
+let server: FileServer;
 let fixture: FaultSite;
 let staged: StagedDisk;
 let data = "";
@@ -26,6 +29,7 @@ before(async () => {
   const quiet = (): void => undefined;
   const [image, debs] = [await debianImage(quiet), await debFolder("step-tools", tools, quiet, {})];
   fixture = await FaultSite.open("steps-on-disks");
+  server = await FileServer.start(join(fixture.folder, "share"), "nobody", sharePassword);
   const folder = join(fixture.folder, "maps");
   await mkdir(folder);
   await writeFile(join(folder, "map"), "town\n");
@@ -33,7 +37,7 @@ before(async () => {
   const add = (args: string[]) => fixture.site.run<ImportedObject>(args);
   const osImage = await add(["os-image", "import", image, "--name", "Debian 12", "--index", "1"]);
   const maps = await add(["os-image", "import", join(fixture.folder, "maps.wim"), "--name", "Maps", "--index", "1"]);
-  const toolPackage = await add(["package", "import", debs, "--name", "Tools", "--program", "Install=dpkg -i ./*.deb"]);
+  const toolPackage = await add(["package", "import", debs, "--name", "Tools", "--program", /* cifs-utils wants Python for what is not used */ "Install=dpkg --force-depends -i ./*.deb"]);
   const line = (id: string, type: string, settings: string) => `  - { id: ${id}, name: ${id}, type: ${type}, with: { ${settings} } }\n`;
   const command = (id: string, text: string) => line(id, "run-command-line", `command: ${JSON.stringify(text)}`);
   const proof = 'test "$(cat /srv/maps/map)" = town && test "$(findmnt -n -o SOURCE /srv/records)" = /dev/mapper/records && ip -4 -o address | grep -q "10.0.2.77/24" && test "$(stat -c %U /home/ann/letter)" = ann';
@@ -55,11 +59,14 @@ before(async () => {
     line("encrypt", "encrypt-disk", "disk: /dev/vdb, partition: 2, name: records, passphrase: { secret: RECOVERY }, mountPoint: /srv/records"),
     command("proof", `${proof} && echo kept > /srv/records/file && sync`),
     line("encrypt-again", "encrypt-disk", "disk: /dev/vdb, partition: 2, name: records, passphrase: { secret: RECOVERY }, mountPoint: /srv/records"),
+    line("folder", "connect-network-folder", `path: //10.0.2.2/drawings, port: ${server.port}, account: 'EXAMPLE\\nobody', password: { secret: SHARE }, variable: Drawings`),
+    command("folder-proof", 'test "$(cat %Drawings%/plan)" = "the plan" && ! touch %Drawings%/mine && ! ls /run/prestage/folders/credentials'),
     line("restart-again", "restart", "to: installed"),
     command("proof-again", `${proof} && test "$(cat /srv/records/file)" = kept && echo proven > /etc/proven`),
   ].join(""));
   const deployment = await fixture.deploy(sequenceId, { purpose: "required", makeAvailableTo: "MediaAndPxe" });
   await fixture.site.run(["deployment", "set", deployment, "--secret-variable", "RECOVERY"], undefined, passphrase);
+  await fixture.site.run(["deployment", "set", deployment, "--secret-variable", "SHARE"], undefined, sharePassword);
   const media = await fixture.createMedia("media", sequenceId, ["--os-image", osImage.id]);
   staged = await fixture.stage(media, "staged", "5G");
   data = join(fixture.folder, "data.img");
@@ -67,9 +74,12 @@ before(async () => {
   await truncate(data, 512 << 20);
 }, limit);
 
-after(() => fixture?.close());
+after(async () => {
+  server?.stop();
+  await fixture?.close();
+});
 
-test("a data image, an encrypted volume, static addresses and users' files are there after every start", limit, async (t) => {
+test("a data image, an encrypted volume, a mounted share, static addresses and users' files are there after every start", limit, async (t) => {
   await withMachine(t, fixture, "steps-on-disks", { disk: staged.path, extraDisks: [{ path: data, bus: "virtio" }] }, async ({ machine }) => {
     const device = await approveWhenShown(fixture.site, machine);
     await waitForSequence(fixture.site, machine, device.id);
@@ -80,7 +90,7 @@ test("a data image, an encrypted volume, static addresses and users' files are t
     const ended = status.filter((message) => message.kind === "step-finished").map((message) => [message.step?.id, message.outcome, message.error?.message ?? ""]);
     t.diagnostic(JSON.stringify(ended));
     assert.deepEqual(ended.filter(([, outcome]) => outcome !== "succeeded"), []);
-    assert.ok(!JSON.stringify(status).includes(passphrase));
+    assert.ok(![passphrase, sharePassword].some((secret) => JSON.stringify(status).includes(secret)));
   });
   await withDataVolume(staged.path, async (reader) => {
     assert.equal((await reader.readFile("etc/proven")).toString(), "proven\n");

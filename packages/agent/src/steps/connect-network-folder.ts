@@ -10,7 +10,7 @@ import { defineStep } from "./step-executor.ts";
 const patienceMs = 120_000;
 
 /** Mounts a folder of a file server. The password lies, for the time of the mount, in a file of /run that root alone reads; never in an argument. */
-export const step = defineStep(connectNetworkFolderStep, async (run, { path, account, password, readOnly, variable }) => {
+export const step = defineStep(connectNetworkFolderStep, async (run, { path, account, password, readOnly, port, variable }) => {
   const { signal } = run.context;
   const place = placeOfFolder(path);
   if ((await mountedPlaces()).get(place) === path) {
@@ -20,7 +20,7 @@ export const step = defineStep(connectNetworkFolderStep, async (run, { path, acc
   await mkdir(place, { recursive: true, mode: 0o700 });
   const credentials = `${dirname(place)}/credentials`;
   const smb = path.startsWith("//");
-  const common = [readOnly ? "ro" : "rw", "nosuid", "nodev"];
+  const common = [readOnly ? "ro" : "rw", "nosuid", "nodev", ...(port === undefined ? [] : [`port=${port}`])];
   try {
     if (account !== undefined && password !== undefined) await writeFile(credentials, credentialsFile(account, run.secrets.value(password)), { mode: 0o600, flag: "w" });
     const options = smb ? [...common, "vers=3", account === undefined ? "guest" : `credentials=${credentials}`] : [...common, "vers=4", "soft", "timeo=100"];

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { flagSchema, secretSetting } from "./settings.ts";
+import { flagSchema, integerSchema, secretSetting } from "./settings.ts";
 import { defineStepType } from "./step-definition.ts";
 
 const host = "[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?";
@@ -21,6 +21,7 @@ export const connectNetworkFolderStep = defineStepType({
       account: z.string().min(1).max(256).regex(/^[^\p{Cc}]+$/u, "one line").optional().describe("DOMAIN\\user, user@domain or user; none: a guest. NFS knows none"),
       password: secretSetting.optional().describe("Its password"),
       readOnly: flagSchema.default(true).describe("Nothing can be written there"),
+      port: integerSchema.optional().describe("Of the server, where it is another than usual"),
       variable: z.string().max(256).describe("Gets the path of the mounted folder"),
     })
     .refine((value) => (value.account === undefined) === (value.password === undefined), "account and password go together")
