@@ -41,6 +41,10 @@ test("both keys open it; a finished one is kept with its key, whatever the key f
       assert.equal(await tries(device, keys), true);
     }
     assert.equal(await tries(device, join(folder, "other")), false);
+    // Cut between taking the old key out and putting the new one in.
+    await runProgram("cryptsetup", ["luksKillSlot", "--batch-mode", "--key-file", "-", device, "0"], { input: passphrase });
+    assert.equal(await prepareLuks(options), "kept");
+    assert.equal(await tries(device, keyFile), true);
     assert.equal((await volumeFacts(device)).uuid, made.uuid);
     for (const change of [{ name: "other" }, { passphrase: "wrong" }]) await assert.rejects(prepareLuks({ ...options, ...change }), { code: "PRESTAGE_DISK_ENCRYPTED" });
     await assert.rejects(prepareLuks({ ...options, passphrase: "wrong" }), (cause: Error) => !cause.message.includes("wrong"));

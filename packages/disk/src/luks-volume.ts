@@ -18,6 +18,8 @@ export interface LuksOptions {
 
 const making = "prestage-making";
 const madeLabel = (name: string) => `prestage-made-${name}`;
+/** Slots are tried in their order, the slow passphrase last. */
+const [keySlot, passphraseSlot] = ["0", "1"];
 /** Random text needs no stretching. */
 const quick = ["--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"];
 const anyCode = Array.from({ length: 256 }, (_, i) => i);
@@ -34,12 +36,12 @@ export async function prepareLuks(options: LuksOptions): Promise<"new" | "kept">
   if (state === "kept") {
     if (label !== madeLabel(name) || !(await opens(device, "-", passphrase, signal))) throw new DiskError("PRESTAGE_DISK_ENCRYPTED", `Expected ${device} not to be encrypted, or by this step with the same passphrase; found a LUKS volume ${JSON.stringify(label ?? "")}. Partition the disk anew if what is on it may be lost.`);
   } else {
-    await runProgram("cryptsetup", ["luksFormat", "--batch-mode", "--type", "luks2", "--label", making, "--key-slot", "0", ...(options.stretching ?? []), "--key-file", "-", device], { input: passphrase, signal });
+    await runProgram("cryptsetup", ["luksFormat", "--batch-mode", "--type", "luks2", "--label", making, "--key-slot", passphraseSlot, ...(options.stretching ?? []), "--key-file", "-", device], { input: passphrase, signal });
   }
-  if (!(await opens(device, keyFile, "", signal))) {
-    // A key file of an earlier system.
-    await runProgram("cryptsetup", ["luksKillSlot", "--batch-mode", "--key-file", "-", device, "1"], { input: passphrase, accept: anyCode, signal });
-    await runProgram("cryptsetup", ["luksAddKey", "--batch-mode", "--key-slot", "1", ...quick, "--key-file", "-", device, keyFile], { input: passphrase, signal });
+  if (state === "new" || !(await opens(device, keyFile, "", signal, keySlot))) {
+    // That of an earlier system.
+    if (state === "kept") await runProgram("cryptsetup", ["luksKillSlot", "--batch-mode", "--key-file", "-", device, keySlot], { input: passphrase, accept: anyCode, signal });
+    await runProgram("cryptsetup", ["luksAddKey", "--batch-mode", "--key-slot", keySlot, ...quick, "--key-file", "-", device, keyFile], { input: passphrase, signal });
   }
   return state;
 }
@@ -49,9 +51,9 @@ export async function finishLuks({ device, name, signal }: Pick<LuksOptions, "de
   await runProgram("cryptsetup", ["config", device, "--label", madeLabel(name)], { signal });
 }
 
-async function opens(device: string, keyFile: string, input: string, signal: AbortSignal | undefined): Promise<boolean> {
-  const { exitCode, errorOutput } = await runProgram("cryptsetup", ["open", "--test-passphrase", "--batch-mode", "--key-file", keyFile, device], { input, accept: anyCode, signal });
-  // 2: no key fits (cryptsetup(8)); 1 and others: something else is wrong.
-  if (exitCode !== 0 && exitCode !== 2) throw new DiskError("PRESTAGE_DISK_PROGRAM_FAILED", `cryptsetup could not try a key on ${device}: it ended with ${exitCode}. It said: ${errorOutput.trim().slice(-500)}`);
+async function opens(device: string, keyFile: string, input: string, signal: AbortSignal | undefined, slot = passphraseSlot): Promise<boolean> {
+  const { exitCode, errorOutput } = await runProgram("cryptsetup", ["open", "--test-passphrase", "--batch-mode", "--key-slot", slot, "--key-file", keyFile, device], { input, accept: anyCode, signal });
+  // 2: no key fits (cryptsetup(8)); 1: a cut has left the slot empty, which is mended; else something is wrong.
+  if (exitCode > 2 || (exitCode === 1 && slot === passphraseSlot)) throw new DiskError("PRESTAGE_DISK_PROGRAM_FAILED", `cryptsetup could not try a key on ${device}: it ended with ${exitCode}. It said: ${errorOutput.trim().slice(-500)}`);
   return exitCode === 0;
 }

@@ -1,21 +1,32 @@
-import { readFile, realpath, stat } from "node:fs/promises";
-import { readPartitionTable } from "@prestage/disk";
+import { readdir, readFile, realpath, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { AgentError } from "../error.ts";
 import type { RunContext } from "../run/run-context.ts";
 
 /** The partition a step may overwrite: never one of the deployment's own, nor one in use. */
-export async function targetPartition(context: Pick<RunContext, "disk" | "signal">, disk: string | undefined, number: number): Promise<string> {
+export async function targetPartition(context: Pick<RunContext, "disk">, disk: string | undefined, number: number): Promise<string> {
   const device = await realpath(disk ?? context.disk.device).catch((cause: unknown) => {
     throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a disk ${disk ?? context.disk.device}; there is none.`, "Correct the step's disk.", { cause });
   });
-  const { partitions } = await readPartitionTable(device, { signal: context.signal });
-  const node = partitions.find((one) => one.number === number)?.node;
-  if (node === undefined) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a partition ${number} on ${device}; found ${partitions.map((one) => one.number).join(", ") || "none"}.`, "Correct the step's partition.");
+  const partitions = await partitionsOf(device);
+  const node = partitions.get(number);
+  if (node === undefined) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a partition ${number} on ${device}; found ${[...partitions.keys()].join(", ") || "none"}.`, "Correct the step's partition.");
   const target = await deviceNumber(node);
   const own = await Promise.all([context.disk.dataPartition, context.disk.espPartition].map(deviceNumber));
   if (own.includes(target)) throw new AgentError("PRESTAGE_AGENT_DISK_PROTECTED", `Expected another partition than ${node}, which belongs to the deployment.`, "Choose another partition in the step.");
   await refuseUsed(node);
   return node;
+}
+
+/** By number, as the kernel has them: an installed system may have no program that reads the table. */
+async function partitionsOf(device: string): Promise<Map<number, string>> {
+  const folder = join("/sys/class/block", basename(device));
+  const found = new Map<number, string>();
+  for (const name of await readdir(folder).catch(() => [])) {
+    const number = Number(await readFile(join(folder, name, "partition"), "utf8").catch(() => "0"));
+    if (number > 0) found.set(number, `/dev/${name}`);
+  }
+  return found;
 }
 
 async function refuseUsed(node: string): Promise<void> {

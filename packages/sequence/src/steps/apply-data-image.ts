@@ -18,7 +18,7 @@ export const applyDataImageStep = defineStepType({
   }),
   variables: { wipe: "OSDWipeDestinationPartition" },
   again: "With `wipe` it begins anew; without, the same files are laid again.",
-  errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED", "PRESTAGE_AGENT_DISK_PROTECTED", "PRESTAGE_DISK_BAD_FILE_SYSTEM", "PRESTAGE_DISK_BAD_SETTING", "PRESTAGE_DISK_BAD_TABLE"],
+  errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED", "PRESTAGE_AGENT_DISK_PROTECTED", "PRESTAGE_DISK_BAD_FILE_SYSTEM", "PRESTAGE_DISK_BAD_SETTING"],
   example: `- name: Maps of the region
   type: apply-data-image
   with: { osImage: ABC0000A, disk: /dev/sdb, partition: 1, mountPoint: /srv/maps }`,

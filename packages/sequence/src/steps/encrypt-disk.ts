@@ -17,7 +17,7 @@ export const encryptDiskStep = defineStepType({
     mountPoint: z.string().max(200).describe("Where it is mounted, such as /srv/data"),
   }),
   again: "Until its file system is whole the volume's label says so, and it begins anew; after that it is kept, and only its key, crypttab and mount are written again.",
-  errors: ["PRESTAGE_AGENT_DISK_PROTECTED", "PRESTAGE_AGENT_SECRET_UNAVAILABLE", "PRESTAGE_DISK_ENCRYPTED", "PRESTAGE_DISK_BAD_SETTING", "PRESTAGE_DISK_BAD_TABLE", "PRESTAGE_DISK_PROGRAM_FAILED"],
+  errors: ["PRESTAGE_AGENT_DISK_PROTECTED", "PRESTAGE_AGENT_SECRET_UNAVAILABLE", "PRESTAGE_DISK_ENCRYPTED", "PRESTAGE_DISK_BAD_SETTING", "PRESTAGE_DISK_PROGRAM_FAILED"],
   example: `- name: Patient records
   type: encrypt-disk
   with: { disk: /dev/sdb, partition: 1, passphrase: { secret: DATA_RECOVERY }, mountPoint: /srv/records }`,
