@@ -1,9 +1,11 @@
 import { applyDriverPackageStep } from "@prestage/sequence";
 import { computerModel, copyDrivers, isForModel, rebuildInitramfs } from "./install-drivers.ts";
+import { stageDriversForWindows } from "../windows/stage-drivers.ts";
 import { defineStep } from "./step-executor.ts";
 
 /** Applies one driver package; one for other models changes nothing. */
 export const step = defineStep(applyDriverPackageStep, async (run, { driverPackage }) => {
+  if (run.context.environment === "boot") return stageDriversForWindows(run, [driverPackage]);
   const copy = await run.context.content.checkOut(driverPackage);
   const { content: found, folder } = copy;
   try {

@@ -12,7 +12,7 @@ export const step = defineStep(applyWindowsSettingsStep, async (run, settings) =
   const copy = settings.package === undefined ? undefined : await run.context.content.checkOut(settings.package);
   try {
     const given = copy === undefined ? undefined : await readAnswerFile(join(copy.folder, settings.answerFile ?? ""), copy.content.name, settings.answerFile ?? "");
-    const plan = applyWindowsSettingsStep.windows?.(settings, { work: "", node: "", folderOf: () => "" });
+    const plan = applyWindowsSettingsStep.windows?.(settings, { work: "", node: "", folderOf: () => "", fits: () => true });
     await writeAnswers(run, typeof plan === "object" ? (plan.answers ?? []) : [], given);
     return {};
   } finally {

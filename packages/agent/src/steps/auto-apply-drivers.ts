@@ -4,6 +4,7 @@ import { runProgram } from "@prestage/disk";
 import { autoApplyDriversStep } from "@prestage/sequence";
 import { aliasPattern, deviceAliases } from "../facts/device-aliases.ts";
 import { computerModel, copyDrivers, isForModel, moduleFolders, rebuildInitramfs } from "./install-drivers.ts";
+import { stageDriversForWindows } from "../windows/stage-drivers.ts";
 import { defineStep } from "./step-executor.ts";
 
 /** What a driver package fits, device by device: how exactly it names it. `model`: it names no devices and is for this model. */
@@ -14,6 +15,7 @@ const mostModules = 5000;
 
 /** Applies the driver packages that fit this computer's own devices. */
 export const step = defineStep(autoApplyDriversStep, async (run, { driverPackages, choose }) => {
+  if (run.context.environment === "boot") return stageDriversForWindows(run, driverPackages);
   const { content, signal } = run.context;
   const model = await computerModel();
   const devices = await deviceAliases();

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { contentReferences } from "@prestage/sequence";
 import type { Step, StepDefinition, WindowsCommand, WindowsPlan } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
+import { hardwareFact } from "../facts/hardware.ts";
+import { isForModel } from "../steps/install-drivers.ts";
 import { keptOutput } from "../steps/kept-output.ts";
 import { runShell, shellStepResult } from "../steps/run-shell.ts";
 import { defineStep } from "../steps/step-executor.ts";
@@ -15,17 +17,23 @@ interface CommonSettings { timeoutSeconds?: number; outputVariable?: string }
 export function windowsExecutor<T>(definition: StepDefinition<T>): StepExecutor {
   return defineStep(definition, async (run, settings) => {
     const { content, dataRoot } = run.context;
-    const copies = new Map<string, { folder: string; release: () => Promise<void> }>();
+    const copies = new Map<string, { folder: string; models: readonly string[]; release: () => Promise<void> }>();
     const work = join(dataRoot, "prestage/work");
     await mkdir(work, { recursive: true });
     const own = await mkdtemp(join(work, "step-"));
     try {
-      for (const { objectId } of contentReferences({ name: "", steps: [{ ...run.step, with: settings as NonNullable<Step["with"]> }] })) copies.set(objectId, await content.checkOut(objectId));
-      const plan = definition.windows?.(settings, { work: own, node: process.execPath, folderOf: (id) => copies.get(id)?.folder ?? own });
+      for (const { objectId } of contentReferences({ name: "", steps: [{ ...run.step, with: settings as NonNullable<Step["with"]> }] })) {
+        const copy = await content.checkOut(objectId);
+        copies.set(objectId, { ...copy, models: copy.content.definition.kind === "driver-package" ? copy.content.definition.models : [] });
+      }
+      const model = [...copies.values()].some((copy) => copy.models.length > 0) ? ((await hardwareFact("model")) ?? "") : "";
+      const plan = definition.windows?.(settings, { work: own, node: process.execPath, folderOf: (id) => copies.get(id)?.folder ?? own, fits: (id) => isForModel(model, copies.get(id)?.models ?? []) });
       if (plan === undefined || typeof plan === "string") throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected settings of ${definition.type} that mean something on Windows; ${plan ?? "it does nothing there"}.`, "Correct the step in the task sequence and deploy it again.");
       for (const { name, content: text } of plan.files ?? []) await writeFile(join(own, name), text, { mode: 0o600 });
       const first = [...copies.values()][0]?.folder;
-      return await runCommands(run, plan, first ?? own, settings as CommonSettings);
+      const outcome = await runCommands(run, plan, first ?? own, settings as CommonSettings);
+      if (outcome.failure === undefined) for (const { name, value } of plan.variables ?? []) run.setVariable(name, value);
+      return outcome;
     } finally {
       await rm(own, { recursive: true, force: true });
       for (const copy of copies.values()) await copy.release();

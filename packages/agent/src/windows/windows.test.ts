@@ -69,6 +69,22 @@ test("apply-network-settings tells Windows Setup, by the adapter's address; what
   assert.ok(!text.includes("10.0.0.2/24"));
 });
 
+test("drivers are laid onto a Windows that has not started yet, those for other models left out; a step run again lays them anew", async () => {
+  const drivers = (models: string[]) => ({ kind: "driver-package" as const, models });
+  const step = { type: "auto-apply-drivers", with: { driverPackages: ["ABC00001", "ABC00002"] } };
+  const fixture = await makeRunFixture([step, { type: "apply-driver-package", with: { driverPackage: "ABC00001" } }], [contentOf("ABC00001", drivers([])), contentOf("ABC00002", drivers(["Model of nobody"]))]);
+  await mkdir(join(fixture.folder, "Windows/System32"), { recursive: true });
+  await mkdir(join(fixture.folder, "content/ABC00001/net"), { recursive: true });
+  await writeFile(join(fixture.folder, "content/ABC00001/net/e1d.inf"), "[Version]");
+  const staged = join(fixture.folder, "Windows/Prestage/Drivers");
+  await mkdir(join(staged, "ABC00001.partial/rest-of-an-attempt"), { recursive: true });
+  assert.deepEqual(await runSequence(await fixture.context({ unattended: true }), { bootId: "1", machine }), { result: "succeeded" });
+  assert.deepEqual(await readdir(staged, { recursive: true }).then((names) => names.toSorted()), ["ABC00001", "ABC00001/net", "ABC00001/net/e1d.inf"]);
+  const text = await readFile(join(fixture.folder, "Windows/Panther/unattend.xml"), "utf8");
+  assert.equal(text.match(/pnputil\.exe \/add-driver/g)?.length, 1);
+  assert.match(text, /<RunSynchronousCommand wcm:action="add">/);
+});
+
 test("without a Windows on the volume nothing is written; a step for Windows says on Linux what it is for", async () => {
   const fixture = await makeRunFixture([{ type: "apply-windows-settings", continueOnError: true }, { type: "enable-bitlocker", continueOnError: true }]);
   const context = await fixture.context({ unattended: true });

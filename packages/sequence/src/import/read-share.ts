@@ -55,6 +55,7 @@ export function readShareSequences(taskSequences: XmlElement | undefined): Share
 
 export function shareKnowledge(objects: readonly ShareObject[]): ShareKnowledge {
   return {
+    driverGroups: objects.filter((one) => one.kind === "driver-package" && one.enabled).map((one) => one.guid),
     imageIndexes: new Map(objects.filter((one) => one.kind === "os-image").map((one) => [one.guid, one.index ?? 1])),
     dependencies: new Map(objects.filter((one) => one.kind === "package").map((one) => [one.guid, one.dependencies ?? []])),
     bundles: new Set(objects.filter((one) => one.kind === "package" && one.command === "").map((one) => one.guid)),

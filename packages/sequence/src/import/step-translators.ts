@@ -1,6 +1,6 @@
 import { applyDriverPackage, applyOperatingSystem, checkReadiness, downloadPackageContent, installApplication, installPackage, restart, runCommandLine, runPowerShell, runTaskSequence, setDynamicVariables, setVariable } from "./translators-configmgr.ts";
-import { applyDataImage, applyNetworkSettings, applyWindowsSettings, disableBitLocker, enableBitLocker, joinDomain, partitionDisk } from "./translators-system.ts";
-import { bitLockerOfMdt, configureOfMdt, joinDomainOfMdt, networkOfMdt } from "./translators-mdt-system.ts";
+import { autoApplyDrivers, connectNetworkFolder, applyDataImage, applyNetworkSettings, applyWindowsSettings, disableBitLocker, enableBitLocker, joinDomain, partitionDisk } from "./translators-system.ts";
+import { driversOfMdt, bitLockerOfMdt, configureOfMdt, joinDomainOfMdt, networkOfMdt } from "./translators-mdt-system.ts";
 import { applyPe, gather, installApplicationOfMdt, installOs, nextPhase, restartOfMdt, validate } from "./translators-mdt.ts";
 import type { Translator } from "./translation.ts";
 
@@ -33,11 +33,11 @@ export const stepTranslators: Readonly<Record<string, Translator>> = {
   ApplyDataImage: applyDataImage,
   ApplyWindowsSettings: applyWindowsSettings,
   ApplyNetworkSettings: applyNetworkSettings,
-  AutoApply: no("auto apply drivers"),
+  AutoApply: autoApplyDrivers,
   SetupWindowsAndSMS: no("set up Windows"),
   UpgradeOperatingSystem: none("it upgrades the system in place; Prestage deploys from staged disks"),
   InstallUpdate: no("install software updates"),
-  ConnectNetworkFolder: no("connect to network folder"),
+  ConnectNetworkFolder: connectNetworkFolder,
   JoinDomainWorkgroup: joinDomain,
   EnableBitLocker: enableBitLocker,
   DisableBitLocker: disableBitLocker,
@@ -66,7 +66,7 @@ export const stepTranslators: Readonly<Record<string, Translator>> = {
   "MDT restart": restartOfMdt,
   "ZTIApplications.wsf": installApplicationOfMdt,
   "ZTIDiskpart.wsf": partitionDisk,
-  "ZTIDrivers.wsf": no("inject drivers"),
+  "ZTIDrivers.wsf": driversOfMdt,
   "ZTIConfigure.wsf": configureOfMdt,
   "ZTINICConfig.wsf": networkOfMdt,
   "ZTINICConfig.wsf /capture": no("capture network settings"),

@@ -42,7 +42,7 @@ export interface TranslationContext {
 }
 
 /** What a deployment share says besides its sequences, by GUID in lower case. */
-export interface ShareKnowledge { imageIndexes: ReadonlyMap<string, number>; dependencies: ReadonlyMap<string, readonly string[]>; /** Applications that are nothing but their dependencies. */ bundles: ReadonlySet<string> }
+export interface ShareKnowledge { /** GUIDs of the driver groups that hold drivers. */ driverGroups?: readonly string[]; imageIndexes: ReadonlyMap<string, number>; dependencies: ReadonlyMap<string, readonly string[]>; /** Applications that are nothing but their dependencies. */ bundles: ReadonlySet<string> }
 
 export type Translator = (context: TranslationContext) => Translation;
 

@@ -38,3 +38,13 @@ export const bitLockerOfMdt: Translator = (context) => {
   const [step] = "steps" in made ? made.steps : [];
   return step === undefined ? made : { steps: [{ ...step, when: { variable: "BDEInstall", equals: "TPM" } }], notes: ["where the rules say BDEInstall=TPM; other ways to open the drive are not known here"] };
 };
+
+/** ZTIDrivers: those of the share that fit. A selection profile is a choice of folders; each driver group is a driver package here. */
+export const driversOfMdt: Translator = (context) => {
+  const profile = context.take("DriverSelectionProfile") || "All Drivers";
+  context.ignore(/./);
+  if (/^nothing$/i.test(profile)) return { notNeeded: "its selection profile is Nothing" };
+  const groups = [...(context.share.driverGroups ?? [])];
+  const names = groups.length > 0 && /^(all drivers|everything)$/i.test(profile) ? groups : [profile];
+  return { steps: [{ type: "auto-apply-drivers", with: { driverPackages: names.map((name) => context.reference("driver-package", name)) } }], notes: ["Windows takes the best driver for each device, from every driver package for its model"] };
+};

@@ -96,3 +96,18 @@ export const disableBitLocker: Translator = (context) => {
   const [count, drive] = [context.take("RebootCount"), context.take("Drive")];
   return one("disable-bitlocker", { ...(/^[A-Za-z]:$/.test(drive) && { drive }), ...(/^(\d|1[0-5])$/.test(count) && { restarts: Number(count) }) });
 };
+
+/** Auto Apply Drivers chooses from the site's catalogue of drivers; here from driver packages that are named. */
+export const autoApplyDrivers: Translator = (context) => {
+  context.ignore(/./);
+  return one("auto-apply-drivers", { driverPackages: [context.reference("driver-package", "Drivers of the catalogue")] }, "import the drivers as driver packages and name them: there is no catalogue of single drivers");
+};
+
+/** Connect to Network Folder: what used its drive letter uses the variable. */
+export const connectNetworkFolder: Translator = (context) => {
+  const [path, account, letter] = [context.take("Path"), context.take("Username"), context.take("DriveLetter")];
+  context.ignore(/^Password$/i);
+  if (path === "" || redact(path).found) return { disabled: "no folder is named" };
+  const variable = `Folder${letter.replace(/[^A-Za-z]/g, "").toUpperCase()}`;
+  return one("connect-network-folder", { path, variable, readOnly: false, ...(account !== "" && { account, password: { secret: "FOLDER_PASSWORD" } }) }, `%${variable}% stands for the drive ${letter || "letter"}`, account === "" ? undefined : "the account's password is kept at the site: prestage secret set FOLDER_PASSWORD");
+};

@@ -36,9 +36,10 @@ export const rulesOfSteps: readonly LintRule[] = [
   {
     id: "step-in-wrong-environment", level: "error", title: "a step where it cannot run",
     why: "In the reference a step in the wrong place fails (features.md F236); here too.",
-    *check({ steps }) {
+    *check({ steps, platform }) {
       for (const at of steps) {
-        const allowed = stepTypeOf(at.step.type)?.environments;
+        const definition = stepTypeOf(at.step.type);
+        const allowed = platform === "linux" ? definition?.environmentsOnLinux : definition?.environments;
         if (allowed === undefined || [...at.environments].some((one) => allowed.includes(one))) continue;
         yield { at, message: `${at.step.type} runs in ${allowed.map((one) => places[one]).join(" or ")}; here the sequence is in ${[...at.environments].map((one) => places[one]).join(" or ")}.`, fix: allowed.includes("installed") ? "Put a restart step to the installed system before it." : "Move it before the restart to the installed system." };
       }

@@ -7,13 +7,14 @@ import { defineStepType } from "./step-definition.ts";
 export const applyDriverPackageStep = defineStepType({
   type: "apply-driver-package",
   title: "Apply driver package",
-  summary: "Copies a driver package's firmware/ and modules/ into the running system and rebuilds its initramfs; on Windows adds every driver in it to the driver store. A package for other models changes nothing.",
-  environments: ["installed"],
+  summary: "Copies a driver package's firmware/ and modules/ into the running system and rebuilds its initramfs; on Windows adds every driver in it to the driver store, in the boot environment so that it has them at its first start. A package for other models changes nothing.",
+  environments: ["environment", "installed"],
+  environmentsOnLinux: ["installed"],
   platforms: ["linux", "windows"],
   settings: z.strictObject({ driverPackage: referenceSchema.describe("The driver package") }),
   again: "The same files are copied again.",
-  errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED"],
-  windows: ({ driverPackage }, { folderOf }) => ({ commands: [addDrivers(folderOf(driverPackage))] }),
+  errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED", "PRESTAGE_AGENT_NOT_WINDOWS"],
+  windows: ({ driverPackage }, { folderOf, fits }) => ({ commands: fits(driverPackage) ? [addDrivers(folderOf(driverPackage))] : [] }),
   example: `- name: Firmware
   type: apply-driver-package
   with: { driverPackage: ABC00006 }`,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { cmdlet, powerShellFile, powerShellScript } from "../windows/powershell.ts";
 import { flagSchema, integerSchema, secretSetting } from "./settings.ts";
 import { defineStepType } from "./step-definition.ts";
 
@@ -8,6 +9,8 @@ const nfs = new RegExp(`^${host}:/[^\\\\,\\p{Cc}]{0,1000}$`, "u");
 /** \\server\share and //server/share are one. */
 const pathSchema = z.string().max(1200).transform((text) => (text.startsWith("\\\\") ? text.replaceAll("\\", "/") : text).replace(/(?<=[^:])\/$/, "")).refine((text) => (smb.test(text) || nfs.test(text)) && !/(^|\/)\.\.(\/|$)/.test(text), "\\\\server\\share, //server/share or server:/export");
 
+const passwordName = "PRESTAGE_PASSWORD";
+
 /** Connect to Network Folder (features.md F235). */
 export const connectNetworkFolderStep = defineStepType({
   type: "connect-network-folder",
@@ -15,6 +18,7 @@ export const connectNetworkFolderStep = defineStepType({
   summary:
     "Mounts a folder of a file server, by SMB 3 or NFS 4, and puts its place into a variable. It is there until the computer restarts or the sequence ends. cifs-utils or nfs-common is installed before; the boot environment has neither.",
   environments: ["installed"],
+  platforms: ["linux", "windows"],
   settings: z
     .strictObject({
       path: pathSchema.describe("The folder: \\\\server\\share, //server/share/folder, or server:/export for NFS"),
@@ -29,6 +33,17 @@ export const connectNetworkFolderStep = defineStepType({
   variables: { path: "SMSTSConnectNetworkFolderPath", account: "SMSTSConnectNetworkFolderAccount" },
   again: "A folder that is mounted already stays so; its variable is set again.",
   errors: ["PRESTAGE_AGENT_FOLDER_UNREACHABLE", "PRESTAGE_AGENT_SECRET_UNAVAILABLE", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED"],
+  windows: ({ path, account, password, variable }, { work }) => {
+    if (!path.startsWith("//")) return "an NFS export is no folder that Windows connects to";
+    const share = path.replaceAll("/", "\\");
+    const known = cmdlet("Get-SmbMapping", { RemotePath: share, ErrorAction: "SilentlyContinue" });
+    const connect = cmdlet("New-SmbMapping", { RemotePath: share, UserName: account, Password: password === undefined ? undefined : { raw: `$env:${passwordName}` } });
+    return {
+      files: [{ name: "connect.ps1", content: powerShellScript([`if (-not (${known})) { ${connect} | ${cmdlet("Out-Null")} }`]) }],
+      commands: [{ ...powerShellFile(`${work}\\connect.ps1`, [], "connecting to the folder"), ...(password && { secrets: { [passwordName]: password } }) }],
+      variables: [{ name: variable, value: share }],
+    };
+  },
   example: `- name: Drawings
   type: connect-network-folder
   with: { path: '\\\\files.example.org\\drawings', account: 'EXAMPLE\\reader', password: { secret: READER }, variable: Drawings }`,

@@ -17,6 +17,8 @@ export interface StepDefinition<T = unknown> {
   platforms: readonly Platform[];
   /** Where it may run of those where the deployed system is Windows: the boot environment is Linux all the same. */
   environmentsOnWindows: readonly RunEnvironment[];
+  /** And where it is Linux. */
+  environmentsOnLinux: readonly RunEnvironment[];
   /** Its settings, once variables are put in. */
   settings: z.ZodType<T>;
   /** Settings that are taken from a variable where the step leaves them out. */
@@ -38,12 +40,12 @@ export interface StepDefinition<T = unknown> {
   windows?(settings: T, at: WindowsSurroundings): WindowsPlan | string;
 }
 
-type Optional = "mergedAtSite" | "variables" | "sets" | "platforms" | "environmentsOnWindows" | "errors" | "windows";
+type Optional = "mergedAtSite" | "variables" | "sets" | "platforms" | "environmentsOnWindows" | "environmentsOnLinux" | "errors" | "windows";
 type Given<T> = { settings: z.ZodType<T> } & Omit<StepDefinition<NoInfer<T>>, Optional | "settings"> & Partial<Pick<StepDefinition<NoInfer<T>>, Optional>>;
 
 /** Every step may fail by these: its settings, its place, its time, its own failure. */
 const common = ["PRESTAGE_AGENT_STEP_INVALID", "PRESTAGE_AGENT_STEP_ENVIRONMENT", "PRESTAGE_AGENT_STEP_TIME_LIMIT", "PRESTAGE_AGENT_STEP_INTERRUPTED", "PRESTAGE_AGENT_STEP_FAILED"];
 
 export function defineStepType<T>(given: Given<T>): StepDefinition<T> {
-  return { mergedAtSite: false, variables: {}, sets: {}, platforms: ["linux"], environmentsOnWindows: given.environments, ...given, errors: [...common, ...(given.errors ?? [])] };
+  return { mergedAtSite: false, variables: {}, sets: {}, platforms: ["linux"], environmentsOnWindows: given.environments, environmentsOnLinux: given.environments, ...given, errors: [...common, ...(given.errors ?? [])] };
 }

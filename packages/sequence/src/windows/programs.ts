@@ -1,4 +1,5 @@
 import { restartRequired } from "./windows-plan.ts";
+import type { AnswerComponent } from "./answer-file.ts";
 import type { WindowsCommand } from "./windows-plan.ts";
 
 /** ERROR_NO_MORE_ITEMS: every driver is there already, in this version or a newer one. */
@@ -8,6 +9,15 @@ const nothingToDo = 259;
 export function addDrivers(folder: string): WindowsCommand {
   return { what: "adding the drivers", program: "pnputil.exe", arguments: ["/add-driver", `${folder}\\*.inf`, "/subdirs", "/install"], successCodes: [nothingToDo], restartCodes: [restartRequired] };
 }
+
+/** Where drivers lie that a new Windows is to have from its first start, below its root. */
+export const stagedDrivers = "Windows/Prestage/Drivers";
+
+/** Has Windows Setup add them in the pass specialize, before any device but the disk is needed. */
+export const stagedDriversAnswers: AnswerComponent = {
+  pass: "specialize", component: "Microsoft-Windows-Deployment",
+  settings: { RunSynchronous: [{ RunSynchronousCommand: { Order: "1", Description: "Add the drivers of the deployment", Path: `cmd.exe /c pnputil.exe /add-driver %SystemRoot%\\Prestage\\Drivers\\*.inf /subdirs /install` } }] },
+};
 
 /** Restarts at once, as planned for a deployment (shutdown: reason 2:4, operating system reconfiguration). */
 export const restartWindows: WindowsCommand = { what: "the restart", program: "shutdown.exe", arguments: ["/r", "/t", "0", "/f", "/d", "p:2:4"] };

@@ -22,6 +22,8 @@ export interface WindowsPlan {
   files?: readonly { name: string; content: string }[];
   commands?: readonly WindowsCommand[];
   answers?: readonly AnswerComponent[];
+  /** Set when all of it has succeeded. */
+  variables?: readonly { name: string; value: string }[];
 }
 
 /** What a plan is made of besides the step's settings. */
@@ -32,10 +34,12 @@ export interface WindowsSurroundings {
   node: string;
   /** The folder of a content's verified copy, by object id. */
   folderOf: (objectId: string) => string;
+  /** Whether a driver package is for this computer's model. */
+  fits: (objectId: string) => boolean;
 }
 
 /** The surroundings of nowhere: what a plan would be, to show and to check. */
-export const shownSurroundings: WindowsSurroundings = { work: String.raw`C:\prestage\work\step`, node: String.raw`C:\prestage\agent\node.exe`, folderOf: (id) => String.raw`C:\prestage\work\content-${id}` };
+export const shownSurroundings: WindowsSurroundings = { work: String.raw`C:\prestage\work\step`, node: String.raw`C:\prestage\agent\node.exe`, folderOf: (id) => String.raw`C:\prestage\work\content-${id}`, fits: () => true };
 
 /** Exit code of a program that asks for a restart (ERROR_SUCCESS_REBOOT_REQUIRED). */
 export const restartRequired = 3010;

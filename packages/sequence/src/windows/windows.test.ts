@@ -21,6 +21,7 @@ const more: Readonly<Record<string, readonly Record<string, unknown>[]>> = {
   "run-script": [{ language: "powershell", script: "exit 0" }, { language: "powershell", file: "in/a folder/setup.ps1", package: "ABC00001", parameters: ["-Name", 'a "b" c\\'] }, { language: "javascript", script: "process.exit(0)" }],
   "enable-bitlocker": [{ protector: "tpmAndPin", pin: { secret: "PIN" }, recoveryTo: "entra-id", usedSpaceOnly: false, skipHardwareTest: "false", method: "aes256" }, { drive: "D:", recoveryTo: "nowhere" }],
   "disable-bitlocker": [{ restarts: "0" }, { drive: "D:", restarts: 15 }],
+  "connect-network-folder": [{ path: "//files.example.org/share/it's", variable: "Files" }, { path: "nfs.example.org:/export", variable: "Files" }],
   "join-directory": [{ domain: "ad.example.org", account: "AD\\o'brien", password: { secret: "JOIN" } }, { mode: "ldap", domain: "example.org", account: "cn=a", password: { secret: "JOIN" }, server: "ldaps://a.example.org", searchBase: "dc=a" }],
   "apply-network-settings": [{ adapters: [{ mac: "52:54:00:12:34:56", addresses: ["10.0.0.2/24", "fd00::2/64"], gateways: ["10.0.0.1", "fd00::1"], dnsServers: ["10.0.0.3"], searchDomains: ["a.example"] }, { dhcp: "true" }], searchDomains: "b.example, c.example" }],
   "apply-windows-settings": [
