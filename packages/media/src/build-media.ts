@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { open, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { IndexFile, StoredVersion } from "@prestage/content";
 import { buildWim, openWimFile } from "@prestage/wim";
@@ -43,6 +44,7 @@ export async function buildMedia(input: MediaBuildInput, options: MediaBuildOpti
   const manifest = completeManifest(input, carried, await storedOf(input.bootImage.version, carried, options.signal));
   const signed = signManifest(manifest, input.mediaKey);
   const opened: WimFile[] = [];
+  let written = { size: 0, sha256: "" };
   try {
     const openStored = async (version: StoredVersion) => {
       const wim = await openWimFile(version.wimPath);
@@ -61,11 +63,10 @@ export async function buildMedia(input: MediaBuildInput, options: MediaBuildOpti
         ],
       },
       input.output,
-      options,
+      { ...options, onWritten: async (file, size) => void (written = { size, sha256: await hashFile(file, input.output, size, options) }) },
     );
-    const { size } = await stat(input.output);
-    const sha256 = await writeCompanions(input.output, size, manifest, signed.mediaId, options);
-    return { path: input.output, mediaId: signed.mediaId, size, sha256, manifest };
+    await writeCompanions(input.output, written, manifest, signed.mediaId);
+    return { path: input.output, mediaId: signed.mediaId, ...written, manifest };
   } catch (cause) {
     for (const path of [input.output, `${input.output}.sha256`, `${input.output}.txt`]) await rm(path, { force: true });
     throw cause;
@@ -146,39 +147,32 @@ async function dataSources(input: MediaBuildInput, carried: readonly MediaSource
 }
 
 /** `.sha256` as sha256sum reads it, and the sheet for people. */
-async function writeCompanions(output: string, size: number, manifest: Manifest, mediaId: string, options: MediaBuildOptions): Promise<string> {
-  const sha256 = await hashFile(output, size, options);
+async function writeCompanions(output: string, { size, sha256 }: { size: number; sha256: string }, manifest: Manifest, mediaId: string): Promise<void> {
   await writeFile(`${output}.sha256`, `${sha256}  ${basename(output)}\n`);
   await writeFile(`${output}.txt`, mediaSheet(manifest, { name: basename(output), mediaId, size, sha256 }));
   for (const path of [`${output}.sha256`, `${output}.txt`]) await syncPath(path);
-  return sha256;
 }
 
 /** SHA-256 of a file by positional reads, the next while this one is hashed: a stream takes twice as long. */
-async function hashFile(path: string, size: number, { signal, onProgress }: MediaBuildOptions): Promise<string> {
+async function hashFile(file: FileHandle, path: string, size: number, { signal, onProgress }: MediaBuildOptions): Promise<string> {
   const hash = createHash("sha256");
   const buffers = [Buffer.allocUnsafe(hashPiece), Buffer.allocUnsafe(hashPiece)] as const;
-  const file = await open(path, "r");
-  try {
-    const read = (at: number) => {
-      const piece = file.read(buffers[(at / hashPiece) % 2 === 0 ? 0 : 1], 0, Math.min(hashPiece, size - at), at);
-      piece.catch(() => {}); // thrown when its turn comes, or never, behind an abort
-      return piece;
-    };
-    let reading = read(0);
-    for (let at = 0; at < size; ) {
-      signal?.throwIfAborted();
-      const { bytesRead, buffer } = await reading;
-      if (bytesRead !== Math.min(hashPiece, size - at)) throw new MediaError("PRESTAGE_MEDIA_NOT_MEDIA", `Expected ${size} bytes in ${path} just written; it ends at ${at + bytesRead}. Something else changed it: build again.`);
-      at += bytesRead;
-      if (at < size) reading = read(at);
-      hash.update(buffer.subarray(0, bytesRead));
-      onProgress?.({ phase: "checksum", done: at, total: size });
-    }
-    return hash.digest("hex");
-  } finally {
-    await file.close();
+  const read = (at: number) => {
+    const piece = file.read(buffers[(at / hashPiece) % 2 === 0 ? 0 : 1], 0, Math.min(hashPiece, size - at), at);
+    piece.catch(() => {}); // thrown when its turn comes, or never, behind an abort
+    return piece;
+  };
+  let reading = read(0);
+  for (let at = 0; at < size; ) {
+    signal?.throwIfAborted();
+    const { bytesRead, buffer } = await reading;
+    if (bytesRead !== Math.min(hashPiece, size - at)) throw new MediaError("PRESTAGE_MEDIA_NOT_MEDIA", `Expected ${size} bytes in ${path} just written; it ends at ${at + bytesRead}. Something else changed it: build again.`);
+    at += bytesRead;
+    if (at < size) reading = read(at);
+    hash.update(buffer.subarray(0, bytesRead));
+    onProgress?.({ phase: "checksum", done: at, total: size });
   }
+  return hash.digest("hex");
 }
 const hashPiece = 2 ** 20;
 

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
 import { writeAtomically } from "./atomic-output.ts";
 import { serializeBlobTable, type BlobEntry } from "./blob-table.ts";
 import { BlobPlan, mergedCompression, reusableDigests, type FileSegment, type RunSegment, type Segment } from "./blob-plan.ts";
@@ -22,6 +23,8 @@ export interface WimBuildOptions {
   readonly copyRange?: CopyRange | false;
   /** Sources from this many bytes on are placed so that their integrity spans can be reused; 100,000,000 by default. */
   readonly reuseFrom?: number;
+  /** Reads the file when all of it is written, while the disk takes it; where this fails, so does the build. */
+  readonly onWritten?: (file: FileHandle, size: number) => Promise<void>;
 }
 
 export interface WimBuildResult {
@@ -38,7 +41,7 @@ export interface WimBuildResult {
  */
 export async function buildWim(plan: WimBuildPlan, outputPath: string, options: WimBuildOptions = {}): Promise<WimBuildResult> {
   checkPlan(plan);
-  return await writeAtomically(outputPath, async (file, partial) => await new WimBuild(plan, options).write((output) => new OutputFile(file, partial, output)));
+  return await writeAtomically(outputPath, async (file, partial) => await new WimBuild(plan, options).write((output) => new OutputFile(file, partial, output)), async (file, { size }) => await options.onWritten?.(file, size));
 }
 
 class WimBuild {

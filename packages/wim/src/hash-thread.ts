@@ -62,18 +62,23 @@ function openReader({ files, size, limits, compression, chunkSize, pipable }: Ha
 function openSyncSource(files: HashedVolume["files"], size: number): RandomAccessSource {
   const open = files.map((file) => openSync(file.path, "r"));
   const pieceSize = files[0]?.size ?? 0;
+  const fill = (bytes: Buffer, offset: number): void => {
+    checkRange(size, offset, bytes.length);
+    for (let done = 0; done < bytes.length; ) {
+      const at = offset + done;
+      const piece = Math.floor(at / pieceSize);
+      const read = readSync(open[piece]!, bytes, done, Math.min(bytes.length - done, (piece + 1) * pieceSize - at), at - piece * pieceSize);
+      if (read === 0) throw new WimError("PRESTAGE_WIM_TRUNCATED", `The file should reach byte ${offset + bytes.length} and ends at ${at}. Get it again from its source.`);
+      done += read;
+    }
+  };
   return {
     size,
+    readInto: async (bytes, offset) => fill(bytes, offset),
     read: async (offset, length) => {
       checkRange(size, offset, length);
       const bytes = Buffer.allocUnsafeSlow(length);
-      for (let done = 0; done < length; ) {
-        const at = offset + done;
-        const piece = Math.floor(at / pieceSize);
-        const read = readSync(open[piece]!, bytes, done, Math.min(length - done, (piece + 1) * pieceSize - at), at - piece * pieceSize);
-        if (read === 0) throw new WimError("PRESTAGE_WIM_TRUNCATED", `The file should reach byte ${offset + length} and ends at ${at}. Get it again from its source.`);
-        done += read;
-      }
+      fill(bytes, offset);
       return bytes;
     },
     close: async () => open.forEach((file) => closeSync(file)),
