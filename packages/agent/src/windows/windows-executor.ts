@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { contentReferences } from "@prestage/sequence";
 import type { Step, StepDefinition, WindowsCommand, WindowsPlan } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
@@ -11,7 +11,7 @@ import { defineStep } from "../steps/step-executor.ts";
 import type { StepExecutor, StepResult, StepRun } from "../steps/step-executor.ts";
 
 /** Settings every step that runs programs has alike. */
-interface CommonSettings { timeoutSeconds?: number; outputVariable?: string }
+interface CommonSettings { timeoutSeconds?: number; outputVariable?: string; workingFolder?: string }
 
 /** Carries out on an installed Windows what a step type says it does there: its files, then its commands one after the other. */
 export function windowsExecutor<T>(definition: StepDefinition<T>): StepExecutor {
@@ -30,8 +30,8 @@ export function windowsExecutor<T>(definition: StepDefinition<T>): StepExecutor 
       const plan = definition.windows?.(settings, { work: own, node: process.execPath, folderOf: (id) => copies.get(id)?.folder ?? own, fits: (id) => isForModel(model, copies.get(id)?.models ?? []) });
       if (plan === undefined || typeof plan === "string") throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected settings of ${definition.type} that mean something on Windows; ${plan ?? "it does nothing there"}.`, "Correct the step in the task sequence and deploy it again.");
       for (const { name, content: text } of plan.files ?? []) await writeFile(join(own, name), text, { mode: 0o600 });
-      const first = [...copies.values()][0]?.folder;
-      const outcome = await runCommands(run, plan, first ?? own, settings as CommonSettings);
+      const common = settings as CommonSettings;
+      const outcome = await runCommands(run, plan, resolve([...copies.values()][0]?.folder ?? own, common.workingFolder ?? "."), common);
       if (outcome.failure === undefined) for (const { name, value } of plan.variables ?? []) run.setVariable(name, value);
       return outcome;
     } finally {
