@@ -10,6 +10,8 @@ const administrator = "Adm1n-Passw0rd of the domain";
 
 /** A domain controller, Debian's samba, alone with this computer in a network of its own. $1: folder, $2: node, $3: run-steps.ts. */
 const domain = `set -e
+# What other tests have mounted is not held here.
+for place in $(awk '$1 ~ "^/dev/loop" { print $2 }' /proc/mounts); do umount --lazy "$place"; done
 ip link set lo up
 hostname dc1
 for place in /run /var/lib/samba /var/cache/samba /var/log/samba; do mkdir -p $place; mount -t tmpfs tmpfs $place; done

@@ -61,7 +61,11 @@ export async function applyDataImage(options: ApplyDataImageOptions): Promise<"e
 async function withExt4(device: string, use: (folder: string) => Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "prestage-data-"));
   try {
-    await mountExt4(device, folder, { options: ["noatime", "nodev", "nosuid"], signal });
+    await mountExt4(device, folder, { options: ["noatime", "nodev", "nosuid"], signal }).catch(async (cause: unknown) => {
+      // Stopped when it had mounted already.
+      await runProgram("umount", [folder], { accept: [0, 1, 32] });
+      throw cause;
+    });
     try {
       await use(folder);
     } finally {

@@ -23,6 +23,8 @@ async function inRoot(check: (root: string) => Promise<void>): Promise<void> {
 
 /** A network of its own with the adapter in it; ends when networkd has set its default route. */
 const namespace = `set -e
+# What other tests have mounted is not held here.
+for place in $(awk '$1 ~ "^/dev/loop" { print $2 }' /proc/mounts); do umount --lazy "$place"; done
 mount -t tmpfs tmpfs /run
 mkdir -p /run/systemd/netif
 mount --bind "$1/etc/systemd/network" /etc/systemd/network

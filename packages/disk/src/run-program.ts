@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { DiskError } from "./error.ts";
 
 export interface RunOptions {
@@ -39,7 +40,7 @@ export async function runProgram(program: string, args: readonly string[], optio
   child.stdin.end(options.input ?? "");
   const { promise, resolve, reject } = Promise.withResolvers<number | string>();
   child.on("error", (cause: NodeJS.ErrnoException) => {
-    if (options.signal?.aborted === true) reject(cause);
+    if (options.signal?.aborted === true) whenGone(child, () => reject(cause));
     else reject(new DiskError("PRESTAGE_DISK_PROGRAM_FAILED", cause.code === "ENOENT" ? `The program ${program} is not installed. Install the Debian package that holds it and try again.` : `${program} could not be started: ${cause.message}`, { cause }));
   });
   child.on("close", (code, signal) => resolve(code ?? signal ?? "no exit code"));
@@ -49,4 +50,16 @@ export async function runProgram(program: string, args: readonly string[], optio
     throw new DiskError("PRESTAGE_DISK_PROGRAM_FAILED", `${program} ${args.join(" ").slice(0, 300)} ended with ${exitCode}. It said: ${(errors.trim() || output.trim()).slice(-2000) || "nothing"}`);
   }
   return { output, errorOutput: errors, exitCode };
+}
+
+const patienceMs = 5000;
+
+/** What a program was stopped in may be unmounted or deleted next: it must not be at it any more. */
+function whenGone(child: ChildProcess, then: () => void): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return then();
+  const force = setTimeout(() => child.kill("SIGKILL"), patienceMs);
+  child.once("exit", () => {
+    clearTimeout(force);
+    then();
+  });
 }

@@ -84,14 +84,14 @@ test("the step: never the deployment's own partitions nor one in use; a place in
       await runSequence(context, { bootId: "1", machine });
       await context.status.flush();
       const finished = fixture.kept.find((message) => message.kind === "step-finished");
-      return { fixture, outcome: finished?.error?.code ?? finished?.outcome };
+      return { fixture, outcome: finished?.error?.code ?? finished?.outcome, message: finished?.error?.message };
     };
     for (const partition of [1, "2"]) assert.equal((await run({ partition })).outcome, "PRESTAGE_AGENT_DISK_PROTECTED");
     for (const wrong of [{ partition: 7 }, { disk: "/dev/none", partition: 1 }]) assert.equal((await run(wrong)).outcome, "PRESTAGE_AGENT_STEP_INVALID");
     assert.equal((await run({ partition: 3, mountPoint: "/etc/maps" })).outcome, "PRESTAGE_DISK_BAD_SETTING");
     assert.equal(await onExt4(free, async () => (await run({ partition: 3 })).outcome), "PRESTAGE_AGENT_DISK_PROTECTED");
-    const { fixture, outcome } = await run({ disk, partition: 3, wipe: "true", mountPoint: "/srv/my-maps" });
-    assert.equal(outcome, "succeeded");
+    const { fixture, outcome, message } = await run({ disk, partition: 3, wipe: "true", mountPoint: "/srv/my-maps" });
+    assert.equal(outcome, "succeeded", message);
     const name = (await runProgram("systemd-escape", ["--path", "--suffix=mount", "/srv/my-maps"])).output.trim();
     const units = join(fixture.folder, "etc/systemd/system");
     assert.match(await readFile(join(units, name), "utf8"), /What=\/dev\/disk\/by-uuid\/[0-9a-f-]{36}\nWhere=\/srv\/my-maps\nType=ext4\n/);

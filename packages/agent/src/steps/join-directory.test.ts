@@ -81,6 +81,8 @@ function freePort(): Promise<number> {
 
 /** sssd by itself, in a view of the files where its own are this test's; ends when it has answered. */
 const askSssd = `set -e
+# What other tests have mounted is not held here.
+for place in $(awk '$1 ~ "^/dev/loop" { print $2 }' /proc/mounts); do umount --lazy "$place"; done
 for place in /run /var/lib/sss /var/log/sssd; do mkdir -p $place; mount -t tmpfs tmpfs $place; done
 mkdir -p /var/lib/sss/db /var/lib/sss/mc /var/lib/sss/pipes/private /var/lib/sss/gpo_cache /var/lib/sss/secrets /var/lib/sss/pubconf
 mkdir -p "$1/etc/sssd/conf.d" /etc/sssd
