@@ -18,7 +18,8 @@ const before = "{0b0b0b0b-0000-4000-8000-000000000003}";
 const ts = `<?xml version="1.0"?><sequence version="3.00" name="Standard"><group name="Install"><condition><expression type="SMS_TaskSequence_VariableConditionExpression"><variable name="Variable">PHASE</variable><variable name="Operator">equals</variable><variable name="Value">PREINSTALL</variable></expression></condition>
 <step type="BDD_InstallOS" name="OS"><defaultVarList><variable name="OSGUID" property="OSGUID">${image}</variable></defaultVarList><action>cscript.exe "%SCRIPTROOT%\\LTIApply.wsf"</action></step></group>
 <step type="SMS_TaskSequence_RebootAction" name="Restart"><action>smsboot.exe /target:WinPE</action></step>
-<step type="BDD_InstallApplication" name="Tool"><defaultVarList><variable name="ApplicationGUID" property="ApplicationGUID">${application}</variable></defaultVarList><action>cscript.exe "%SCRIPTROOT%\\ZTIApplications.wsf"</action></step></sequence>`;
+<step type="BDD_InstallApplication" name="Tool"><defaultVarList><variable name="ApplicationGUID" property="ApplicationGUID">${application}</variable></defaultVarList><action>cscript.exe "%SCRIPTROOT%\\ZTIApplications.wsf"</action></step>
+<step name="Sysprep"><action>cscript.exe "%SCRIPTROOT%\\LTISysprep.wsf"</action></step></sequence>`;
 
 test("a deployment share: its content imported, its rules and sequences in text, a line for everything", async () => {
   const share = await tree("share", {
@@ -51,7 +52,7 @@ test("a deployment share: its content imported, its rules and sequences in text,
   assert.match(yaml, new RegExp(`osImage: ${osImage}, index: 2`));
   assert.match(yaml, /OSDComputerName: PC/);
   assert.ok(!`${yaml}${run.stdout}${await readFile(join(output, "import-report.json"), "utf8")}`.includes("Sw0rdfish"));
-  assert.deepEqual(imported.totals, { translated: 0, withNote: 2, disabled: 1 });
+  assert.deepEqual(imported.totals, { translated: 0, withNote: 3, disabled: 1 });
   assert.deepEqual((await at<{ programs: unknown }[] & { definition: { programs: { name: string; command: string }[] } }[]>("package", "show", / (ABC\w+)$/.exec(objects.get("Tool")?.to ?? "")?.[1] ?? ""))[0]?.definition.programs.map((one) => [one.name, one.command]), [["Install", "setup.exe /S"]]);
   assert.equal((await cli(["sequence", "lint", join(output, "W11.yaml"), "--offline"])).exitCode, 0);
   await at("sequence", "add", join(output, "W11.yaml"));
@@ -62,7 +63,7 @@ test("one file is printed, its report said on the other stream; a mapping puts i
   const share = await tree("one", { "ts.xml": ts });
   const plain = await cli(["sequence", "import", join(share, "ts.xml")]);
   assert.deepEqual([plain.exitCode, /^# Imported/.test(plain.stdout)], [3, true]);
-  assert.match(plain.stderr, /^0 steps translated, 2 with a note, 1 kept disabled;/);
+  assert.match(plain.stderr, /^0 steps translated, 3 with a note, 1 kept disabled;/);
   await writeFile(join(share, "map.json"), JSON.stringify({ [image]: "ABC00009", [application]: "" }));
   assert.match((await cli(["sequence", "import", join(share, "ts.xml"), "--map", join(share, "map.json")])).stdout, /osImage: ABC00009/);
   await writeFile(join(share, "map.json"), JSON.stringify({ [image]: "nonsense" }));
