@@ -4,7 +4,8 @@ import { createMediaRequestSchema } from "@prestage/contract";
 import type { CreateMediaRequest } from "@prestage/contract";
 import { buildMedia } from "@prestage/media";
 import type { MediaSourceContent } from "@prestage/media";
-import { contentReferences } from "@prestage/sequence";
+import { allSteps, contentReferences } from "@prestage/sequence";
+import type { TaskSequence } from "@prestage/sequence";
 import { SiteError } from "../error.ts";
 import { resolveContent } from "../management-point/make-policy.ts";
 import { audit } from "../site-context.ts";
@@ -86,23 +87,15 @@ async function onlyBootImage(context: SiteContext): Promise<string> {
   return image.id;
 }
 
-/** The OS image named by option, else the one the sequence applies. */
-function chooseOsImage(request: CreateMediaRequest, sources: readonly MediaSourceContent[], sequence: unknown): { source: MediaSourceContent; index: number } | undefined {
+/** The OS image the request names, else the one that the sequence applies first; one that is laid onto another disk is content like any other. */
+function chooseOsImage(request: CreateMediaRequest, sources: readonly MediaSourceContent[], sequence: TaskSequence): { source: MediaSourceContent; index: number } | undefined {
   const images = sources.filter((one) => one.content.kind === "os-image");
-  const source = request.osImage === undefined ? images[0] : images.find((one) => one.content.objectId === request.osImage?.id);
+  const applied = [...allSteps(sequence.steps)].filter((step) => step.type === "apply-os-image" && step.disabled !== true).map((step) => ({ id: step.with?.["osImage"], index: step.with?.["index"] }));
+  const id = request.osImage?.id ?? applied.find((one) => images.some((image) => image.content.objectId === one.id))?.id;
+  const source = images.find((one) => one.content.objectId === id);
   if (source === undefined) return undefined;
-  return { source, index: request.osImage?.index ?? imageIndexIn(sequence, source.content.objectId) ?? 1 };
-}
-
-/** The `index` that stands beside an `osImage` in a step. */
-function imageIndexIn(value: unknown, objectId: string): number | undefined {
-  if (typeof value !== "object" || value === null) return undefined;
-  if ("osImage" in value && value.osImage === objectId && "index" in value && typeof value.index === "number") return value.index;
-  for (const child of Object.values(value)) {
-    const found = imageIndexIn(child, objectId);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+  const index = applied.find((one) => one.id === id)?.index;
+  return { source, index: request.osImage?.index ?? (typeof index === "number" ? index : 1) };
 }
 
 /** Never the build time: the latest issue time of the keyring and the revisions named. */
