@@ -9,7 +9,8 @@ export interface ShellOptions {
   timeoutSeconds?: number | undefined;
   /** Secrets for this process alone, and what takes them out of its output. */
   secrets?: StepRun["secrets"];
-  onLine: (line: string) => void;
+  /** `error`: it was printed as a message, not as output. */
+  onLine: (line: string, error: boolean) => void;
   environment?: Readonly<Record<string, string>>;
   /** A folder of programs looked through before the system's. */
   programs?: string;
@@ -50,15 +51,15 @@ export async function runShell(command: string, options: ShellOptions): Promise<
   let tail = "";
   const partials = ["", ""];
   // By line, and redacted before it is cut: half a secret at the beginning of the tail would be one too many.
-  const keep = (line: string) => {
+  const keep = (line: string, error: boolean) => {
     tail = `${tail}${redact(line)}\n`.slice(-tailLength - 1);
-    onLine(line);
+    onLine(line, error);
   };
   for (const [i, stream] of [child.stdout, child.stderr].entries()) {
     stream.setEncoding("utf8").on("data", (text: string) => {
       const lines = redact((partials[i] ?? "") + text).slice(-100_000).split(/\r?\n|\r/);
       partials[i] = lines.pop() ?? "";
-      lines.forEach(keep);
+      for (const line of lines) keep(line, i === 1);
     });
     stream.on("error", () => undefined);
   }
@@ -89,7 +90,7 @@ export async function runShell(command: string, options: ShellOptions): Promise<
     clearTimeout(drained);
     child.stdout.destroy();
     child.stderr.destroy();
-    for (const partial of partials) if (partial !== "") keep(partial);
+    for (const [i, partial] of partials.entries()) if (partial !== "") keep(partial, i === 1);
     signal.throwIfAborted();
     return { exitCode, outputTail: tail.trim(), timedOut };
   } finally {

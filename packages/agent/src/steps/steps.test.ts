@@ -55,7 +55,7 @@ test("readiness: every check is made and told; one that is not met fails the ste
 test("scripts: of the sequence and of a package, by sh and by the agent's Node.js; arguments reach them as they are; output goes into a variable; nothing is left", async () => {
   const fixture = await makeRunFixture(
     [
-      { type: "run-script", with: { script: 'printf "%s|" "$@"; echo; echo second', parameters: ["a b", "it's", "$HOME", "%WHO%"], outputVariable: "Sh" } },
+      { type: "run-script", with: { script: 'echo a message >&2; printf "%s|" "$@"; echo; echo second', parameters: ["a b", "it's", "$HOME", "%WHO%"], outputVariable: "Sh" } },
       { type: "run-script", with: { language: "javascript", script: "console.log(process.argv.slice(2).join('+')); process.exitCode = 3;", parameters: ["x"], successCodes: [3], outputVariable: "Js" } },
       { type: "run-script", with: { package: "ABC00007", file: "sub/run.sh", outputVariable: "Folder" } },
       { type: "run-script", with: { script: "yes long | head -c 5000", outputVariable: "Long" } },
