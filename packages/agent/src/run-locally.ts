@@ -3,7 +3,9 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeDurably } from "@prestage/content";
 import type { PolicyContent } from "@prestage/contract";
+import { allSteps } from "@prestage/sequence";
 import type { TaskSequence } from "@prestage/sequence";
+import { disconnectFolders } from "./steps/network-folders.ts";
 import { AgentError } from "./error.ts";
 import { Journal } from "./journal/journal.ts";
 import { ownDisk } from "./own-disk.ts";
@@ -36,6 +38,9 @@ export interface LocalRunOptions {
 export async function runLocally(options: LocalRunOptions): Promise<RunResult> {
   const { sequence, root, stateFolder, variables, log, signal } = options;
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
+  // They are about the computer, not about a folder on it.
+  const whole = [...allSteps(sequence.steps)].find((step) => root !== "/" && step.disabled !== true && ["encrypt-disk", "join-directory", "partition-disk"].includes(step.type));
+  if (whole !== undefined) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected steps that concern the system in ${root} alone; found ${JSON.stringify(whole.name)} (${whole.type}), which concerns this computer.`, "Disable the step, or run the sequence with --root /.");
   await claimState(stateFolder, sequence);
   const status = await StatusSpool.open(join(stateFolder, "status"), "installed", () => new Date());
   status.setDeployment("LOC00001");
@@ -49,7 +54,7 @@ export async function runLocally(options: LocalRunOptions): Promise<RunResult> {
         variables: variables.map((one): VariableSource => ({ ...one, source: "device" })), content: localContent(options), secrets: { open: async (names) => Object.fromEntries(names.map((name) => [name, secretOf(options, name)])) },
         status, screen: new TerminalScreen(), journal: await Journal.open(join(stateFolder, "journal")), unattended: true, signal, log,
       },
-      { machine: { restart: async () => undefined, cleanUp: async () => undefined, postAction: startPostAction } },
+      { machine: { restart: async () => undefined, cleanUp: async () => disconnectFolders(), postAction: startPostAction } },
     );
   } finally {
     status.stop();

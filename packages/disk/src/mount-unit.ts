@@ -1,9 +1,11 @@
 import { DiskError } from "./error.ts";
 import type { SettingChange } from "./setting-change.ts";
 
+const systemFolders = ["/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/prestage", "/proc", "/root", "/run", "/sbin", "/sys", "/tmp", "/usr", "/var/cache", "/var/lib/dpkg", "/var/lib/systemd", "/var/log", "/var/run", "/var/tmp"];
+
 /** Mounts a file system at every start of the installed system, by a unit of its own: what writes /etc/fstab leaves it alone. `what` is a device or UUID=... */
 export function mountUnit(what: string, place: string, fileSystem: "ext4" | "ntfs-3g"): SettingChange[] {
-  if (!/^(\/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}){1,8}$/.test(place) || ["/boot", "/dev", "/etc", "/prestage", "/proc", "/run", "/sys", "/usr"].some((taken) => place === taken || place.startsWith(`${taken}/`))) {
+  if (!/^(\/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}){1,8}$/.test(place) || systemFolders.some((taken) => place === taken || place.startsWith(`${taken}/`)) || ["/var", "/var/lib", "/home"].includes(place)) {
     throw new DiskError("PRESTAGE_DISK_BAD_SETTING", `Expected a place for data such as /srv/data, found ${JSON.stringify(place)}. Correct it in the task sequence.`);
   }
   const name = `${unitName(place)}.mount`;

@@ -25,6 +25,16 @@ export function listedValues(base: string, digits: 2 | 3, valueOf: (name: string
   return values;
 }
 
+/** What variables of a sequence's dynamic lists name. */
+export function listedContent(bases: readonly string[], variables: Iterable<{ name: string; value: string }>): ContentReference[] {
+  const lower = bases.map((base) => base.toLowerCase());
+  const found = [...variables].filter(({ name }) => lower.some((base) => name.toLowerCase().startsWith(base) && /^\d{2,3}$/.test(name.slice(base.length))));
+  return found.flatMap(({ value }) => {
+    const [, objectId, program] = listedReference.exec(value.trim()) ?? [];
+    return objectId === undefined ? [] : [{ objectId, kind: program === undefined ? "application" as const : "package" as const }];
+  });
+}
+
 /** The names of the dynamic lists a sequence's enabled steps install from. */
 export function listBases(sequence: TaskSequence): string[] {
   return [...new Set([...enabledSteps(sequence.steps)].map((step) => step.with?.["baseVariable"]).filter((name) => typeof name === "string"))];

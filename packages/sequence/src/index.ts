@@ -26,7 +26,7 @@ export type { LintFinding, LintKnowledge, LintLevel, LintRule } from "./lint/lin
 export { diffSequences } from "./diff-sequences.ts";
 export type { SequenceDifference, StepDifference } from "./diff-sequences.ts";
 export { childReferences, mergeChildren } from "./merge-children.ts";
-export { contentReferences, listBases, listedReference, listedValues } from "./content-references.ts";
+export { contentReferences, listBases, listedContent, listedReference, listedValues } from "./content-references.ts";
 export type { ContentReference, ReferencedKind } from "./content-references.ts";
 export * from "./variables.ts";
 export { assignUsersModes, deviceUsers, effectiveAffinity, stricterAffinity } from "./device-users.ts";

@@ -5,7 +5,8 @@ import { variableNameSchema } from "@prestage/media/schema";
 
 export interface NamedValue { name: string; value: string }
 
-const variablesFileLimit = 1024 * 1024;
+/** What a command may add, in bytes. */
+const mostAdded = 1024 * 1024;
 
 /** In a command's PATH: `prestage-variable NAME` prints a variable, `prestage-variable NAME VALUE` sets it. */
 const helper = `#!/bin/sh
@@ -37,12 +38,13 @@ export async function openVariablesFile(folder: string, variables: readonly Name
   await writeFile(path, variables.map(({ name, value }) => `${name}=${oneLine(value)}\n`).join(""), { mode: 0o600 });
   await writeFile(join(programs, "prestage-variable"), helper, { mode: 0o700 });
   const before = new Map(variables.map(({ name, value }) => [name.toUpperCase(), oneLine(value)]));
-  const own = new Set((await readFile(path, "utf8")).split("\n"));
+  const written = await readFile(path, "utf8");
+  const own = new Set(written.split("\n"));
   return {
     environment: { PRESTAGE_VARIABLES: path }, programs,
     changed: async (refused) => {
       const values = new Map<string, NamedValue>();
-      for (const line of (await readBounded(path, variablesFileLimit)).toString("utf8").split("\n")) {
+      for (const line of (await readBounded(path, Buffer.byteLength(written) + mostAdded)).toString("utf8").split("\n")) {
         if (line === "") continue;
         const at = line.indexOf("=");
         const [name, value] = [line.slice(0, at), line.slice(at + 1)];

@@ -102,5 +102,5 @@ test("the step: never the deployment's own partitions nor one in use; a place in
 });
 
 test("places in the installed system are for data", () => {
-  for (const place of ["srv/data", "/", "/srv/../etc", "/srv/.", "/usr", "/etc/x", "/srv/a b", "/srv/a\nWhat=/dev/sda", "/prestage"]) assert.throws(() => mountUnit("UUID=1", place, "ext4"), { code: "PRESTAGE_DISK_BAD_SETTING" }, place);
+  for (const place of ["srv/data", "/", "/srv/../etc", "/srv/.", "/usr", "/etc/x", "/srv/a b", "/srv/a\nWhat=/dev/sda", "/prestage", "/root", "/tmp", "/var", "/var/lib", "/lib64/x", "/home"]) assert.throws(() => mountUnit("UUID=1", place, "ext4"), { code: "PRESTAGE_DISK_BAD_SETTING" }, place);
 });

@@ -90,3 +90,19 @@ test("a requirement that is not met is a warning, and a failure where asked; wha
   const strict = await makeRunFixture([{ type: "install-application", with: { application: "ABC00001", errorOnWarning: true } }], content);
   assert.deepEqual(await runSequence(await strict.context({ environment: "installed" }), { bootId: "1", machine }), { result: "failed" });
 });
+
+test("one that asked for a restart and is there after it may be installed again once it was removed", async () => {
+  const content = [contentOf("ABC00001", application({}))];
+  const fixture = await makeRunFixture([
+    { type: "install-application", with: { application: "ABC00001" } },
+    { type: "run-command-line", with: { command: "true" } },
+    { type: "install-application", with: { application: "ABC00001" } },
+  ], content);
+  const { folder } = fixture;
+  content.splice(0, 1, writing(folder, "ABC00001", { installCommand: `echo ABC00001 >> ${folder}/installed; test -e ${folder}/second || exit 194`, restartCodes: [194] }));
+  const start = async (bootId: string) => runSequence(await fixture.context({ environment: "installed" }), { bootId, machine });
+  assert.deepEqual(await start("1"), { result: "restart", to: "installed" });
+  content.splice(0, 1, { ...content[0]!, definition: { ...application({}), installCommand: `echo ABC00001 >> ${folder}/installed`, detection: [{ type: "command", command: `test -e ${folder}/gone && test $(wc -l < ${folder}/installed) -lt 2 && exit 1; touch ${folder}/gone; test -s ${folder}/installed` }] } });
+  assert.deepEqual(await start("2"), { result: "succeeded" });
+  assert.equal(await readFile(join(folder, "installed"), "utf8"), "ABC00001\nABC00001\n");
+});

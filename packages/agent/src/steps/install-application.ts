@@ -73,6 +73,8 @@ async function installOne(run: StepRun, { content: { objectId, name }, definitio
   const before = await missingFromApplication(definition.detection, signal);
   if (before === undefined) {
     run.output(`${name} is installed already`);
+    // What it was restarted for is there; should it be removed, a later step may install it again.
+    if (restarted.includes(objectId)) run.setVariable(restartedVariable, restarted.filter((id) => id !== "" && id !== objectId).join(","));
     return { kind: "there", result: {} };
   }
   if (restarted.includes(objectId)) return { kind: "failed", result: { failure: notDetected(name, `after the restart it asked for, ${before}`) } };

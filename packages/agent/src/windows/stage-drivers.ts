@@ -4,7 +4,7 @@ import { stagedDrivers, stagedDriversAnswers } from "@prestage/sequence";
 import { runProgram } from "@prestage/disk";
 import { computerModel, isForModel } from "../steps/install-drivers.ts";
 import type { StepResult, StepRun } from "../steps/step-executor.ts";
-import { writeAnswers } from "./write-answers.ts";
+import { requireWindows, writeAnswers } from "./write-answers.ts";
 
 /**
  * Lays driver packages onto a Windows that has not started yet, and has Windows Setup add them: each one whole or not at all. Those for other models are left out.
@@ -12,7 +12,7 @@ import { writeAnswers } from "./write-answers.ts";
  */
 export async function stageDriversForWindows(run: StepRun, ids: readonly string[]): Promise<StepResult> {
   const { content, dataRoot, signal } = run.context;
-  await writeAnswers(run, [stagedDriversAnswers]);
+  await requireWindows(dataRoot);
   const model = await computerModel();
   const laid: string[] = [];
   for (const id of new Set(ids)) {
@@ -33,6 +33,7 @@ export async function stageDriversForWindows(run: StepRun, ids: readonly string[
       await copy.release();
     }
   }
+  if (laid.length > 0) await writeAnswers(run, [stagedDriversAnswers]);
   await runProgram("sync", ["-f", dataRoot], { signal });
   return { outputTail: laid.length === 0 ? "Nothing was laid: no driver package is for this computer." : `for the first start of Windows: ${laid.join(", ")}` };
 }

@@ -18,7 +18,7 @@ export const runSequenceCommand = command<Flags, [string]>({
   example: "prestage sequence run try.yaml --root / --variable Role=desk --content ABC00005=./tools",
   parameters: {
     flags: {
-      root: text("The system it is run on: / is this computer's, a folder stands for one that lies there", "DIR"),
+      root: text("Where conditions on files look and steps write settings: / is this computer's own system. With another folder commands and programs still run on this computer", "DIR"),
       state: optionalText("Journal of the run; var/lib/prestage/sequence-run below the root if not said otherwise", "DIR"),
       variable: texts("A device variable, may be repeated", "NAME=VALUE"),
       content: texts("The folder of a content that steps name, may be repeated; how an application is installed and which programs a package has is asked of the site", "ID=DIR"),

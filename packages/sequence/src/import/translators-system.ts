@@ -6,8 +6,9 @@ import type { JsonSettings, TranslationContext, Translator } from "./translation
 /** The disk that the deployment goes to was partitioned by `prestage stage`; another one is a step's work, but not with file systems of Windows. */
 export const partitionDisk: Translator = (context) => {
   const disk = context.take("DiskIndex") || context.take("OSDDiskIndex") || "0";
+  const names = context.node.settings.filter((one) => /Partitions\d+VolumeName$/i.test(one.property) && one.value !== "").map((one) => redact(one.value).text.slice(0, 40));
   context.ignore(/./);
-  return disk === "0" ? { notNeeded: "`prestage stage` has partitioned the disk, and the condition _SMSTSMediaType notEquals OEMMedia skips such a step over there as well" } : { disabled: `it partitions the disk ${disk.slice(0, 20)} for Windows, and partition-disk makes no NTFS` };
+  return disk === "0" ? { notNeeded: `\`prestage stage\` has partitioned the disk, with one volume for system and data${names.length === 0 ? "" : `; the partitions there were ${names.join(", ")}`}` } : { disabled: `it partitions the disk ${disk.slice(0, 20)} for Windows, and partition-disk makes no NTFS` };
 };
 
 /** Apply Data Image, onto a partition that is named. */
@@ -42,9 +43,11 @@ export const applyNetworkSettings: Translator = (context) => {
   const [type, adapters, workgroup] = [context.take("NetworkJoinType"), Number(context.take("NumAdapters") || "0"), context.take("WorkgroupName")];
   if (type === "0") return { disabled: "it joins a domain by a password that would stand in the answer file: use join-directory in the installed system" };
   context.ignore(/^(DomainUsername|EnableTCPIPFiltering)$/i);
+  const left = context.node.settings.filter((one) => /^Adapter\d+(WINS|Enable(WINS|LMHOSTS|TCPIP|Dynamic|Full)|Tcpip|Protocol|TCPFilter|UDPFilter)/i.test(one.property) && !/^(|false|0)$/i.test(one.value)).map((one) => one.property);
+  const leftNote = left.length === 0 ? undefined : `not carried over: ${left.join(", ")}`;
   if (adapters === 0) return { notNeeded: `every adapter has its address by DHCP${workgroup === "" || /^workgroup$/i.test(workgroup) ? "" : `; the workgroup ${workgroup.slice(0, 30)} is not set`}` };
   const settings = Array.from({ length: Math.min(16, adapters) }, (_, i) => adapterOf(context, i));
-  return settings.some((found) => found === undefined) ? { disabled: "an adapter's addresses and masks do not fit together" } : one("apply-network-settings", { adapters: settings.filter((found) => found !== undefined) }, workgroup === "" ? undefined : `the workgroup ${workgroup.slice(0, 30)} is not set`);
+  return settings.some((found) => found === undefined) ? { disabled: "an adapter's addresses and masks do not fit together" } : one("apply-network-settings", { adapters: settings.filter((found) => found !== undefined) }, workgroup === "" ? undefined : `the workgroup ${workgroup.slice(0, 30)} is not set`, leftNote);
 };
 
 function adapterOf(context: TranslationContext, i: number): JsonSettings | undefined {
@@ -99,8 +102,9 @@ export const disableBitLocker: Translator = (context) => {
 
 /** Auto Apply Drivers chooses from the site's catalogue of drivers; here from driver packages that are named. */
 export const autoApplyDrivers: Translator = (context) => {
+  const best = context.take("BestMatch");
   context.ignore(/./);
-  return one("auto-apply-drivers", { driverPackages: [context.reference("driver-package", "Drivers of the catalogue")] }, "import the drivers as driver packages and name them: there is no catalogue of single drivers");
+  return one("auto-apply-drivers", { driverPackages: [context.reference("driver-package", "Drivers of the catalogue")], ...(best !== "" && !isTrue(best) && { choose: "all" }) }, "import the drivers as driver packages and name them: there is no catalogue of single drivers");
 };
 
 /** Connect to Network Folder: what used its drive letter uses the variable. */

@@ -64,3 +64,18 @@ test("a variable that a run would not set is not set in thought, either", () => 
     assert.equal(variables.find((one) => one.name === "_SMSTSMediaType")?.value, "OEMMedia");
   }
 });
+
+test("the content of a dynamic list is what its variables name, to the first that is not set; on Windows each step shows what it would run", () => {
+  const listed = parseTaskSequenceYaml(`
+name: Lists
+steps:
+  - { name: Restart, type: restart }
+  - { name: Apps, type: install-application, with: { baseVariable: APP } }
+  - { name: Packages, type: install-package, with: { baseVariable: PKG } }
+  - { name: Command, type: run-command-line, with: { command: "msiexec /i \\"a b.msi\\"" } }
+`);
+  const variables = { device: { app01: "ABC00004", APP02: "{ABC00005}", APP04: "ABC00006", PKG001: "ABC00007:Apply" } };
+  const { steps } = simulate(listed, deviceDescriptionSchema.parse({ variables, operatingSystem: { name: "Windows" } }));
+  assert.deepEqual(steps.map((one) => one.content), [[], [{ objectId: "ABC00004", kind: "application" }, { objectId: "ABC00005", kind: "application" }], [{ objectId: "ABC00007", kind: "package" }], []]);
+  assert.deepEqual(steps.at(-1)?.windows?.commands?.map((one) => [one.program, one.arguments.at(-1)]), [["cmd.exe", '"msiexec /i "a b.msi""']]);
+});

@@ -1,4 +1,4 @@
-import { contentReferences } from "../content-references.ts";
+import { contentReferences, listedContent, listedValues } from "../content-references.ts";
 import type { ContentReference } from "../content-references.ts";
 import { SequenceError } from "../error.ts";
 import { initialState, mayRetry, nextAction, reduce } from "../engine.ts";
@@ -152,8 +152,17 @@ class SimulatedRun {
   }
 
   #tell({ step, path }: { step: Step; path: string[] }, action: SimulatedStep["action"], why: string, more: Partial<SimulatedStep> = {}): void {
-    const content = action === "skipped" || step.steps !== undefined ? [] : contentReferences({ name: this.#sequence.name, steps: [{ ...step, with: expandSettings(step.with ?? {}, this.state.variables) as NonNullable<Step["with"]> }] });
+    const content = action === "skipped" || step.steps !== undefined ? [] : contentReferences({ name: this.#sequence.name, steps: [{ ...step, with: expandSettings(step.with ?? {}, this.state.variables) as NonNullable<Step["with"]> }] }).concat(this.#listed(step));
     this.steps.push({ id: step.id, name: step.name, type: step.type, path, environment: this.#environment, action, why, variables: explainStep(step, this.state.variables, this.#given), content, sets: [], ...more });
+  }
+
+  /** What the variables of a dynamic list name, to the first that is not set. */
+  #listed(step: Step): ContentReference[] {
+    const base = step.with?.["baseVariable"];
+    if (typeof base !== "string") return [];
+    const valueOf = (name: string) => variableValue(this.state.variables, name);
+    const values = ([2, 3] as const).flatMap((digits) => listedValues(base, digits, valueOf));
+    return listedContent([base], values.map((value, i) => ({ name: `${base}${String(i + 1).padStart(3, "0")}`, value })));
   }
 
   #append(event: RunEvent): void {

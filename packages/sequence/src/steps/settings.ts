@@ -2,7 +2,7 @@ import { z } from "zod";
 import { secretReferenceSchema } from "../schema.ts";
 
 /** A setting may come out of a variable, and a variable is text. */
-export const flagSchema = z.union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")]);
+export const flagSchema = z.union([z.boolean(), z.string().regex(/^(true|false)$/i, "true or false").transform((text) => text.toLowerCase() === "true")]);
 export const integerSchema = z.union([z.int(), z.string().regex(/^\d{1,9}$/, "a whole number").transform(Number)]);
 /** An object's id, in braces or not. */
 export const referenceSchema = z.string().regex(/^(\{[A-Z0-9]{3}[0-9A-F]{5}\}|[A-Z0-9]{3}[0-9A-F]{5})$/, "an object's id, such as ABC00001").transform((text) => text.replace(/[{}]/g, ""));

@@ -21,11 +21,12 @@ interface Element { name: string; attributes: Record<string, string>; children: 
 
 /**
  * An answer file with everything the given components ask for; where two say the same the later wins. `given` is an answer file to begin with,
- * somebody's own: what it says besides stays as it is.
+ * somebody's own: what it says besides stays as it is. `before` is what earlier steps made, which wins over it.
  * @throws SequenceError PRESTAGE_SEQUENCE_ANSWER_FILE: `given` is none
  */
-export function answerFile(components: readonly AnswerComponent[], architecture: keyof typeof architectures, given?: string): string {
-  const root = given === undefined ? { name: "unattend", attributes: { xmlns: unattendNamespace }, children: [], text: "" } : readAnswerFile(given);
+export function answerFile(components: readonly AnswerComponent[], architecture: keyof typeof architectures, given?: string, before?: string): string {
+  const root: Element = given === undefined ? { name: "unattend", attributes: { xmlns: unattendNamespace }, children: [], text: "" } : readAnswerFile(given);
+  if (before !== undefined) layOver(root, readAnswerFile(before));
   for (const { pass, component: name, settings } of components) {
     const inPass = childNamed(root, "settings", (one) => one.attributes["pass"] === pass, { pass });
     const found = inPass.children.find((one) => one.name === "component" && one.attributes["name"] === name && (one.attributes["processorArchitecture"] ?? "") === architectures[architecture]);
@@ -52,17 +53,51 @@ function putSettings(into: Element, settings: AnswerSettings): void {
         if (itemName === undefined || inner === undefined || isList(inner)) throw new TypeError("an item of a list is one setting, with a text or settings in it");
         const child: Element = { name: itemName, attributes: { "wcm:action": "add", ...(typeof inner === "string" && { "wcm:keyValue": String(i + 1) }) }, children: [], text: typeof inner === "string" ? inner : "" };
         if (typeof inner !== "string") putSettings(child, inner);
+        giveOrder(child, list.children);
         list.children.push(child);
       }
     } else putSettings(childNamed(into, name, () => true), value);
   }
 }
 
-/** The same by what tells items apart: their order, their key, their path. */
+/** Commands run in their order, each of which is somebody's alone: one that is taken becomes the next after the last. */
+function giveOrder(item: Element, others: readonly Element[]): void {
+  const orderOf = (one: Element) => one.children.find((child) => child.name === "Order");
+  const taken = others.map((one) => Number(orderOf(one)?.text.trim() ?? Number.NaN)).filter((order) => Number.isInteger(order));
+  const order = orderOf(item);
+  if (order !== undefined && taken.includes(Number(order.text))) order.text = String(Math.max(...taken) + 1);
+}
+
+/** Everything of one answer file over another: settings by pass, components by name and processor, items by what tells them apart. */
+function layOver(into: Element, from: Element): void {
+  for (const child of from.children) {
+    const found = into.children.find((one) => sameElement(one, child));
+    if (found === undefined) {
+      giveOrder(child, into.children);
+      into.children.push(child);
+    } else if (child.children.length === 0) {
+      found.children = [];
+      found.text = child.text;
+    } else layOver(found, child);
+  }
+}
+
+function sameElement(one: Element, other: Element): boolean {
+  if (one.name !== other.name) return false;
+  if (one.name === "settings") return one.attributes["pass"] === other.attributes["pass"];
+  if (one.name === "component") return one.attributes["name"] === other.attributes["name"] && one.attributes["processorArchitecture"] === other.attributes["processorArchitecture"];
+  if (one.attributes["wcm:action"] === undefined && other.attributes["wcm:action"] === undefined) return true;
+  if (one.children.length === 0 && other.children.length === 0) return one.attributes["wcm:keyValue"] === other.attributes["wcm:keyValue"];
+  return identities.some((key) => other.children.some((child) => child.name === key && one.children.some((mine) => mine.name === key && mine.text.trim() === child.text.trim())));
+}
+
+/** What tells the items of a list apart. Not their order: it is somebody else's as well. */
+const identities = ["Identifier", "Key", "Name", "Description"];
+
 function sameItem(item: Element, settings: AnswerSettings): boolean {
   const [name, inner] = Object.entries(settings)[0] ?? [];
   if (item.name !== name || typeof inner !== "object" || isList(inner)) return false;
-  return ["Order", "Identifier", "Key", "Name"].some((key) => typeof inner[key] === "string" && item.children.some((one) => one.name === key && one.text.trim() === inner[key]));
+  return identities.some((key) => typeof inner[key] === "string" && item.children.some((one) => one.name === key && one.text.trim() === inner[key]));
 }
 
 function isList(value: AnswerSettings[string]): value is readonly AnswerSettings[] {

@@ -96,7 +96,15 @@ test("an answer file keeps what somebody wrote, and what is asked for wins", () 
   assert.match(made, /<ComputerName>A&amp;B &lt;1&gt;<\/ComputerName>/);
   assert.match(made, /<CopyProfile>true<\/CopyProfile>/);
   assert.ok(!made.includes("OLD"));
-  const list = (order: string, path: string) => answerFile([{ pass: "specialize", component: "Microsoft-Windows-Deployment", settings: { RunSynchronous: [{ RunSynchronousCommand: { Order: order, Path: path } }] } }], "x64", made);
-  assert.equal(answerFile([{ pass: "specialize", component: "Microsoft-Windows-Deployment", settings: { RunSynchronous: [{ RunSynchronousCommand: { Order: "1", Path: "b" } }] } }], "x64", list("1", "a")).match(/RunSynchronousCommand wcm:action="add"/g)?.length, 1, "the item of the same order is replaced");
+  // Somebody's own commands stay, whatever their order; ours is known by its description and takes the next one.
+  const ours = (path: string) => ({ pass: "specialize" as const, component: "Microsoft-Windows-Deployment", settings: { RunSynchronous: [{ RunSynchronousCommand: { Order: "1", Description: "ours", Path: path } }] } });
+  const theirs = made.replace("</settings>", '<component name="Microsoft-Windows-Deployment" processorArchitecture="amd64"><RunSynchronous><RunSynchronousCommand wcm:action="add"><Order>1</Order><Path>theirs.cmd</Path></RunSynchronousCommand></RunSynchronous></component></settings>');
+  const both = answerFile([ours("b")], "x64", answerFile([ours("a")], "x64", theirs));
+  assert.deepEqual([...both.matchAll(/<Order>(\d)<\/Order>/g)].map((match) => match[1]), ["1", "2"]);
+  assert.ok(both.includes("theirs.cmd") && both.includes("<Path>b</Path>") && !both.includes("<Path>a</Path>"));
+  // An answer file of a later step does not undo what an earlier one wrote.
+  const laid = answerFile([{ pass: "specialize", component: "Microsoft-Windows-Shell-Setup", settings: { TimeZone: "UTC" } }], "x64", own, both);
+  for (const part of ["<Path>b</Path>", "theirs.cmd", "<TimeZone>UTC</TimeZone>", "<CopyProfile>true</CopyProfile>", "A&amp;B"]) assert.ok(laid.includes(part), part);
+  assert.equal(answerFile([], "x64", own, laid), laid, "laid over again nothing changes");
   for (const bad of ["<unattend/>", "<a>", "<!DOCTYPE unattend []><unattend xmlns='urn:schemas-microsoft-com:unattend'/>", "<x xmlns='urn:schemas-microsoft-com:unattend'/>"]) assert.throws(() => answerFile([], "x64", bad), { code: "PRESTAGE_SEQUENCE_ANSWER_FILE" }, bad);
 });

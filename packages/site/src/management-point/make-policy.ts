@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { offeredPatches } from "@prestage/content";
 import type { OfferedPatches } from "@prestage/content";
 import type { Policy, PolicyAnswer, PolicyContent, PolicyRequest } from "@prestage/contract";
-import { contentReferences, listBases, listedReference } from "@prestage/sequence";
+import { contentReferences, listBases, listedContent as listed } from "@prestage/sequence";
 import type { TaskSequence } from "@prestage/sequence";
 import { canonicalJson, signDocument } from "@prestage/trust";
 import { sql } from "kysely";
@@ -66,12 +66,10 @@ async function selectedPolicy(context: SiteContext, device: EnrolledDevice, offe
  * package its media carries, for lists that a step makes. What is not there any more is left out: the step that wants it says so.
  */
 async function listedContent(context: SiteContext, device: EnrolledDevice, sequence: TaskSequence, variables: readonly { name: string; value: string }[]): Promise<string[]> {
-  const bases = listBases(sequence).map((base) => base.toLowerCase());
+  const bases = listBases(sequence);
   if (bases.length === 0) return [];
   const media = await context.db.selectFrom("device").innerJoin("media", "media.media_id", "device.media_id").select("manifest").where("id", "=", device.id).executeTakeFirst();
-  const named = [...variables, ...(media?.manifest.variables ?? [])]
-    .filter(({ name }) => bases.some((base) => /^\d{2,3}$/.test(name.slice(base.length)) && name.toLowerCase().startsWith(base)))
-    .flatMap(({ value }) => listedReference.exec(value.trim())?.[1] ?? []);
+  const named = listed(bases, [...variables, ...(media?.manifest.variables ?? [])]).map(({ objectId }) => objectId);
   const carried = (media?.manifest.content ?? []).filter(({ kind }) => kind === "application" || kind === "package").map(({ objectId }) => objectId);
   const wanted = [...new Set([...named, ...carried])];
   if (wanted.length === 0) return [];

@@ -1,10 +1,11 @@
 import { planOnPaper } from "@prestage/content";
 import type { ContentPlan } from "@prestage/contract";
 import type { Manifest } from "@prestage/media";
-import { allSteps, contentReferences } from "@prestage/sequence";
+import { allSteps, contentReferences, listBases, listedContent } from "@prestage/sequence";
 import type { TaskSequence } from "@prestage/sequence";
 import { resolveContent } from "../management-point/make-policy.ts";
 import type { SiteContext } from "../site-context.ts";
+import { listObjects } from "./objects.ts";
 import { openSequence } from "./sequences.ts";
 
 /**
@@ -15,7 +16,10 @@ export async function planMedia(context: SiteContext, manifest: Manifest, taskSe
   const { sequence } = await openSequence(context.db, taskSequenceId);
   const onMedia = new Set(manifest.content.map((one) => one.contentId));
   const plans: ContentPlan[] = [];
-  for (const content of await resolveContent(context, contentReferences(sequence).map((reference) => reference.objectId))) {
+  // Of dynamic lists, what the media's own variables name; a device's are known when it asks.
+  const there = new Set((await listObjects(context.db)).map((object) => object.id));
+  const listed = listedContent(listBases(sequence), manifest.variables).filter(({ objectId }) => there.has(objectId));
+  for (const content of await resolveContent(context, [...contentReferences(sequence), ...listed].map((reference) => reference.objectId))) {
     const { objectId, kind, name, revision, contentId, earlierContentIds, patches = [] } = content;
     const held = [contentId, ...earlierContentIds].filter((id) => onMedia.has(id));
     plans.push({ objectId, kind, name, revision, contentId, ...(await planOnPaper(context.library, contentId, held, patches, imageOf(sequence, objectId))) });
