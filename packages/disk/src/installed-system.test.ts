@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { lstat, mkdir, mkdtemp, readFile, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -44,6 +45,26 @@ test("settings name the disk's own partitions and the newest kernel", async () =
     assert.equal((await stat(join(folder, "etc/shadow"))).mode & 0o777, 0o640);
     assert.equal((await stat(join(folder, "home/anna/.ssh/authorized_keys"))).mode & 0o777, 0o600);
     assert.ok((await lstat(join(folder, "etc/systemd/system/getty.target.wants/serial-getty@ttyS0.service"))).isSymbolicLink());
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test("host keys of which a power cut left one half are made again, whole ones stay; the service goes when they are there", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "prestage-host-keys-"));
+  try {
+    const unit = installedSystemSettings(options).find((one) => one.kind === "file" && one.path.endsWith("/prestage-ssh-host-keys.service"));
+    const [, script = ""] = /^ExecStart=\/bin\/sh -c '(.*)'$/m.exec(unit?.kind === "file" ? String(unit.content) : "") ?? [];
+    await mkdir(join(folder, "ssh"));
+    // As ssh-keygen -A: a private key that is there and not empty is left, whatever became of the public one.
+    await writeFile(join(folder, "ssh-keygen"), `#!/bin/sh\nfor type in rsa ecdsa ed25519; do [ -s ${folder}/ssh/ssh_host_$type\\_key ] || { echo new > ${folder}/ssh/ssh_host_$type\\_key; echo new > ${folder}/ssh/ssh_host_$type\\_key.pub; }; done\n`, { mode: 0o755 });
+    await writeFile(join(folder, "unit"), "");
+    for (const [name, text] of [["rsa_key", "old"], ["rsa_key.pub", "old"], ["ecdsa_key", "old"], ["ecdsa_key.pub", ""], ["ed25519_key", "old"]]) await writeFile(join(folder, `ssh/ssh_host_${name}`), text ?? "");
+    const run = script.replaceAll("$$", "$").replaceAll("/etc/ssh", join(folder, "ssh")).replaceAll("/usr/bin/ssh-keygen", join(folder, "ssh-keygen")).replaceAll("; ssh-keygen -A", `; ${join(folder, "ssh-keygen")} -A`).replace(/rm -f \/etc\/systemd.*$/, `rm -f ${join(folder, "unit")}`);
+    execFileSync("sh", ["-c", run]);
+    const found = await Promise.all(["rsa", "ecdsa", "ed25519"].flatMap((type) => ["", ".pub"].map(async (half) => (await readFile(join(folder, `ssh/ssh_host_${type}_key${half}`), "utf8")).trim())));
+    assert.deepEqual(found, ["old", "old", "new", "new", "new", "new"]);
+    await assert.rejects(stat(join(folder, "unit")), { code: "ENOENT" });
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -69,8 +69,10 @@ export function checkComputerName(name: string): string {
 function sshHostKeys(): SettingChange[] {
   const name = "prestage-ssh-host-keys.service";
   const paths = [`${systemd}/multi-user.target.wants/${name}`, `${systemd}/${name}`] as const;
-  // A power cut may leave a key of no bytes, which ssh-keygen would keep.
-  const script = `if [ -x /usr/bin/ssh-keygen ]; then find /etc/ssh -name "ssh_host_*_key*" -size 0 -delete; ssh-keygen -A && sync -f /etc/ssh; fi && rm -f ${paths.map((path) => `/${path}`).join(" ")}`;
+  const types = ["rsa", "dsa", "ecdsa", "ed25519"];
+  // A power cut may leave one half of a key without a byte, or not there. ssh-keygen looks for the private half alone. ($$ is systemd's $.)
+  const halves = types.map((type) => `/etc/ssh/ssh_host_${type}_key`).join(" ");
+  const script = `if [ -x /usr/bin/ssh-keygen ]; then for key in ${halves}; do [ -s $$key ] && [ -s $$key.pub ] || rm -f $$key $$key.pub; done; ssh-keygen -A && sync -f /etc/ssh; fi && rm -f ${paths.map((path) => `/${path}`).join(" ")}`;
   const unit = `[Unit]
 Description=Make this computer's own ssh host keys
 Before=ssh.service
@@ -82,7 +84,6 @@ ExecStart=/bin/sh -c '${script}'
 [Install]
 WantedBy=multi-user.target
 `;
-  const types = ["rsa", "dsa", "ecdsa", "ed25519"];
   return [
     ...types.flatMap((type): SettingChange[] => [{ kind: "remove", path: `etc/ssh/ssh_host_${type}_key` }, { kind: "remove", path: `etc/ssh/ssh_host_${type}_key.pub` }]),
     file(paths[1], unit),
