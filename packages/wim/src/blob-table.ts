@@ -89,10 +89,12 @@ export function serializeBlobTable(entries: readonly BlobEntry[], part = 1): Buf
   return bytes;
 }
 
-/** Inside the file, behind the header, and of one size where nothing is compressed. */
+/** Inside the file, behind the header, stored in some bytes, and of one size where nothing is compressed. The caller has passed over those that decode to nothing. */
 function checkResource(resource: ResourceHeader, fileSize: number): void {
   checkRange(fileSize, resource.offset, resource.storedSize);
   if (resource.offset < headerSize) throw damaged(`a resource lies over the header, at byte ${resource.offset}`);
+  // Stored in no bytes it would lie over no other, and could be told to be at another's.
+  if (resource.storedSize === 0) throw damaged(`the resource at byte ${resource.offset} is stored in no bytes, and is to decode to ${resource.size}`);
   if ((resource.flags & resourceFlags.compressed) === 0 && resource.storedSize !== resource.size) {
     throw damaged(`an uncompressed resource of ${resource.size} bytes takes ${resource.storedSize}`);
   }

@@ -6,7 +6,7 @@ import { WimError, type WimErrorCode } from "./error.ts";
 import { hashRange, type HashAlgorithm } from "./hash-range.ts";
 import type { WimLimits } from "./limits.ts";
 import type { ResourceReader } from "./resource.ts";
-import type { ResourceHeader } from "./resource-header.ts";
+import { isSameResource, type ResourceHeader } from "./resource-header.ts";
 import { checkRange, type RandomAccessSource } from "./source.ts";
 import type { Volume } from "./volume.ts";
 
@@ -47,12 +47,12 @@ async function runAll(jobs: readonly HashJob[], readers: Map<number, ResourceRea
 /** Keeps the file open, and the chunk table of the last resource: a large one is asked for piece by piece. */
 function openReader({ files, size, limits, compression, chunkSize, pipable }: HashedVolume): ResourceReader {
   const volume: Volume = { source: openSyncSource(files, size), compression, chunkSize, pipable };
-  let last: { offset: number; table: Promise<ChunkTable> } | undefined;
+  let last: { resource: ResourceHeader; table: Promise<ChunkTable> } | undefined;
   return {
     volume,
     chunkTable: async (resource) => {
-      // A stored resource needs none, and integrity spans are made up as such: they may begin where a compressed one does.
-      if (last?.offset !== resource.offset || resource.storedSize === resource.size) last = { offset: resource.offset, table: readChunkTable(volume, resource, limits) };
+      // Integrity spans are made up as stored resources: they may begin where a compressed one does.
+      if (last === undefined || !isSameResource(last.resource, resource)) last = { resource, table: readChunkTable(volume, resource, limits) };
       return await last.table;
     },
   };

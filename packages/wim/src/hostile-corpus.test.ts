@@ -101,6 +101,14 @@ describe("blob tables and resources", () => {
   test("a blob over the header", () => refused("PRESTAGE_WIM_BLOB_TABLE", withBlobs([blob(100, 50, 50)])));
   test("a blob past the end", () => refused("PRESTAGE_WIM_TRUNCATED", withBlobs([blob(400, 2 ** 40, 2 ** 40)])));
   test("an uncompressed blob with two sizes", () => refused("PRESTAGE_WIM_BLOB_TABLE", withBlobs([blob(600, 50, 2 ** 40)])));
+  test("a blob stored in no bytes", () => refused("PRESTAGE_WIM_BLOB_TABLE", withBlobs([blob(450, 0, 30_000, resourceFlags.compressed, "22".repeat(20)), blob(450, 50, 30_000, resourceFlags.compressed)], lzx)));
+  test("a resource of another stored size at the same place is not lent the chunk table of the one before", async () => {
+    const wim = await openWim(memorySource(withBlobs([blob(450, 50, 30_000, resourceFlags.compressed)], lzx)));
+    const { resource } = wim.blob("11".repeat(20));
+    assert.deepEqual((await wim.chunkTable(resource)).sizes, [50]);
+    assert.deepEqual((await wim.chunkTable({ ...resource, storedSize: 40 })).sizes, [40]);
+    await assert.rejects(wim.chunkTable({ ...resource, storedSize: 0 }), { code: "PRESTAGE_WIM_RESOURCE" });
+  });
   test("a solid resource", () => refused("PRESTAGE_WIM_SOLID", withBlobs([blob(600, 50, 50, resourceFlags.solid)])));
   test("two references to metadata", () => refused("PRESTAGE_WIM_BLOB_TABLE", withBlobs([{ ...blob(600, 50, 50, resourceFlags.metadata), referenceCount: 2 }])));
   test("a bomb: a chunk table that cannot fit", () => refused("PRESTAGE_WIM_RESOURCE", withBlobs([blob(450, 50, 2 ** 30, resourceFlags.compressed)], lzx)));

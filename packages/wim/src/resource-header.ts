@@ -34,3 +34,8 @@ export function writeResourceHeader(bytes: Buffer, offset: number, resource: Res
 }
 
 export const noResource: ResourceHeader = { storedSize: 0, flags: 0, offset: 0, size: 0 };
+
+/** Whether both say the same of the bytes they are stored in and of what those decode to. */
+export function isSameResource(a: ResourceHeader, b: ResourceHeader): boolean {
+  return a.offset === b.offset && a.storedSize === b.storedSize && a.size === b.size && a.flags === b.flags && a.place?.volume === b.place?.volume;
+}

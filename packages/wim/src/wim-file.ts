@@ -10,7 +10,7 @@ import { checkLimit, defaultWimLimits, type WimLimits } from "./limits.ts";
 import { parseMetadata, type WimImage } from "./metadata.ts";
 import { readPlainPart, type WimPart } from "./read-parts.ts";
 import { decodeRange, joinPieces, type ResourceReader } from "./resource.ts";
-import type { ResourceHeader } from "./resource-header.ts";
+import { isSameResource, type ResourceHeader } from "./resource-header.ts";
 import { SolidChunks } from "./solid-read.ts";
 import { openSource } from "./pieces.ts";
 import { checkRange, type RandomAccessSource } from "./source.ts";
@@ -114,8 +114,7 @@ export class WimFile<C extends AnyCompression = WimCompression> implements Resou
   /** The chunk table of a resource; that of the last one asked for is kept. Throws PRESTAGE_WIM_SOLID for data in a solid resource. */
   async chunkTable(resource: ResourceHeader): Promise<ChunkTable> {
     if (resource.place?.solid !== undefined) throw new WimError("PRESTAGE_WIM_SOLID", "Data in a solid resource have no chunks of their own. Export the WIM to LZX to address them.");
-    const last = this.lastTable?.resource;
-    if (this.lastTable === undefined || last?.offset !== resource.offset || last.size !== resource.size || last.flags !== resource.flags || last.place?.volume !== resource.place?.volume) {
+    if (this.lastTable === undefined || !isSameResource(this.lastTable.resource, resource)) {
       const table = readChunkTable(resource.place?.volume ?? this.volume, resource, this.limits);
       this.lastTable = { resource, table };
       table.catch(() => (this.lastTable = undefined));

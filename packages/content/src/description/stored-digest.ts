@@ -15,13 +15,15 @@ const atOnce = 1024;
  */
 export async function storedDigest(wim: WimFile, hasher: ResourceHasher, files: readonly (ResourceHeader | undefined)[], onBytes: (bytes: number) => void = () => undefined): Promise<string> {
   const digest = createHash("sha256").update("prestage-stored-v1\n");
-  const seen = new Map<number, number>();
+  const seen = new Map<string, number>();
   for (let first = 0; first < files.length; first += atOnce) {
     const records = files.slice(first, first + atOnce).map(async (resource, i) => {
       if (resource === undefined || resource.size === 0) return Buffer.of(kinds.empty);
-      const before = seen.get(resource.offset);
+      // All that says what is decoded: another resource told to be at the same offset is another.
+      const place = [resource.offset, resource.storedSize, resource.size, resource.flags].join();
+      const before = seen.get(place);
       if (before !== undefined) return repeated(before);
-      seen.set(resource.offset, first + i);
+      seen.set(place, first + i);
       return await recordOf(wim, hasher, resource, onBytes);
     });
     for (const record of await Promise.all(records)) digest.update(record);
