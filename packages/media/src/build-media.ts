@@ -36,12 +36,12 @@ export interface MediaBuildOptions { signal?: AbortSignal; onProgress?: (event: 
 /**
  * Builds a media: one WIM, two images, by raw copy; beside it `.sha256` and a readable sheet.
  * The same inputs give the same bytes, on any day, in any folder.
- * @throws MediaError, WimError
+ * @throws MediaError, WimError, ContentError PRESTAGE_CONTENT_DAMAGED where the library is damaged
  */
 export async function buildMedia(input: MediaBuildInput, options: MediaBuildOptions = {}): Promise<MediaBuildResult> {
   await prepareOutput(input.output);
   const carried = carriedContent(input);
-  const manifest = completeManifest(input, carried, await storedOf(input.bootImage.version, carried, options.signal));
+  const manifest = await completeManifest(input, carried, options.signal);
   const signed = signManifest(manifest, input.mediaKey);
   const opened: WimFile[] = [];
   let written = { size: 0, sha256: "" };
@@ -82,7 +82,7 @@ function carriedContent(input: MediaBuildInput): MediaSourceContent[] {
   return [...byObject.values()].sort((a, b) => (a.content.objectId < b.content.objectId ? -1 : 1));
 }
 
-/** Digests of what is copied as it is stored. An OS image is one stored file: its index has the SHA-256 of its spans. */
+/** Digests of what is copied as it is stored, once its files are known to be right. An OS image is one stored file: its index has the SHA-256 of its spans. */
 async function storedOf(boot: StoredVersion, carried: readonly MediaSourceContent[], signal: AbortSignal | undefined): Promise<NonNullable<Manifest["stored"]>> {
   const content: Record<string, string> = {};
   for (const { version } of carried) {
@@ -93,7 +93,7 @@ async function storedOf(boot: StoredVersion, carried: readonly MediaSourceConten
   return { esp, agent, content };
 }
 
-function completeManifest(input: MediaBuildInput, carried: readonly MediaSourceContent[], stored: NonNullable<Manifest["stored"]>): Manifest {
+async function completeManifest(input: MediaBuildInput, carried: readonly MediaSourceContent[], signal: AbortSignal | undefined): Promise<Manifest> {
   const boot = input.bootImage;
   return {
     ...input.manifest,
@@ -106,7 +106,8 @@ function completeManifest(input: MediaBuildInput, carried: readonly MediaSourceC
       ...imageFiles(boot.version, 2, "data", `${dataPaths.agent}/`),
       { volume: "data", path: dataPaths.keyring, size: input.keyring.envelope.length, sha256: sha256Of(input.keyring.envelope) },
     ],
-    stored,
+    // What takes long last: by now it is a media.
+    stored: await storedOf(boot.version, carried, signal),
   };
 }
 

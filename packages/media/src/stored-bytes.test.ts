@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { open, readFile, writeFile } from "node:fs/promises";
+import { open, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { runWimlib } from "@prestage/content";
-import { openWimFile, resourceFlags } from "@prestage/wim";
+import { openWimFile, resourceFlags, walkEntries } from "@prestage/wim";
 import type { ResourceHeader } from "@prestage/wim";
 import { buildMedia } from "./build-media.ts";
 import { makeSite } from "./fixtures/site.ts";
@@ -124,4 +124,20 @@ test("a library that lost or altered its note of the digests gives the same medi
   const again = await buildMedia(site.input(join(site.folder, "again.wim")));
   assert.equal(again.sha256, built.sha256);
   assert.equal(await readFile(note, "utf8"), kept);
+});
+
+test("a boot image damaged in the library before its first media is not signed as good", async () => {
+  const other = await makeSite();
+  const output = join(other.folder, "media.wim");
+  const input = other.input(output);
+  const { wimPath } = input.bootImage.version;
+  const wim = await openWimFile(wimPath);
+  const initrd = [...walkEntries(await wim.readImage(1))].find(({ path }) => path === "prestage/initrd")?.entry.sha1 ?? "";
+  const at = wim.blob(initrd).resource.offset + 300_000;
+  await wim.close();
+  const bytes = await readFile(wimPath);
+  bytes[at] = bytes[at]! ^ 0x55;
+  await writeFile(wimPath, bytes);
+  await assert.rejects(buildMedia(input), { code: "PRESTAGE_CONTENT_DAMAGED", message: /prestage\/initrd/ });
+  await assert.rejects(stat(output), { code: "ENOENT" });
 });

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { copyFile, constants, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { openWimFile, unsafeNames, verifyIntegrity, walkEntries, WimError } from "@prestage/wim";
+import { openWimFile, ResourceHasher, unsafeNames, verifyIntegrity, walkEntries, WimError } from "@prestage/wim";
 import type { BlobEntry, WimFile } from "@prestage/wim";
 import type { ContentLibrary, StoredVersion } from "../library/content-library.ts";
-import { storedDigests } from "../library/stored-digests.ts";
+import { reckonStored, storedNote, storedNoteName } from "../library/stored-digests.ts";
 import { describeBytes } from "./describe-bytes.ts";
 import { ContentError } from "../error.ts";
 import { encodeIndex, packJson } from "../description/index-document.ts";
@@ -31,10 +31,9 @@ export async function importFolder(library: ContentLibrary, folder: string, opti
     await captureFolder(resolve(folder), prepared, options);
     const wim = await openWimFile(join(prepared, "content.wim"));
     try {
-      const version = await keepVersion(library, prepared, await describeTree(wim, scanned, options));
-      // Now, so that building a media does not wait for it.
-      await storedDigests(version, options.signal);
-      return version;
+      // Before the files are decoded to describe them: digests of bytes altered in between would be signed.
+      const stored = await digestsOf(wim, options);
+      return await keepVersion(library, prepared, await describeTree(wim, scanned, options), stored);
     } finally {
       await wim.close();
     }
@@ -172,7 +171,18 @@ async function describeImages(wim: WimFile, options: ImportOptions): Promise<Des
   };
 }
 
-async function keepVersion(library: ContentLibrary, prepared: string, description: Description): Promise<StoredVersion> {
+/** Now, so that building a media does not wait for it. */
+async function digestsOf(wim: WimFile, { signal }: ImportOptions): Promise<string[]> {
+  // Once for a version: not worth the memory of threads.
+  const hasher = new ResourceHasher({ threads: 0, signal });
+  try {
+    return await reckonStored(wim, hasher);
+  } finally {
+    await hasher.close();
+  }
+}
+
+async function keepVersion(library: ContentLibrary, prepared: string, description: Description, stored?: readonly string[]): Promise<StoredVersion> {
   const { bytes, contentId } = encodeIndex(description.index);
   await writeFile(join(prepared, "index.json"), bytes);
   await writeFile(join(prepared, "index.json.zst"), packJson(bytes));
@@ -180,6 +190,7 @@ async function keepVersion(library: ContentLibrary, prepared: string, descriptio
   const storage = Buffer.from(JSON.stringify(description.storage));
   await writeFile(join(prepared, "storage.json"), storage);
   await writeFile(join(prepared, "storage.json.zst"), packJson(storage));
+  if (stored !== undefined) await writeFile(join(prepared, storedNoteName), storedNote(createHash("sha256").update(storage).digest("hex"), stored));
   return library.keep(prepared, contentId);
 }
 

@@ -1,38 +1,58 @@
 import { randomUUID } from "node:crypto";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openWimFile, ResourceHasher, walkEntries } from "@prestage/wim";
+import { openWimFile, ResourceHasher, walkEntries, worthThreads } from "@prestage/wim";
 import type { ResourceHeader, WimFile } from "@prestage/wim";
 import { z } from "zod";
 import { sha256Schema } from "../description/schema.ts";
 import { storedDigest } from "../description/stored-digest.ts";
+import { checkDecoded, throwDamage } from "./check-decoded.ts";
 import type { StoredVersion } from "./content-library.ts";
 
-const schema = z.strictObject({ format: z.literal("prestage-stored-v1"), storageSha256: sha256Schema, images: z.array(sha256Schema) });
+export const storedNoteName = "stored.json";
+/** Notes of the form before this one may tell of bytes that nobody had decoded. */
+const format = "prestage-stored-note-v2";
+const schema = z.strictObject({ format: z.literal(format), storageSha256: sha256Schema, images: z.array(sha256Schema) });
 
 /**
- * The digest of the stored bytes of each image of a version, over its files in the order of their paths. Reckoned once and kept beside the version, for its
- * storage map: who reads it elsewhere compares bytes with it, so a wrong one costs time alone.
+ * The digest of the stored bytes of each image of a version, over its files in the order of their paths. Kept beside the version, for its storage map. Where
+ * there is no note, as for images and older imports, every file is decoded and compared with the index first: a media signs these digests as good.
+ * @throws ContentError PRESTAGE_CONTENT_DAMAGED
  */
-export async function storedDigests(version: Pick<StoredVersion, "folder" | "wimPath" | "storageSha256">, signal?: AbortSignal): Promise<string[]> {
-  const path = join(version.folder, "stored.json");
+export async function storedDigests(version: StoredVersion, signal?: AbortSignal): Promise<string[]> {
+  const path = join(version.folder, storedNoteName);
   const kept = await readFile(path, "utf8").then((text) => schema.parse(JSON.parse(text))).catch(() => undefined);
   if (kept?.storageSha256 === version.storageSha256) return kept.images;
-  const images = await reckon(version.wimPath, signal);
+  const images = await reckonChecked(version, signal);
   const temporary = `${path}.${randomUUID()}`;
   // A library that cannot be written, such as another's, serves as well.
-  await writeFile(temporary, JSON.stringify({ format: "prestage-stored-v1", storageSha256: version.storageSha256, images })).then(() => rename(temporary, path)).catch(() => rm(temporary, { force: true }));
+  await writeFile(temporary, storedNote(version.storageSha256, images)).then(() => rename(temporary, path)).catch(() => rm(temporary, { force: true }));
   return images;
 }
 
-async function reckon(wimPath: string, signal: AbortSignal | undefined): Promise<string[]> {
-  const wim = await openWimFile(wimPath);
-  // Once for a version: not worth the memory of threads.
-  const hasher = new ResourceHasher({ threads: 0, signal });
+/** The note, for an import that decodes what it describes after these digests were reckoned. */
+export function storedNote(storageSha256: string, images: readonly string[]): string {
+  return JSON.stringify({ format, storageSha256, images });
+}
+
+/** The digests of what lies there, right or not. */
+export async function reckonStored(wim: WimFile, hasher: ResourceHasher): Promise<string[]> {
+  const images: string[] = [];
+  for (let image = 1; image <= wim.imageCount; image++) images.push(await storedDigest(wim, hasher, await filesOf(wim, image)));
+  return images;
+}
+
+async function reckonChecked(version: StoredVersion, signal: AbortSignal | undefined): Promise<string[]> {
+  const wim = await openWimFile(version.wimPath).catch((cause: unknown) => throwDamage(version.contentId, cause));
+  // Threads take memory, and are worth it for large versions alone.
+  const hasher = new ResourceHasher({ ...(wim.source.size < worthThreads && { threads: 0 }), signal });
   try {
-    const images: string[] = [];
-    for (let image = 1; image <= wim.imageCount; image++) images.push(await storedDigest(wim, hasher, await filesOf(wim, image)));
+    // Digests first: what is altered in between is found, not signed.
+    const images = await reckonStored(wim, hasher);
+    await checkDecoded(version, wim, hasher);
     return images;
+  } catch (cause) {
+    return throwDamage(version.contentId, cause);
   } finally {
     await hasher.close();
     await wim.close();
