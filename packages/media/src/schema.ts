@@ -35,6 +35,12 @@ export const manifestFileSchema = z.strictObject({
 });
 export type ManifestFile = z.infer<typeof manifestFileSchema>;
 
+/**
+ * Stands in every agent built with this schema, so that a boot image says which manifests its agent reads. Counted up with each field, or name of a form of
+ * content, that an agent built before it refuses.
+ */
+export const manifestReader = "prestage-manifest-reader-2";
+
 /** The manifest (design.md section 5). The media id is the SHA-256 of its bytes (the DSSE payload). */
 export const manifestSchema = z.strictObject({
   formatVersion: z.literal(1),
@@ -76,6 +82,6 @@ export const manifestSchema = z.strictObject({
   content: z.array(mediaContentSchema).max(10_000),
   files: z.array(manifestFileSchema).max(10_000),
   /** How the data lie in the media as it was built: digests of the stored bytes of image 1, the agent, and content that is a tree of files, by content id. What agrees need not be decoded to be verified. */
-  stored: z.strictObject({ esp: sha256Schema, agent: sha256Schema, content: z.record(sha256Schema, sha256Schema) }).optional(),
+  stored: z.strictObject({ esp: sha256Schema, agent: sha256Schema, content: z.record(sha256Schema, sha256Schema) }).optional().describe(manifestReader),
 });
 export type Manifest = z.infer<typeof manifestSchema>;

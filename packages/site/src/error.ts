@@ -10,7 +10,7 @@ export const siteErrors = {
   PRESTAGE_SITE_DEPOT_REVOKED: "A receipt or registration is of a depot whose key was revoked.",
   PRESTAGE_SITE_REQUEST_REPLAYED: "A signed request was received a second time.",
   PRESTAGE_SITE_KEY_MISSING: "A private key the site's keyring names is not among its key files.",
-  PRESTAGE_SITE_BOOT_IMAGE_OLD: "A boot image carries an older keyring than the media it was to go on.",
+  PRESTAGE_SITE_BOOT_IMAGE_OLD: "A boot image carries an older keyring than the media it was to go on, or an agent that cannot read its manifest.",
   PRESTAGE_SITE_REVOKED: "A request comes from a device whose enrolment ended: the device, its media, its claim or its depot was revoked.",
   PRESTAGE_SITE_SECRET_REFUSED: "A device asks for a secret it is not entitled to.",
   PRESTAGE_SITE_SECRET_UNREADABLE: "A secret variable does not open with the site's secrets key.",

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { runWimlib } from "@prestage/content";
 import { contentObjectSchema, mediaRecordSchema } from "@prestage/contract";
 import type { ContentObject } from "@prestage/contract";
-import { verifyMedia } from "@prestage/media";
+import { manifestReader, verifyMedia } from "@prestage/media";
 import { createClaim } from "@prestage/trust";
 import { TestDevice } from "../fixtures/test-device.ts";
 import { dataDirectory, startSite } from "../fixtures/test-site.ts";
@@ -153,6 +153,17 @@ test("a second boot image has to be named", async () => {
   const second = await add({ kind: "boot-image", name: "Second", source: await wim("boot2.wim", [join(folder, "esp"), join(folder, "agent")]), profile: "hardware" });
   assert.equal((await create()).error?.code, "PRESTAGE_SITE_REFERENCE_MISSING");
   assert.equal((await create({ bootImageId: second.id })).state, "succeeded");
+});
+
+test("a boot image whose agent cannot read the manifests of this site goes on no media", async () => {
+  const imported = async (name: string, agent: string) => {
+    await tree("agent", { "agent.mjs": agent });
+    return (await add({ kind: "boot-image", name, source: await wim(`${name}.wim`, [join(folder, "esp"), join(folder, "agent")]), profile: "virtual" })).id;
+  };
+  const old = await create({ bootImageId: await imported("older-agent", "strictObject({leastAgentVersion:x})") });
+  assert.equal(old.error?.code, "PRESTAGE_SITE_BOOT_IMAGE_OLD");
+  assert.match(String(old.error?.message), /Build the boot image anew/);
+  assert.equal((await create({ bootImageId: await imported("newer-agent", `strictObject({leastAgentVersion:x}).describe("${manifestReader}")`) })).state, "succeeded");
 });
 
 test("a job that runs can be cancelled and leaves nothing", async () => {
