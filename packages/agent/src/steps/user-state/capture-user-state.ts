@@ -1,11 +1,11 @@
-import { lstat, mkdtemp, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runProgram } from "@prestage/disk";
 import { captureUserStateStep } from "@prestage/sequence";
 import { AgentError } from "../../error.ts";
 import { defineStep } from "../step-executor.ts";
-import { localUsers, sha256Of, storePath, wimName, writeCapturedState } from "./state-store.ts";
+import { localUsers, sha256Of, storePath, unfinishedName, wimName, writeCapturedState } from "./state-store.ts";
 import type { CapturedUser } from "./state-store.ts";
 
 /** Copies users' homes into one WIM, an image each; the former capture stays until the new one is whole. */
@@ -17,11 +17,14 @@ export const step = defineStep(captureUserStateStep, async (run, { users, exclud
   if (missing.length > 0) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected the users ${missing.join(", ")} with a home under /home; found none.`, "Correct the step's users.");
   const captured: CapturedUser[] = [];
   const work = await mkdtemp(join(tmpdir(), "prestage-capture-"));
-  const wim = join(store, `${wimName}.new`);
+  // What wimlib makes anybody may read; in a store on a server others may look into the folder.
+  const unfinished = join(store, unfinishedName);
+  const wim = join(unfinished, wimName);
   try {
     const configuration = join(work, "exclude.ini");
     await writeFile(configuration, `[ExclusionList]\n${exclude.join("\n")}\n`);
-    await rm(wim, { force: true });
+    await rm(unfinished, { recursive: true, force: true });
+    await mkdir(unfinished, { mode: 0o700 });
     const chosen = all.filter((user) => users === undefined || users.includes(user.name));
     for (const [i, user] of chosen.entries()) {
       const home = join(dataRoot, user.home);
@@ -39,6 +42,7 @@ export const step = defineStep(captureUserStateStep, async (run, { users, exclud
     await runProgram("wimlib-imagex", ["verify", wim], { signal });
     const file = await open(wim, "r+");
     try {
+      await file.chmod(0o600);
       await file.sync();
     } finally {
       await file.close();
@@ -49,6 +53,6 @@ export const step = defineStep(captureUserStateStep, async (run, { users, exclud
     return { outputTail: `captured ${captured.map((user) => user.name).join(", ")}: ${bytes} bytes` };
   } finally {
     await rm(work, { recursive: true, force: true });
-    await rm(wim, { force: true });
+    await rm(unfinished, { recursive: true, force: true });
   }
 });

@@ -1,12 +1,15 @@
-import { releaseStateStoreStep } from "@prestage/sequence";
+import { releaseStateStoreStep, variableValue } from "@prestage/sequence";
 import { defineStep } from "../step-executor.ts";
 import { readCapturedState, removeCapturedState, storePath } from "./state-store.ts";
 
-/** Ends the use of the store. */
+/** Ends the use of the store. Where it is not there, nothing was deleted, and the step does not say so. */
 export const step = defineStep(releaseStateStoreStep, async (run, { remove }) => {
-  const store = await storePath(run).catch(() => undefined);
+  const named = variableValue(run.variables(), "OSDStateStorePath") ?? "";
+  const store = named === "" ? undefined : remove ? await storePath(run) : await storePath(run).catch(() => undefined);
   if (store !== undefined && remove) await removeCapturedState(store);
   else if (store !== undefined) await readCapturedState(store);
   run.setVariable("OSDStateStorePath", "");
-  return { outputTail: store === undefined ? "no store was in use" : remove ? `what was captured in ${store} is deleted` : `${store} keeps what was captured` };
+  if (named === "") return { outputTail: "no store was in use" };
+  if (store === undefined) return { outputTail: `${named} is not there now; what was captured in it is not touched` };
+  return { outputTail: remove ? `what was captured in ${store} is deleted` : `${store} keeps what was captured` };
 });

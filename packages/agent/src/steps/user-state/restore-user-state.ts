@@ -1,10 +1,11 @@
-import { cp, lchown, lstat, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { lchown, lstat, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { runProgram } from "@prestage/disk";
 import { restoreUserStateStep } from "@prestage/sequence";
 import { AgentError } from "../../error.ts";
 import { defineStep } from "../step-executor.ts";
 import type { StepRun } from "../step-executor.ts";
+import { mergeKept, removeSpecial } from "./merge-home.ts";
 import { localUsers, readCapturedState, sha256Of, storePath, wimName } from "./state-store.ts";
 import type { CapturedUser } from "./state-store.ts";
 
@@ -51,22 +52,23 @@ async function makeUser(run: StepRun, captured: CapturedUser): Promise<CapturedU
 async function restoreHome(run: StepRun, wim: string, user: CapturedUser): Promise<void> {
   const { dataRoot, signal } = run.context;
   const home = join(dataRoot, user.home);
-  const made = join(dirname(home), `.prestage-restored-${basename(home)}`);
+  // What is applied has owners and rights of its own at once: the folder around it keeps everybody out until it is checked.
+  const closed = join(dirname(home), `.prestage-restored-${basename(home)}`);
+  const made = join(closed, "home");
   const former = join(dirname(home), `.prestage-former-${basename(home)}`);
   await mkdir(dirname(home), { recursive: true, mode: 0o755 });
   if ((await isFolder(former)) && !(await isFolder(home))) await rename(former, home);
-  for (const left of [made, former]) await rm(left, { recursive: true, force: true });
-  await mkdir(made, { mode: 0o700 });
+  for (const left of [closed, former]) await rm(left, { recursive: true, force: true });
+  for (const path of [closed, made]) await mkdir(path, { mode: 0o700 });
   await runProgram("wimlib-imagex", ["apply", wim, String(user.image), made, "--unix-data", "--norpfix"], { signal });
-  if (await isFolder(home)) {
-    const taken = new Set(await readdir(made));
-    for (const name of await readdir(home)) if (!taken.has(name)) await cp(join(home, name), join(made, name), { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
-  }
+  const leftOut = (path: string) => run.output(`left out of ${user.home}: ${path}, which is no file, folder or link`);
+  await removeSpecial(made, leftOut, signal);
+  if (await isFolder(home)) await mergeKept(home, made, leftOut, signal);
   await own(made, user, signal);
   await runProgram("sync", ["-f", made], { signal });
   if (await isFolder(home)) await rename(home, former);
   await rename(made, home);
-  await rm(former, { recursive: true, force: true });
+  for (const left of [former, closed]) await rm(left, { recursive: true, force: true });
 }
 
 /** A change of owner also takes the right to act as another user from a program. */

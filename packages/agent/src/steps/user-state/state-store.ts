@@ -7,12 +7,15 @@ import { writeSettings } from "@prestage/disk";
 import { variableValue } from "@prestage/sequence";
 import { z } from "zod";
 import { AgentError } from "../../error.ts";
+import { isLostFolder } from "../network-folders.ts";
 import type { StepRun } from "../step-executor.ts";
 
 /** Below the deployment's own folder: an OS image leaves it alone. */
 export const localStore = "prestage/user-state";
 export const wimName = "user-state.wim";
-const listName = "user-state.json";
+/** A folder that root alone reads, for a capture that is not whole yet. */
+export const unfinishedName = `${wimName}.new`;
+export const listName = "user-state.json";
 const largestList = 4 << 20;
 
 const userSchema = z.strictObject({ name: z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/), uid: z.int().min(1000).max(59_999), gid: z.int().min(0), home: z.string().regex(/^\/home\/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/), shell: z.string().regex(/^\/[A-Za-z0-9_./-]{1,100}$/), image: z.int().min(1) });
@@ -23,10 +26,16 @@ export type CapturedState = z.infer<typeof listSchema>;
 /** The store as request-state-store has found it. */
 export async function storePath(run: StepRun): Promise<string> {
   const path = variableValue(run.variables(), "OSDStateStorePath");
+  if (path?.startsWith("/") === true) await refuseLostFolder(path);
   if (path?.startsWith("/") !== true || !(await stat(path).then((status) => status.isDirectory(), () => false))) {
-    throw new AgentError("PRESTAGE_AGENT_NO_STATE_STORE", `Expected a folder in OSDStateStorePath; found ${JSON.stringify(path ?? "")}.`, "Put a request-state-store step before, in the same environment.");
+    throw new AgentError("PRESTAGE_AGENT_NO_STATE_STORE", `Expected a folder in OSDStateStorePath; found ${path === undefined || path === "" ? "it empty" : `${JSON.stringify(path)}, which is not there`}.`, "Put a request-state-store step before, in the same environment; where the store is a file server's folder, connect it before (connect-network-folder).");
   }
   return path;
+}
+
+/** The place of a file server's folder that is not mounted is none for files. */
+export async function refuseLostFolder(path: string): Promise<void> {
+  if (await isLostFolder(path)) throw new AgentError("PRESTAGE_AGENT_NO_STATE_STORE", `Expected a file server's folder at ${path}; none is mounted there now.`, "Put a connect-network-folder step before, and see in the log why the folder is not mounted.");
 }
 
 /** The list comes last: with it the capture is whole. */
@@ -55,7 +64,7 @@ export async function sha256Of(path: string, signal: AbortSignal): Promise<strin
 }
 
 export async function removeCapturedState(store: string): Promise<void> {
-  for (const name of [listName, wimName, `${wimName}.new`]) await rm(join(store, name), { force: true });
+  for (const name of [listName, wimName, unfinishedName]) await rm(join(store, name), { recursive: true, force: true });
 }
 
 /** /etc/passwd's local users with a home of their own. */

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
-import { chmod, chown, lstat, mkdir, readdir, readFile, readlink, rename, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, readdir, readFile, readlink, rename, rmdir, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { runProgram } from "@prestage/disk";
 import type { Step } from "@prestage/sequence";
 import { makeRunFixture } from "../../fixtures/run-fixture.ts";
 import { Journal } from "../../journal/journal.ts";
 import { runSequence } from "../../run/run-sequence.ts";
+import { placeOfFolder } from "../network-folders.ts";
 
 const machine = { restart: async () => undefined, cleanUp: async () => undefined };
 const passwd = (more: string) => `root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1::/usr/sbin:/usr/sbin/nologin\nnobody:x:65534:65534::/home/nobody:/bin/sh\n${more}`;
@@ -51,10 +53,13 @@ test("homes are captured in the boot environment and put back in another system 
   await chown(join(ann, "Documents/letter"), 1000, 1000);
   await chmod(join(ann, "Documents/letter"), 0o600);
   await chmod(join(ann, "tool"), 0o4755);
+  await runProgram("mknod", [join(ann, "Documents/null"), "c", "1", "3"]);
+  await runProgram("mkfifo", [join(ann, "pipe")]);
   const store = join(old.root, "prestage/user-state");
   const captured = await old.go();
   assert.deepEqual(captured, { outcomes: ["succeeded", "succeeded"], variables: [["OSDStateStorePath", store]] });
   assert.deepEqual((await readdir(store)).toSorted(), ["user-state.json", "user-state.wim"]);
+  assert.deepEqual([(await stat(store)).mode & 0o777, (await stat(join(store, "user-state.wim"))).mode & 0o777], [0o700, 0o600]);
   assert.deepEqual([(await stat(join(store, "user-state.json"))).mode & 0o777, (JSON.parse(await readFile(join(store, "user-state.json"), "utf8")) as { users: { name: string }[] }).users.map((user) => user.name)], [0o600, ["ann", "bo"]]);
 
   const steps = [{ type: "request-state-store", with: { action: "restore", store } }, { type: "restore-user-state" }];
@@ -64,25 +69,35 @@ test("homes are captured in the boot environment and put back in another system 
   await mkdir(join(home, ".ssh"), { recursive: true });
   await mkdir(join(home, "Documents"));
   await writeFile(join(home, ".ssh/authorized_keys"), "key");
-  await writeFile(join(home, "Documents/new"), "new");
+  await writeFile(join(home, "Documents/new"), "new", { mode: 0o640 });
+  await mkdir(join(home, "Documents/news"));
+  await writeFile(join(home, "Documents/news/today"), "today");
+  await writeFile(join(home, "Documents/letter"), "the new system's");
+  await mkdir(join(home, "escape"));
+  await writeFile(join(home, "escape/passwd"), "a folder where a link was captured");
+  // What a program leaves in a home.
+  await runProgram("mkfifo", [join(home, "Documents/fifo")]);
   assert.deepEqual((await first.go()).outcomes, ["succeeded", "succeeded"]);
   // Cut between the two renames, with a half-made home beside: done again.
   await rename(home, join(first.root, "home/.prestage-former-ann"));
   await mkdir(join(first.root, "home/.prestage-restored-ann/half"), { recursive: true });
   assert.deepEqual((await (await run("installed", steps, first.root)).go()).outcomes, ["succeeded", "succeeded"]);
   assert.deepEqual((await readdir(join(first.root, "home"))).toSorted(), ["ann", "bo"]);
-  assert.deepEqual((await readdir(home, { recursive: true })).toSorted(), [".ssh", ".ssh/authorized_keys", "Documents", "Documents/letter", "escape", "tool"]);
+  assert.deepEqual((await readdir(home, { recursive: true })).toSorted(), [".ssh", ".ssh/authorized_keys", "Documents", "Documents/letter", "Documents/new", "Documents/news", "Documents/news/today", "escape", "tool"]);
   const letter = await stat(join(home, "Documents/letter"));
+  assert.deepEqual([await readFile(join(home, "Documents/letter"), "utf8"), await readFile(join(home, "Documents/news/today"), "utf8"), (await stat(join(home, "Documents/new"))).mode & 0o777, (await stat(join(home, "Documents/new"))).uid], ["dear", "today", 0o640, 1007]);
   assert.deepEqual([letter.uid, letter.gid, letter.mode & 0o7777, (await lstat(join(home, "escape"))).uid, (await stat(join(home, "tool"))).mode & 0o7777], [1007, 1007, 0o600, 1007, 0o755]);
   assert.equal(await readlink(join(home, "escape")), "../../etc/shadow");
   // Her number was taken.
   const bo = (await readFile(join(first.root, "etc/passwd"), "utf8")).split("\n").find((line) => line.startsWith("bo:"))?.split(":") ?? [];
   assert.deepEqual([bo[2] === "1001", bo[5], (await stat(join(first.root, "home/bo"))).uid], [false, "/home/bo", Number(bo[2])]);
 
-  const end = await run("installed", [...steps.slice(0, 1), { type: "release-state-store", with: { remove: "true" } }, { type: "restore-user-state" }], first.root);
+  const end = await run("installed", [...steps.slice(0, 1), { type: "release-state-store", with: { remove: "true" } }, { type: "restore-user-state" }, { type: "release-state-store", with: { remove: true } }], first.root);
   const released = await end.go();
-  assert.deepEqual(released, { outcomes: ["succeeded", "succeeded", "PRESTAGE_AGENT_NO_STATE_STORE"], variables: [["OSDStateStorePath", store], ["OSDStateStorePath", ""]] });
+  assert.deepEqual(released, { outcomes: ["succeeded", "succeeded", "PRESTAGE_AGENT_NO_STATE_STORE", "succeeded"], variables: [["OSDStateStorePath", store], ["OSDStateStorePath", ""], ["OSDStateStorePath", ""]] });
   assert.deepEqual(await readdir(store), []);
+  const lost = await run("installed", [{ type: "set-variable", with: { name: "OSDStateStorePath", value: join(store, "gone") } }, { type: "release-state-store", with: { remove: true } }, { type: "release-state-store" }], first.root);
+  assert.deepEqual((await lost.go()).outcomes, ["succeeded", "PRESTAGE_AGENT_NO_STATE_STORE", "succeeded"], "what was captured is not deleted where its store is not there");
 });
 
 test("a store at the site is none yet; nothing is restored from one that was altered, or where nothing was requested", async () => {
@@ -103,4 +118,32 @@ test("a store at the site is none yet; nothing is restored from one that was alt
   const list = join(system.root, "prestage/user-state/user-state.json");
   await writeFile(list, (await readFile(list, "utf8")).replace("/home/ann", "/home/../etc"));
   assert.deepEqual((await (await run("installed", restore, system.root)).go()).outcomes, ["PRESTAGE_AGENT_STATE_STORE_DAMAGED", "PRESTAGE_AGENT_NO_STATE_STORE"]);
+});
+
+test("the place of a file server's folder that is not mounted is no store: nothing is written or made there", async () => {
+  const place = placeOfFolder("//files.example.org/user states of a test");
+  const store = join(place, "ann");
+  const steps: Partial<Step>[] = [
+    { type: "request-state-store", with: { action: "capture", store } }, { type: "request-state-store", with: { action: "restore", store: `/var${store}` } },
+    { type: "set-variable", with: { name: "OSDStateStorePath", value: place } }, { type: "capture-user-state" }, { type: "restore-user-state" },
+  ];
+  const lost = await run("installed", steps);
+  await makeSystem(lost.root, "ann:x:1000:1000::/home/ann:/bin/bash\n");
+  await mkdir(join(lost.root, "home/ann"));
+  const none = "PRESTAGE_AGENT_NO_STATE_STORE";
+  assert.deepEqual((await lost.go()).outcomes, [none, none, "succeeded", none, none]);
+  await assert.rejects(lstat(place), { code: "ENOENT" });
+  await mkdir(place, { recursive: true, mode: 0o700 });
+  try {
+    assert.deepEqual((await (await run("installed", steps, lost.root)).go()).outcomes, [none, none, "succeeded", none, none], "a folder that a mount has left behind");
+    assert.deepEqual(await readdir(place), []);
+    await runProgram("mount", ["-t", "tmpfs", "none", place]);
+    try {
+      assert.deepEqual((await (await run("installed", [...steps.slice(0, 1), { type: "capture-user-state" }], lost.root)).go()).outcomes, ["succeeded", "succeeded"]);
+    } finally {
+      await runProgram("umount", [place]);
+    }
+  } finally {
+    await rmdir(place);
+  }
 });
