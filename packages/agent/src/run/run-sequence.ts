@@ -13,6 +13,7 @@ import { stepExecutors } from "../steps/index.ts";
 import type { StepExecutor, StepResult } from "../steps/step-executor.ts";
 import { cleanUp } from "./clean-up.ts";
 import { startPostAction } from "./post-action.ts";
+import { repeatSteps } from "./repeat-steps.ts";
 import { reportDeviceUsers } from "./report-device-users.ts";
 import { restartMachine } from "./restart-machine.ts";
 import type { RunContext } from "./run-context.ts";
@@ -59,7 +60,11 @@ class SequenceRun {
   }
 
   async run(): Promise<RunResult> {
-    if (this.#state.status === "running" && this.#state.bootId !== this.#options.bootId) this.#append({ kind: "restarted", environment: this.#environment, bootId: this.#options.bootId });
+    if (this.#state.status === "running" && this.#state.bootId !== this.#options.bootId) {
+      // Before the event: stopped in it, the next attempt does it again.
+      if (this.#context.environment === "installed") await repeatSteps(this.#context, this.#options.executors, this.#given);
+      this.#append({ kind: "restarted", environment: this.#environment, bootId: this.#options.bootId });
+    }
     for (;;) {
       this.#context.signal.throwIfAborted();
       const action = nextAction(this.#state, this.#context.sequence, this.#facts);

@@ -36,7 +36,7 @@ export const step = defineStep(connectNetworkFolderStep, async (run, { path, acc
   run.setVariable(variable, place);
   run.output(`${path} is at ${place}`);
   return {};
-});
+}, { everyStart: true });
 
 /** mount.cifs(8), "credentials". A value of two lines would be a setting of its own. */
 export function credentialsFile(account: string, password: string): string {

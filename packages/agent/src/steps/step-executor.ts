@@ -36,14 +36,17 @@ export interface StepExecutor {
   type: string;
   /** Where it may run; elsewhere it fails. */
   environments: readonly RunContext["environment"][];
+  /** What it does is gone after a start of the computer: it is done again at each, once it has succeeded. */
+  everyStart?: boolean;
   /** Checks the settings (variables already put in) and runs. Safe to run again after it was interrupted. */
   start(run: StepRun, settings: unknown): Promise<StepResult>;
 }
 
 /** Makes an executor of what a step type is and what is done for it. */
-export function defineStep<T>(definition: StepDefinition<T>, run: (run: StepRun, settings: T) => Promise<StepResult>): StepExecutor {
+export function defineStep<T>(definition: StepDefinition<T>, run: (run: StepRun, settings: T) => Promise<StepResult>, more: Pick<StepExecutor, "everyStart"> = {}): StepExecutor {
   const { type, environments, settings: schema, variables, sets } = definition;
   return {
+    ...more,
     type,
     environments: environments.map((one) => (one === "environment" ? "boot" : "installed")),
     start: async (stepRun, settings) => {
