@@ -1,8 +1,9 @@
-import { open, rename, rm, stat } from "node:fs/promises";
+import { chmod, lstat, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { runCommand } from "../run-command.ts";
 import { agentUnit, removedFolder, serviceFiles } from "../steps/agent-service.ts";
 import { disconnectFolders } from "../steps/network-folders.ts";
+import { listName, localStore } from "../steps/user-state/state-store.ts";
 
 export interface CleanUpOptions {
   /** "/" in the installed system. */
@@ -10,6 +11,9 @@ export interface CleanUpOptions {
   espRoot: string;
   log: (line: string) => void;
 }
+
+/** Where captured users' files go that the sequence has not removed: they are nobody's to delete. */
+export const keptState = "var/lib/prestage/user-state";
 
 /** What the boot environment has on the ESP and the installed system does not need: GRUB's own files and the switch stay (nothing is renamed or replaced on FAT). */
 const espFiles = ["prestage/vmlinuz", "prestage/initrd"];
@@ -23,6 +27,7 @@ export async function cleanUp(options: CleanUpOptions): Promise<void> {
   if (dataRoot === "/") await disconnectFolders();
   for (const path of espFiles) await rm(join(espRoot, path), { force: true });
   await syncFolder(join(espRoot, "prestage"), log);
+  await keepUserState(dataRoot, log);
   const removed = join(dataRoot, removedFolder);
   await rm(removed, { recursive: true, force: true });
   if (await stat(join(dataRoot, "prestage")).then(() => true, () => false)) await rename(join(dataRoot, "prestage"), removed);
@@ -35,6 +40,29 @@ export async function cleanUp(options: CleanUpOptions): Promise<void> {
     await syncFolder(dirname(join(dataRoot, path)), log);
   }
   if (dataRoot === "/") await runCommand("systemctl", ["daemon-reload"]);
+}
+
+/** By renames on the one volume: cut anywhere, the files are in one of the places, and the next clean-up goes on. */
+async function keepUserState(dataRoot: string, log: (line: string) => void): Promise<void> {
+  const store = join(dataRoot, localStore);
+  const kept = join(dataRoot, keptState);
+  if (!(await isThere(join(store, listName)))) return;
+  await chmod(store, 0o700);
+  await mkdir(dirname(dirname(kept)), { recursive: true });
+  if (!(await isThere(dirname(kept)))) await mkdir(dirname(kept), { mode: 0o700 });
+  if (await isThere(kept)) {
+    let number = 1;
+    while (await isThere(`${kept}.${number}`)) number++;
+    await rename(kept, `${kept}.${number}`);
+    log(`captured users' files of an earlier deployment are kept in /${keptState}.${number}`);
+  }
+  await rename(store, kept);
+  for (const folder of [dirname(kept), dirname(dirname(kept)), dirname(store)]) await syncFolder(folder, log);
+  log(`captured users' files are kept in /${keptState}`);
+}
+
+function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(() => true, () => false);
 }
 
 async function syncFolder(path: string, log: (line: string) => void): Promise<void> {

@@ -8,7 +8,7 @@ const userName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, "a user's name");
 export const requestStateStoreStep = defineStepType({
   type: "request-state-store",
   title: "Request state store",
-  summary: "Finds the place for users' files and says it in OSDStateStorePath: `local` is beside the deployment on the computer's own disk, where a new system leaves it alone; or a folder, such as one that connect-network-folder has mounted. A store at the site, `site`, fails as long as the site has none.",
+  summary: "Finds the place for users' files and says it in OSDStateStorePath: `local` is beside the deployment on the computer's own disk, where a new system leaves it alone; or a folder, such as one that connect-network-folder has mounted, which is refused while it is not. What `local` still holds when the sequence ends is moved to /var/lib/prestage/user-state, which root alone reads. A store at the site, `site`, fails as long as the site has none.",
   environments: ["environment", "installed"],
   settings: z.strictObject({
     action: z.enum(["capture", "restore"]).describe("What it is for; a store to restore from must hold something"),
@@ -42,7 +42,7 @@ export const captureUserStateStep = defineStepType({
 export const restoreUserStateStep = defineStepType({
   type: "restore-user-state",
   title: "Restore user state",
-  summary: "Puts captured homes back, once the WIM was found to be whole. Everything in a home becomes its user's own; what the new system has there already stays, unless a file or folder of the same name was captured. `wimtools` is installed before.",
+  summary: "Puts captured homes back, once the WIM was found to be whole. Everything in a home becomes its user's own; what the new system has there already stays, in captured folders too, unless a file of the same name was captured. Devices, sockets and FIFOs are left out. `wimtools` is installed before.",
   environments: ["installed"],
   settings: z.strictObject({ createUsers: flagSchema.default(true).describe("Make users that are not there, without a password") }),
   again: "A home is put together beside and takes the place of the old one at once; one that was done is done again with the same outcome.",
@@ -55,11 +55,11 @@ export const restoreUserStateStep = defineStepType({
 export const releaseStateStoreStep = defineStepType({
   type: "release-state-store",
   title: "Release state store",
-  summary: "Ends the use of the store: OSDStateStorePath is no more. It must come after a capture or restore that succeeded.",
+  summary: "Ends the use of the store: OSDStateStorePath is no more. It must come after a capture or restore that succeeded. What a `local` store keeps is in /var/lib/prestage/user-state when the sequence has ended; an older one there gets a number behind its name.",
   environments: ["installed"],
-  settings: z.strictObject({ remove: flagSchema.default(false).describe("Delete what was captured: after a restore") }),
+  settings: z.strictObject({ remove: flagSchema.default(false).describe("Delete what was captured: after a restore; the store must be there") }),
   again: "What is deleted already is no error.",
-  errors: ["PRESTAGE_AGENT_STATE_STORE_DAMAGED"],
+  errors: ["PRESTAGE_AGENT_NO_STATE_STORE", "PRESTAGE_AGENT_STATE_STORE_DAMAGED"],
   example: `- name: Done with it
   type: release-state-store
   with: { remove: true }`,
