@@ -13,7 +13,6 @@ import { FaultSite } from "../support/fault-site.ts";
 import type { StagedDisk } from "../support/fault-site.ts";
 import { debianImage } from "../../demo/debian-image.ts";
 import { withMachine } from "../support/machines.ts";
-import { checkDisk } from "../support/power-cuts.ts";
 
 const limit = { timeout: 40 * 60_000 };
 const passphrase = "recovery of this test's records";
@@ -97,5 +96,4 @@ test("a data image, an encrypted volume, a mounted share, static addresses and u
     assert.match((await reader.readFile("etc/crypttab")).toString(), /^records UUID=[0-9a-f-]{36} \/etc\/cryptsetup-keys\.d\/records\.key luks,nofail$/m);
     assert.equal(await reader.has("prestage"), false);
   });
-  await checkDisk(staged.path);
 });
