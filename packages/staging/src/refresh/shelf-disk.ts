@@ -58,7 +58,12 @@ async function volumeOf(disk: DiskDescription, table: PartitionTable, esp: Parti
   throw notStaged(disk.path, `no data volume with /${dataPaths.root}`);
 }
 
-/** e2fsck ends with 1 or 2 where it mended something. */
+/**
+ * e2fsck ends with 1 or 2 where it mended something, with 8 where a cut fell between the two sectors of the superblock: then its first copy,
+ * which at an offset it does not look for by itself (block 32768 of 4 KiB each).
+ */
 async function mend(disk: string, volume: Partition, how: readonly string[], { signal }: DiskFilesOptions): Promise<void> {
-  await runProgram("e2fsck", [...how, `${disk}?offset=${volume.start}`], { accept: [0, 1, 2], signal });
+  const place = `${disk}?offset=${volume.start}`;
+  const { exitCode } = await runProgram("e2fsck", [...how, place], { accept: [0, 1, 2, 8], signal });
+  if (exitCode === 8) await runProgram("e2fsck", ["-f", "-y", "-b", "32768", "-B", "4096", place], { accept: [0, 1, 2], signal });
 }
