@@ -170,6 +170,19 @@ test("cut short after the disk was marked: nothing starts from it, and the same 
   assert.equal((await readPartitionTable(disk)).partitions[0]?.type, espType);
 });
 
+test("cut between the two sectors of the superblock: it is mended from its copy, and the same command finishes", async () => {
+  await restore();
+  const { volumePartition } = await readDiskFiles(disk);
+  await writePartitionType(disk, staged.length, 512, 1, refreshingType);
+  const file = await open(disk, "r+");
+  const checksum = { at: volumePartition.start + 1024 + 1020, bytes: Buffer.alloc(4) };
+  await file.read(checksum.bytes, 0, 4, checksum.at);
+  await file.write(Buffer.from(checksum.bytes.map((byte) => byte ^ 0xff)), 0, 4, checksum.at);
+  await file.close();
+  assert.equal(ended(await refresh(newer.path)).outcome, "refreshed");
+  await verifyDisk(disk);
+});
+
 test("a dry run leaves what an attempt that was cut short put together; a folder others may write to is refused", async () => {
   await restore();
   const work = join(folder, `.prestage-refresh-${newer.mediaId.slice(0, 16)}`);
