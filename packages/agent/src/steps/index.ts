@@ -26,10 +26,13 @@ import { step as requestStateStore } from "./user-state/request-state-store.ts";
 import { step as captureUserState } from "./user-state/capture-user-state.ts";
 import { step as restoreUserState } from "./user-state/restore-user-state.ts";
 import { step as releaseStateStore } from "./user-state/release-state-store.ts";
+import { step as captureLocalGroups } from "./user-state/capture-local-groups.ts";
+import { step as restoreLocalGroups } from "./user-state/restore-local-groups.ts";
+import { step as recordDeployment } from "./record-deployment.ts";
 import { step as autoApplyDrivers } from "./auto-apply-drivers.ts";
 import type { StepExecutor } from "./step-executor.ts";
 
-const all = [checkReadiness, setDynamicVariables, partitionDisk, downloadPackageContent, applyOsImage, applyWindowsSettings, setUpOperatingSystem, applyNetworkSettings, applyDataImage, restart, joinDirectory, encryptDisk, connectNetworkFolder, requestStateStore, captureUserState, restoreUserState, releaseStateStore, applyDriverPackage, autoApplyDrivers, installApplication, installPackage, runCommandLine, runScript, setVariable];
+const all = [checkReadiness, setDynamicVariables, partitionDisk, downloadPackageContent, applyOsImage, applyWindowsSettings, setUpOperatingSystem, applyNetworkSettings, applyDataImage, restart, joinDirectory, encryptDisk, connectNetworkFolder, requestStateStore, captureUserState, restoreUserState, captureLocalGroups, restoreLocalGroups, releaseStateStore, applyDriverPackage, autoApplyDrivers, installApplication, installPackage, runCommandLine, runScript, recordDeployment, setVariable];
 
 /** Every step the agent can run in a system, by type; of those that mean nothing there the executor says so. */
 export function executorsFor(platform: Platform): ReadonlyMap<string, StepExecutor> {

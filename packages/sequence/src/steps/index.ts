@@ -20,11 +20,15 @@ import { joinDirectoryStep } from "./join-directory.ts";
 import { encryptDiskStep } from "./encrypt-disk.ts";
 import { connectNetworkFolderStep } from "./connect-network-folder.ts";
 import { requestStateStoreStep, captureUserStateStep, restoreUserStateStep, releaseStateStoreStep } from "./user-state.ts";
+import { captureLocalGroupsStep, restoreLocalGroupsStep } from "./local-groups.ts";
+import { setUpRecoveryEnvironmentStep } from "./set-up-recovery-environment.ts";
+import { recordDeploymentStep, recordOf, recordedValues } from "./record-deployment.ts";
+import { applyLocalPolicyStep } from "./apply-local-policy.ts";
 import { autoApplyDriversStep } from "./auto-apply-drivers.ts";
 import type { StepDefinition } from "./step-definition.ts";
 
 /** Every step type, in the order in which a deployment usually has them. */
-export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, applyWindowsSettingsStep, setUpOperatingSystemStep, applyNetworkSettingsStep, applyDataImageStep, restartStep, joinDirectoryStep, encryptDiskStep, connectNetworkFolderStep, requestStateStoreStep, captureUserStateStep, restoreUserStateStep, releaseStateStoreStep, applyDriverPackageStep, autoApplyDriversStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, enableBitLockerStep, disableBitLockerStep, setVariableStep, runTaskSequenceStep];
+export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, applyWindowsSettingsStep, setUpOperatingSystemStep, applyNetworkSettingsStep, applyDataImageStep, restartStep, joinDirectoryStep, encryptDiskStep, connectNetworkFolderStep, requestStateStoreStep, captureUserStateStep, restoreUserStateStep, captureLocalGroupsStep, restoreLocalGroupsStep, releaseStateStoreStep, applyDriverPackageStep, autoApplyDriversStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, enableBitLockerStep, disableBitLockerStep, setUpRecoveryEnvironmentStep, applyLocalPolicyStep, recordDeploymentStep, setVariableStep, runTaskSequenceStep];
 
 export function stepTypeOf(type: string): StepDefinition | undefined {
   return stepTypes.find((one) => one.type === type);
@@ -40,6 +44,8 @@ export { joinDirectoryStep };
 export { encryptDiskStep };
 export { connectNetworkFolderStep };
 export { requestStateStoreStep, captureUserStateStep, restoreUserStateStep, releaseStateStoreStep };
+export { captureLocalGroupsStep, restoreLocalGroupsStep };
+export { applyLocalPolicyStep, recordDeploymentStep, recordOf, recordedValues, setUpRecoveryEnvironmentStep };
 export { autoApplyDriversStep };
 export { defineStepType } from "./step-definition.ts";
 export type { Platform, StepDefinition } from "./step-definition.ts";

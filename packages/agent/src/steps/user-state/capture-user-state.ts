@@ -9,9 +9,9 @@ import { localUsers, sha256Of, storePath, unfinishedName, wimName, writeCaptured
 import type { CapturedUser } from "./state-store.ts";
 
 /** Copies users' homes into one WIM, an image each; the former capture stays until the new one is whole. */
-export const step = defineStep(captureUserStateStep, async (run, { users, exclude }) => {
+export const step = defineStep(captureUserStateStep, async (run, { store: named, users, exclude }) => {
   const { dataRoot, signal } = run.context;
-  const store = await storePath(run);
+  const store = await storePath(named);
   const all = localUsers(await readFile(join(dataRoot, "etc/passwd"), "utf8"));
   const missing = users?.filter((name) => !all.some((user) => user.name === name)) ?? [];
   if (missing.length > 0) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected the users ${missing.join(", ")} with a home under /home; found none.`, "Correct the step's users.");

@@ -1,11 +1,11 @@
-import { releaseStateStoreStep, variableValue } from "@prestage/sequence";
+import { releaseStateStoreStep } from "@prestage/sequence";
 import { defineStep } from "../step-executor.ts";
 import { readCapturedState, removeCapturedState, storePath } from "./state-store.ts";
 
 /** Ends the use of the store. Where it is not there, nothing was deleted, and the step does not say so. */
-export const step = defineStep(releaseStateStoreStep, async (run, { remove }) => {
-  const named = variableValue(run.variables(), "OSDStateStorePath") ?? "";
-  const store = named === "" ? undefined : remove ? await storePath(run) : await storePath(run).catch(() => undefined);
+export const step = defineStep(releaseStateStoreStep, async (run, { remove, store: given }) => {
+  const named = given ?? "";
+  const store = named === "" ? undefined : remove ? await storePath(named) : await storePath(named).catch(() => undefined);
   if (store !== undefined && remove) await removeCapturedState(store);
   else if (store !== undefined) await readCapturedState(store);
   run.setVariable("OSDStateStorePath", "");

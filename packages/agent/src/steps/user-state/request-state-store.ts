@@ -8,6 +8,7 @@ import { localStore, readCapturedState, refuseLostFolder } from "./state-store.t
 /** Finds the place for users' files. */
 export const step = defineStep(requestStateStoreStep, async (run, { action, store }) => {
   if (store === "site") throw new AgentError("PRESTAGE_AGENT_NO_STATE_STORE", "Expected a state store at the site; it has none.", "Name `store: local`, or a folder that connect-network-folder has mounted.");
+  if (store !== "local" && !store.startsWith("/")) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a folder of this Linux for users' files; found ${JSON.stringify(store)}, a folder of Windows.`, "Name a path that begins with /.");
   const path = store === "local" ? join(run.context.dataRoot, localStore) : store;
   await refuseLostFolder(path);
   if (action === "capture") await mkdir(path, { recursive: true, mode: 0o700 });

@@ -10,9 +10,9 @@ import { localUsers, readCapturedState, sha256Of, storePath, wimName } from "./s
 import type { CapturedUser } from "./state-store.ts";
 
 /** Puts captured homes back, each at once. */
-export const step = defineStep(restoreUserStateStep, async (run, { createUsers }) => {
+export const step = defineStep(restoreUserStateStep, async (run, { store: named, createUsers }) => {
   const { signal } = run.context;
-  const store = await storePath(run);
+  const store = await storePath(named);
   const state = await readCapturedState(store);
   const wim = join(store, wimName);
   if ((await sha256Of(wim, signal)) !== state.sha256) throw new AgentError("PRESTAGE_AGENT_STATE_STORE_DAMAGED", `Expected ${wim} as it was captured; it has changed since.`, "Capture the users' files again.");

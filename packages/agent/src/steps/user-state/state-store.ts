@@ -4,11 +4,10 @@ import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { writeSettings } from "@prestage/disk";
-import { variableValue } from "@prestage/sequence";
 import { z } from "zod";
 import { AgentError } from "../../error.ts";
 import { isLostFolder } from "../network-folders.ts";
-import type { StepRun } from "../step-executor.ts";
+import { localGroupsName } from "./local-groups.ts";
 
 /** Below the deployment's own folder: an OS image leaves it alone. */
 export const localStore = "prestage/user-state";
@@ -23,12 +22,11 @@ const listSchema = z.strictObject({ formatVersion: z.literal(1), bytes: z.int().
 export type CapturedUser = z.infer<typeof userSchema>;
 export type CapturedState = z.infer<typeof listSchema>;
 
-/** The store as request-state-store has found it. */
-export async function storePath(run: StepRun): Promise<string> {
-  const path = variableValue(run.variables(), "OSDStateStorePath");
+/** The store a step names, or the one that request-state-store has found: OSDStateStorePath. */
+export async function storePath(path: string | undefined): Promise<string> {
   if (path?.startsWith("/") === true) await refuseLostFolder(path);
   if (path?.startsWith("/") !== true || !(await stat(path).then((status) => status.isDirectory(), () => false))) {
-    throw new AgentError("PRESTAGE_AGENT_NO_STATE_STORE", `Expected a folder in OSDStateStorePath; found ${path === undefined || path === "" ? "it empty" : `${JSON.stringify(path)}, which is not there`}.`, "Put a request-state-store step before, in the same environment; where the store is a file server's folder, connect it before (connect-network-folder).");
+    throw new AgentError("PRESTAGE_AGENT_NO_STATE_STORE", `Expected a store for users' files, the step's own or in OSDStateStorePath; found ${path === undefined || path === "" ? "it empty" : `${JSON.stringify(path)}, which is not there`}.`, "Put a request-state-store step before, in the same environment; where the store is a file server's folder, connect it before (connect-network-folder).");
   }
   return path;
 }
@@ -64,7 +62,7 @@ export async function sha256Of(path: string, signal: AbortSignal): Promise<strin
 }
 
 export async function removeCapturedState(store: string): Promise<void> {
-  for (const name of [listName, wimName, unfinishedName]) await rm(join(store, name), { recursive: true, force: true });
+  for (const name of [listName, wimName, unfinishedName, localGroupsName]) await rm(join(store, name), { recursive: true, force: true });
 }
 
 /** /etc/passwd's local users with a home of their own. */

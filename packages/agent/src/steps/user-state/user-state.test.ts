@@ -147,3 +147,35 @@ test("the place of a file server's folder that is not mounted is no store: nothi
     await rmdir(place);
   }
 });
+
+test("who is in which local group is kept, and put back where the user is known; groups are made, nobody is taken out", async () => {
+  const old = await run("boot", [{ type: "capture-local-groups" }, { type: "request-state-store", with: { action: "capture", store: "local" } }, { type: "capture-local-groups" }]);
+  await makeSystem(old.root, "ann:x:1000:1000::/home/ann:/bin/bash\nbo:x:1001:1001::/home/bo:/bin/sh\n");
+  await writeFile(join(old.root, "etc/group"), "root:x:0:\nann:x:1000:\nsudo:x:27:ann,root,bo\ndrawings:x:1500:ann\nold:x:99:bo\ntaken:x:1600:ann\nmail:x:8:daemon\nbad name:x:5:ann\n");
+  assert.deepEqual((await old.go()).outcomes, ["PRESTAGE_AGENT_NO_STATE_STORE", "succeeded", "succeeded"]);
+  const store = join(old.root, "prestage/user-state");
+  const list = join(store, "local-groups.json");
+  assert.deepEqual((JSON.parse(await readFile(list, "utf8")) as { groups: { name: string; members: string[] }[] }).groups.map(({ name, members }) => [name, ...members]), [["sudo", "ann", "bo"], ["drawings", "ann"], ["old", "bo"], ["taken", "ann"]]);
+  const restored = (more: Record<string, string | boolean | string[]>) => [{ type: "restore-local-groups", with: { store, ...more } }];
+  const fresh = await run("installed", restored({ createGroups: false, groups: ["drawings", "sudo"] }));
+  await makeSystem(fresh.root, "ann:x:1007:1007::/home/ann:/bin/bash\ncy:x:1008:1008::/home/cy:/bin/sh\n");
+  await writeFile(join(fresh.root, "etc/group"), "root:x:0:\nann:x:1007:\nsudo:x:27:cy\nother:x:1600:\n");
+  const groups = async () => (await readFile(join(fresh.root, "etc/group"), "utf8")).trim().split("\n").map((line) => line.split(":"));
+  assert.deepEqual((await fresh.go()).outcomes, ["succeeded"]);
+  assert.deepEqual((await groups()).map(([name, , , members]) => [name, members]), [["root", ""], ["ann", ""], ["sudo", "cy,ann"], ["other", ""]]);
+  for (let i = 0; i < 2; i++) assert.deepEqual((await (await run("installed", restored({}), fresh.root)).go()).outcomes, ["succeeded"]);
+  const made = await groups();
+  assert.deepEqual(made.map(([name, , , members]) => [name, members]), [["root", ""], ["ann", ""], ["sudo", "cy,ann"], ["other", ""], ["drawings", "ann"], ["old", ""], ["taken", "ann"]]);
+  assert.deepEqual(made.filter(([name = ""]) => ["drawings", "taken"].includes(name)).map(([, , number]) => number === "1500"), [true, false], "a number that is taken is another's");
+  await writeFile(list, (await readFile(list, "utf8")).replace('"ann"', '"ann,root:x"'));
+  assert.deepEqual((await (await run("installed", restored({}), fresh.root)).go()).outcomes, ["PRESTAGE_AGENT_STATE_STORE_DAMAGED"]);
+});
+
+test("the deployment's record is read back by a shell as it was said", async () => {
+  const system = await run("installed", [{ type: "record-deployment", with: { taskSequenceName: 'It\'s "ours" $(id) `x` \\', more: { ImageVersion: "2026.11" } } }, { type: "record-deployment", with: { more: { Bad: "two\nlines" } } }]);
+  await makeSystem(system.root, "");
+  assert.deepEqual((await system.go()).outcomes, ["succeeded", "PRESTAGE_AGENT_STEP_INVALID"]);
+  const { output } = await runProgram("sh", ["-c", '. "$1"; printf "%s|%s|%s|%s" "$PRESTAGE_TASK_SEQUENCE_NAME" "$PRESTAGE_IMAGE_VERSION" "$PRESTAGE_DEPLOYMENT" "$PRESTAGE_TIME"', "sh", join(system.root, "etc/prestage-deployment")]);
+  const [name, version, deployment = "", time = ""] = output.split("|");
+  assert.deepEqual([name, version, /^[A-Z0-9]{8}$/.test(deployment), Number.isNaN(Date.parse(time))], ['It\'s "ours" $(id) `x` \\', "2026.11", true, false]);
+});
