@@ -108,6 +108,28 @@ test("MDT: phases, gather, validation, restart, image, and what it sets before t
   assert.deepEqual(imported.report.totals, { translated: 1, withNote: 4, disabled: 1 });
 });
 
+test("MDT: users' files and groups are captured in the system that is replaced; what Linux cannot do before the first start of Windows is done after it, in its order, under its own conditions", () => {
+  const script = (name: string, what: string, more = "") => step("", name, `${more}<action>cscript.exe "%SCRIPTROOT%\\${what}</action>`);
+  const phase = (name: string, inside: string) => `<group name="${name}"><condition>${variable("PHASE", "equals", name)}</condition>${inside}</group>`;
+  const rest = "<group name=\"Own\" continueOnError=\"true\"><condition>" + variable("Role", "equals", "kiosk") + "</condition>" + script("Recovery", 'ZTIWinRE.wsf"') + "</group>";
+  const imported = mdt(phase("STATECAPTURE", script("Capture", 'ZTIUserState.wsf" /capture') + script("Groups", 'ZTIGroups.wsf" /capture') + script("Addresses", 'ZTINicConfig.wsf"'))
+    + phase("POSTINSTALL", script("Early", 'ZTIBde.wsf"', settings({ BdeInstall: "TPM" })) + rest + script("Late policy", 'ZTIApplyGPOPack.wsf"', `<condition>${variable("ApplyGPOPack", "notEquals", "NO")}</condition>`) + script("Hive", "") .replace(/<action>.*<\/action>/, "<action>cmd /c REG UNLOAD HKLM\\$DEST$SOFTWARE</action>") + step("SMS_TaskSequence_RebootAction", "Restart", "<action>smsboot.exe</action>"))
+    + phase("STATERESTORE", script("Restore", 'ZTIUserState.wsf" /restore') + script("Back", 'ZTIGroups.wsf" /restore') + script("Tattoo", 'ZTITatoo.wsf"')));
+  assert.deepEqual(imported.report.totals, { translated: 0, withNote: 11, disabled: 0 }, JSON.stringify(imported.report.lines));
+  const sequence = parseTaskSequenceYaml(imported.yaml);
+  const restore = sequence.steps.find((one) => one.name === "STATERESTORE");
+  assert.deepEqual(restore?.steps?.map((one) => one.name), ["Early", "Recovery", "Late policy", "Restore", "Back", "Tattoo"]);
+  const [early, recovery, policy] = restore?.steps ?? [];
+  assert.deepEqual([early?.type, early?.when, recovery?.when, recovery?.continueOnError], ["enable-bitlocker", undefined, { variable: "Role", equals: "kiosk" }, true]);
+  assert.deepEqual([recovery?.steps?.map((one) => [one.type, one.when]), policy?.when], [[["set-up-recovery-environment", { variable: "PrepareWinRE", equals: "YES" }]], { variable: "ApplyGPOPack", notEquals: "NO" }]);
+  assert.match(line(imported, "Recovery")?.notes.at(-1) ?? "", /moved behind the first start/);
+  const captured = stepsOf(imported).find((one) => one.type === "capture-user-state");
+  assert.deepEqual(captured?.with, { store: "%UDShare%\\%UDDir%", package: "{User State Migration Tool}", rules: ["MigApp.xml", "MigDocs.xml"], continueOnErrors: true });
+  // Nowhere to move it to: it stays, disabled.
+  const alone = mdt(phase("POSTINSTALL", script("Early", 'ZTIBde.wsf"', settings({ BdeInstall: "TPM" }))));
+  assert.equal(line(alone, "Early")?.status, "disabled");
+});
+
 test("a gather whose variables the sequence needs and that are not found out here is disabled", () => {
   const imported = mdt(step("BDD_Gather", "Gather", '<action>cscript.exe "%SCRIPTROOT%\\ZTIGather.wsf"</action>') + step("SMS_TaskSequence_SetVariableAction", "S", `<condition>${variable("IsLaptop", "equals", "True")}</condition>${settings({ VariableName: "A", VariableValue: "b" })}`));
   assert.match(line(imported, "Gather")?.notes[0] ?? "", /islaptop/);

@@ -1,6 +1,7 @@
 import { applyDriverPackage, applyOperatingSystem, checkReadiness, downloadPackageContent, installApplication, installPackage, restart, runCommandLine, runPowerShell, runTaskSequence, setDynamicVariables, setVariable } from "./translators-configmgr.ts";
 import { autoApplyDrivers, connectNetworkFolder, applyDataImage, applyNetworkSettings, applyWindowsSettings, disableBitLocker, enableBitLocker, joinDomain, partitionDisk } from "./translators-system.ts";
 import { driversOfMdt, bitLockerOfMdt, configureOfMdt, joinDomainOfMdt, networkOfMdt } from "./translators-mdt-system.ts";
+import { captureGroupsOfMdt, captureUserStateOfMdt, policyOfMdt, recoveryOfMdt, restoreGroupsOfMdt, restoreUserStateOfMdt, tattooOfMdt } from "./translators-mdt-state.ts";
 import { applyPe, gather, installApplicationOfMdt, installOs, nextPhase, restartOfMdt, validate } from "./translators-mdt.ts";
 import type { Translator } from "./translation.ts";
 
@@ -42,10 +43,10 @@ export const stepTranslators: Readonly<Record<string, Translator>> = {
   EnableBitLocker: enableBitLocker,
   DisableBitLocker: disableBitLocker,
   OfflineEnableBitLocker: notNeeded("enable-bitlocker encrypts what is in use alone, which on a disk just staged takes minutes; the boot environment is Linux and cannot begin it"),
-  RequestStateStore: no("request state store"),
-  ReleaseStateStore: no("release state store"),
-  CaptureUserState: no("capture user state"),
-  RestoreUserState: no("restore user state"),
+  RequestStateStore: none("its store is one that the site keeps, and sites keep no users' files yet: request-state-store with a folder of a file server"),
+  ReleaseStateStore: none("its store is one that the site keeps, and sites keep no users' files yet"),
+  CaptureUserState: none("its store is one that the site keeps, and sites keep no users' files yet: capture-user-state after request-state-store with a folder of a file server"),
+  RestoreUserState: none("its store is one that the site keeps, and sites keep no users' files yet: restore-user-state after request-state-store with a folder of a file server"),
   CaptureNetworkSettings: no("capture network settings"),
   CaptureWindowsSettings: no("capture Windows settings"),
   InstallDeployTools: none("it prepares the capture of a reference computer, which Prestage does not do"),
@@ -73,21 +74,21 @@ export const stepTranslators: Readonly<Record<string, Translator>> = {
   "ZTIBIOSCheck.wsf": none("it checks the firmware against a list of MDT's own"),
   "ZTIPatches.wsf": no("install updates offline"),
   "ZTIWindowsUpdate.wsf": no("install software updates"),
-  "ZTIUserState.wsf": no("restore user state"),
-  "ZTIUserState.wsf /capture": no("capture user state"),
-  "ZTIAppXmlGen.wsf": no("capture user state"),
-  "ZTIGroups.wsf": no("restore local groups"),
-  "ZTIGroups.wsf /capture": no("capture local groups"),
+  "ZTIUserState.wsf": restoreUserStateOfMdt,
+  "ZTIUserState.wsf /capture": captureUserStateOfMdt,
+  "ZTIAppXmlGen.wsf": notNeeded("MigDocs.xml, which capture-user-state uses, finds documents of every kind without MDT's list"),
+  "ZTIGroups.wsf": restoreGroupsOfMdt,
+  "ZTIGroups.wsf /capture": captureGroupsOfMdt,
   "ZTIBackup.wsf": none("it captures the computer into an image, which Prestage does not do"),
   "LTISysprep.wsf": none("it prepares the capture of a reference computer, which Prestage does not do"),
   "LTISuspend.wsf": none("it waits for a person, and an unattended computer would wait for ever"),
   "ZTIDomainJoin.wsf": joinDomainOfMdt,
   "ZTIBde.wsf": bitLockerOfMdt,
   "ZTIDisableBDEProtectors.wsf": notNeeded("it frees a disk that is deployed anew from BitLocker; a staged disk has none"),
-  "ZTIWinRE.wsf": no("Windows Recovery"),
-  "ZTITatoo.wsf": none("it writes MDT's own record into registry and WMI"),
+  "ZTIWinRE.wsf": recoveryOfMdt,
+  "ZTITatoo.wsf": tattooOfMdt,
   "ZTIOptIn.wsf": no("opt in to reports to Microsoft"),
-  "ZTIApplyGPOPack.wsf": no("local group policy packs"),
+  "ZTIApplyGPOPack.wsf": policyOfMdt,
   "ZTIOSRole.wsf": no("roles and features of Windows"),
   "ZTILangPacks.wsf": no("language packs"),
   "ZTIConnect.wsf": no("connect to network folder"),

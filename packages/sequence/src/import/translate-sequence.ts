@@ -9,6 +9,7 @@ import type { XmlElement } from "../read-xml.ts";
 import type { SourceNode, SourceSequence } from "./source-sequence.ts";
 import { reportOf } from "./import-report.ts";
 import type { ImportLine, ImportReport } from "./import-report.ts";
+import { moveToInstalled } from "./move-to-installed.ts";
 import { placeOfPhase } from "./translators-mdt.ts";
 import { translatorOf } from "./step-translators.ts";
 import { translateCondition } from "./translate-condition.ts";
@@ -32,7 +33,7 @@ export interface ImportOptions {
 export interface ImportedSequence { name: string; yaml: string; report: ImportReport; references: SourceReference[] }
 
 /** A step of ours with its line of the report; `step` is changed in place when it turns out not to be runnable where it stands. */
-interface Placed { node: SourceNode; line: ImportLine; step: StepInput; windowsCommand: boolean }
+interface Placed { node: SourceNode; line: ImportLine; step: StepInput; windowsCommand: boolean; inInstalled?: boolean }
 
 /** Translates a task sequence. What cannot be translated is kept as a disabled step that says why; nothing is left out. */
 export function importSequence(source: SourceSequence, options: ImportOptions): ImportedSequence {
@@ -120,7 +121,7 @@ class Work {
     if ("notNeeded" in translation && !("refused" in condition)) return this.#notNeeded(node, line, { ...common, type: "run-command-line", with: { command: "false" }, disabled: true }, translation.notNeeded);
     const refusal = "disabled" in translation ? translation.disabled : "refused" in condition ? condition.refused : undefined;
     const step: StepInput = refusal === undefined && "steps" in translation ? { ...common, ...this.#of(node, translation) } : { ...common, type: "run-command-line", with: { command: "false" }, disabled: true };
-    const placed: Placed = { node, line, step, windowsCommand: "windowsCommand" in translation && translation.windowsCommand === true };
+    const placed: Placed = { node, line, step, windowsCommand: "windowsCommand" in translation && translation.windowsCommand === true, inInstalled: "inInstalled" in translation && translation.inInstalled === true };
     this.placed.push(placed);
     if (refusal !== undefined) {
       this.#disable(placed, refusal);
@@ -206,7 +207,8 @@ class Work {
    * A step is translated only where it can run: in the boot environment, which is Linux, or in an installed Windows. Refusing a restart moves
    * the steps after it, so this goes on until nothing changes.
    */
-  refuseWhereNothingRuns(steps: readonly StepInput[]): void {
+  refuseWhereNothingRuns(steps: StepInput[]): void {
+    const moved = new Set<string>();
     for (let changed = true; changed; ) {
       changed = false;
       const places = new Map(placeSteps(steps as Parameters<typeof placeSteps>[0]).map((one) => [one.step.id, one.environments]));
@@ -216,6 +218,12 @@ class Work {
         const all = step.type === "group" && step.steps !== undefined ? step.steps : [step];
         const reason = all.map((one) => this.#cannotRun(one, places.get(one.id), placed.windowsCommand)).find((one) => one !== undefined);
         if (reason === undefined) continue;
+        if (placed.inInstalled === true && !placed.node.disabled && !moved.has(step.id) && moveToInstalled(steps, step.id, moved)) {
+          line.status = "withNote";
+          line.notes.push("moved behind the first start of the new system: the boot environment is Linux");
+          changed = true;
+          break;
+        }
         this.#disable(placed, reason);
         changed = true;
       }

@@ -14,6 +14,7 @@ export const setVariable: Translator = (context) => {
 };
 
 export function setVariableTo(name: string, value: string): Translation {
+  if (/^_SMSTSOrgName$/i.test(name)) return { notNeeded: "the screens name the site's own organization" };
   if (value !== "" && (isSecretName(name) || redact(value).found)) return { disabled: `the value of ${name} looks like a password and is left out: keep it at the site (prestage secret) and name it under \`secrets\`` };
   if (/^#.*#$/s.test(value)) return { disabled: "the value is an expression of VBScript" };
   try {
@@ -111,6 +112,7 @@ export const runCommandLine: Translator = (context) => {
   const command = context.take("CommandLine") || context.node.action.replace(/^smsswd\.exe\s+\/run:\S*\s*/i, "");
   const id = context.take("PackageID") || /^smsswd\.exe\s+\/run:(\S+)/i.exec(context.node.action)?.[1] || "";
   context.ignore(/^(SuccessCodes|DisableWow64Redirection|LoadProfile|PackageName|UserName|SMSTSRunCommandLineUserName)$/i);
+  if (/^(cmd(\.exe)? \/c )?reg(\.exe)? unload "?HKLM\\\$DEST\$/i.test(command.trim())) return { notNeeded: "it lets go of a part of the registry that MDT's offline capture of users' files had loaded" };
   const why = unsuitable(context, command);
   if (why !== undefined) return { disabled: why };
   const [folder, output] = [context.take("WorkingDirectory") || context.node.startIn, context.take("OutputVariableName")];

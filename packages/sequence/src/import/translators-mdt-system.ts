@@ -1,4 +1,5 @@
-import type { TranslatedStep, Translator } from "./translation.ts";
+import type { TranslatedStep, Translation, Translator } from "./translation.ts";
+import { isInStateCapture } from "./translators-mdt.ts";
 import { bitLocker, join } from "./translators-system.ts";
 
 /** What rules and wizard of MDT call it, and the variable our step reads. */
@@ -16,6 +17,7 @@ export const configureOfMdt: Translator = (context) => {
 /** ZTINICConfig: addresses that the rules say, by the variables that the reference has for them. */
 export const networkOfMdt: Translator = (context) => {
   context.ignore(/./);
+  if (isInStateCapture(context.groups)) return { notNeeded: "it keeps the addresses of a computer that is set up anew in its place; a staged disk goes into a new one, which has its own" };
   return { steps: [{ type: "apply-network-settings", when: { variable: "OSDAdapterCount", greater: 0 } }], notes: ["addresses by the variables OSDAdapterCount, OSDAdapter0IPAddressList and so on; without them each adapter has DHCP"] };
 };
 
@@ -33,11 +35,16 @@ export const joinDomainOfMdt: Translator = (context) => {
 export const bitLockerOfMdt: Translator = (context) => {
   const [mode, recovery, drive, waits] = [context.take("BdeInstall"), context.take("BdeRecoveryPassword"), context.take("BdeTargetDriveLetter"), context.take("WaitForEncryption")];
   context.ignore(/^Bde/i);
-  if (mode !== "") return bitLocker(mode, recovery || "AD", drive, false, /^true$/i.test(waits));
+  if (mode !== "") return later(bitLocker(mode, recovery || "AD", drive, false, /^true$/i.test(waits)));
   const made = bitLocker("TPM", recovery || "AD", drive, false, false);
   const [step] = "steps" in made ? made.steps : [];
-  return step === undefined ? made : { steps: [{ ...step, when: { variable: "BDEInstall", equals: "TPM" } }], notes: ["where the rules say BDEInstall=TPM; other ways to open the drive are not known here"] };
+  return step === undefined ? made : { steps: [{ ...step, when: { variable: "BDEInstall", equals: "TPM" } }], notes: ["where the rules say BDEInstall=TPM; other ways to open the drive are not known here"], inInstalled: true };
 };
+
+/** Before its first start Windows cannot be encrypted from Linux; on a disk just staged what is in use is little then as well. */
+function later(made: Translation): Translation {
+  return "steps" in made ? { ...made, inInstalled: true } : made;
+}
 
 /** ZTIDrivers: those of the share that fit. A selection profile is a choice of folders; each driver group is a driver package here. */
 export const driversOfMdt: Translator = (context) => {

@@ -1,7 +1,7 @@
 import type { Condition } from "../schema.ts";
 import type { XmlElement } from "../read-xml.ts";
 import { one } from "./translation.ts";
-import type { TranslatedStep, Translation, Translator } from "./translation.ts";
+import type { TranslatedStep, Translation, TranslationContext, Translator } from "./translation.ts";
 
 const phases: Readonly<Record<string, string>> = { VALIDATION: "STATECAPTURE", STATECAPTURE: "PREINSTALL", PREINSTALL: "INSTALL", INSTALL: "POSTINSTALL", POSTINSTALL: "STATERESTORE", STATERESTORE: "" };
 
@@ -13,14 +13,19 @@ export const nextPhase: Translator = (context) => {
   return one("set-variable", { name: "PHASE", value: next });
 };
 
-/** Where MDT is in a phase: until the new system starts, in Windows PE. In the first two it may be in a system that is replaced. */
-const places: Readonly<Record<string, boolean>> = { PREINSTALL: true, INSTALL: true, POSTINSTALL: true, STATERESTORE: false };
+/** Where MDT is in a phase, whether in Windows PE: there from PREINSTALL until the new system starts; it captures in the system that is replaced. Validation may be in either. */
+const places: Readonly<Record<string, boolean>> = { STATECAPTURE: false, PREINSTALL: true, INSTALL: true, POSTINSTALL: true, STATERESTORE: false };
 
 /** A group of one phase runs in one place, which its condition does not say. */
 export function placeOfPhase(condition: XmlElement | undefined, translated: Condition | undefined): Condition | undefined {
   const inBootEnvironment = places[phasesOf(condition).at(-1) ?? ""];
   if (inBootEnvironment === undefined || translated === undefined) return translated;
   return { all: [...("all" in translated ? translated.all : [translated]), { variable: "_SMSTSInWinPE", equals: String(inBootEnvironment) }] };
+}
+
+/** Whether a step stands where MDT captures what a computer has before it is replaced or set up anew. */
+export function isInStateCapture(groups: TranslationContext["groups"]): boolean {
+  return groups.flatMap((group) => phasesOf(group.condition)).at(-1) === "STATECAPTURE";
 }
 
 /** The phases a condition asks for. */
