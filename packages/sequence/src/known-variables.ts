@@ -38,5 +38,6 @@ export const knownVariables: readonly KnownVariable[] = [
   { name: "OSDJoinAccount", kind: "given", meaning: "Who joins; the password is a secret of the site.", example: "joiner" },
   { name: "SMSTSConnectNetworkFolderPath", kind: "given", meaning: "The folder a connect-network-folder step mounts that names none.", example: "\\\\files.example.org\\drawings" },
   { name: "SMSTSConnectNetworkFolderAccount", kind: "given", meaning: "The account it is mounted with.", example: "EXAMPLE\\reader" },
+  { name: "WSUSServer", kind: "given", meaning: "The update server a Windows asks in an install-updates step that names none.", example: "http://wsus.example.org:8530" },
   { name: "OSDStateStorePath", kind: "asked", meaning: "Where users' files are captured to and restored from; set by request-state-store, no more after release-state-store.", example: "/prestage/user-state" },
 ];

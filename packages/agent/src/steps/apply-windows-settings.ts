@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { applyWindowsSettingsStep } from "@prestage/sequence";
+import { applyWindowsSettingsStep, shownSurroundings } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
 import { writeAnswers } from "../windows/write-answers.ts";
 import { defineStep } from "./step-executor.ts";
@@ -12,7 +12,7 @@ export const step = defineStep(applyWindowsSettingsStep, async (run, settings) =
   const copy = settings.package === undefined ? undefined : await run.context.content.checkOut(settings.package);
   try {
     const given = copy === undefined ? undefined : await readAnswerFile(join(copy.folder, settings.answerFile ?? ""), copy.content.name, settings.answerFile ?? "");
-    const plan = applyWindowsSettingsStep.windows?.(settings, { work: "", node: "", folderOf: () => "", fits: () => true });
+    const plan = applyWindowsSettingsStep.windows?.(settings, shownSurroundings);
     await writeAnswers(run, typeof plan === "object" ? (plan.answers ?? []) : [], given);
     return {};
   } finally {

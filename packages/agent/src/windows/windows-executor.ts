@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { contentReferences } from "@prestage/sequence";
 import type { Step, StepDefinition, WindowsCommand, WindowsPlan } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
+import { filesBelow } from "./files-below.ts";
 import { hardwareFact } from "../facts/hardware.ts";
 import { isForModel } from "../steps/install-drivers.ts";
 import { keptOutput } from "../steps/kept-output.ts";
@@ -17,22 +18,23 @@ interface CommonSettings { timeoutSeconds?: number; outputVariable?: string; wor
 export function windowsExecutor<T>(definition: StepDefinition<T>): StepExecutor {
   return defineStep(definition, async (run, settings) => {
     const { content, dataRoot } = run.context;
-    const copies = new Map<string, { folder: string; models: readonly string[]; release: () => Promise<void> }>();
+    const copies = new Map<string, { folder: string; files: readonly string[]; models: readonly string[]; release: () => Promise<void> }>();
     const work = join(dataRoot, "prestage/work");
     await mkdir(work, { recursive: true });
     const own = await mkdtemp(join(work, "step-"));
     try {
       for (const { objectId } of contentReferences({ name: "", steps: [{ ...run.step, with: settings as NonNullable<Step["with"]> }] })) {
         const copy = await content.checkOut(objectId);
-        copies.set(objectId, { ...copy, models: copy.content.definition.kind === "driver-package" ? copy.content.definition.models : [] });
+        copies.set(objectId, { ...copy, files: await filesBelow(copy.folder), models: copy.content.definition.kind === "driver-package" ? copy.content.definition.models : [] });
       }
       const model = [...copies.values()].some((copy) => copy.models.length > 0) ? ((await hardwareFact("model")) ?? "") : "";
-      const plan = definition.windows?.(settings, { work: own, node: process.execPath, folderOf: (id) => copies.get(id)?.folder ?? own, fits: (id) => isForModel(model, copies.get(id)?.models ?? []) });
+      const plan = definition.windows?.(settings, { work: own, node: process.execPath, folderOf: (id) => copies.get(id)?.folder ?? own, filesIn: (id) => copies.get(id)?.files ?? [], systemRoot: process.env["SystemRoot"] ?? String.raw`C:\Windows`, fits: (id) => isForModel(model, copies.get(id)?.models ?? []) });
       if (plan === undefined || typeof plan === "string") throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected settings of ${definition.type} that mean something on Windows; ${plan ?? "it does nothing there"}.`, "Correct the step in the task sequence and deploy it again.");
       for (const { name, content: text } of plan.files ?? []) await writeFile(join(own, name), text, { mode: 0o600 });
       const common = settings as CommonSettings;
       const outcome = await runCommands(run, plan, resolve([...copies.values()][0]?.folder ?? own, common.workingFolder ?? "."), common);
       if (outcome.failure === undefined) for (const { name, value } of plan.variables ?? []) run.setVariable(name, value);
+      if (outcome.restart !== undefined && plan.againAfterRestart === true) run.setVariable("SMSTSRetryRequested", "true");
       return outcome;
     } finally {
       await rm(own, { recursive: true, force: true });

@@ -29,6 +29,7 @@ const fixtures: Record<string, { fails: string; passes: string; knows?: LintKnow
   "command-waits-for-a-person": { fails: command("apt-get install jq"), passes: command("apt-get install -y jq") + command("read -r answer", ", timeoutSeconds: 10") },
   "prestart-can-hang": { fails: restart, passes: restart, knows: { media: { ...media, prestartCommand: "read -p name NAME; echo $NAME" } }, knowsGood: { media: { ...media, prestartCommand: "sh ask.sh --default" } } },
   "unattended-without-preferred-deployment": { fails: restart, passes: restart, knows: { media: { ...media, unattended: true } }, knowsGood: { media: { ...media, unattended: true, variables: ["SMSTSPreferredAdvertID"] } } },
+  "updates-without-a-source": { fails: "  - { name: Updates, type: install-updates }\n", passes: `  - { name: Updates, type: install-updates, with: { package: ABC00005 } }\n${restart}  - { name: Updates, type: install-updates }\n` },
   "boot-image-architecture": { fails: system.replace("ABC00001", "ABC00003"), passes: system, knows: { objects, media }, knowsGood: { objects, media } },
 };
 

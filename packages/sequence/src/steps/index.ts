@@ -25,10 +25,11 @@ import { setUpRecoveryEnvironmentStep } from "./set-up-recovery-environment.ts";
 import { recordDeploymentStep, recordOf, recordedValues } from "./record-deployment.ts";
 import { applyLocalPolicyStep } from "./apply-local-policy.ts";
 import { autoApplyDriversStep } from "./auto-apply-drivers.ts";
+import { installUpdatesStep } from "./install-updates.ts";
 import type { StepDefinition } from "./step-definition.ts";
 
 /** Every step type, in the order in which a deployment usually has them. */
-export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, applyWindowsSettingsStep, setUpOperatingSystemStep, applyNetworkSettingsStep, applyDataImageStep, restartStep, joinDirectoryStep, encryptDiskStep, connectNetworkFolderStep, requestStateStoreStep, captureUserStateStep, restoreUserStateStep, captureLocalGroupsStep, restoreLocalGroupsStep, releaseStateStoreStep, applyDriverPackageStep, autoApplyDriversStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, enableBitLockerStep, disableBitLockerStep, setUpRecoveryEnvironmentStep, applyLocalPolicyStep, recordDeploymentStep, setVariableStep, runTaskSequenceStep];
+export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, applyWindowsSettingsStep, setUpOperatingSystemStep, applyNetworkSettingsStep, applyDataImageStep, restartStep, joinDirectoryStep, encryptDiskStep, connectNetworkFolderStep, requestStateStoreStep, captureUserStateStep, restoreUserStateStep, captureLocalGroupsStep, restoreLocalGroupsStep, releaseStateStoreStep, applyDriverPackageStep, autoApplyDriversStep, installUpdatesStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, enableBitLockerStep, disableBitLockerStep, setUpRecoveryEnvironmentStep, applyLocalPolicyStep, recordDeploymentStep, setVariableStep, runTaskSequenceStep];
 
 export function stepTypeOf(type: string): StepDefinition | undefined {
   return stepTypes.find((one) => one.type === type);
@@ -47,5 +48,6 @@ export { requestStateStoreStep, captureUserStateStep, restoreUserStateStep, rele
 export { captureLocalGroupsStep, restoreLocalGroupsStep };
 export { applyLocalPolicyStep, recordDeploymentStep, recordOf, recordedValues, setUpRecoveryEnvironmentStep };
 export { autoApplyDriversStep };
+export { installUpdatesStep };
 export { defineStepType } from "./step-definition.ts";
 export type { Platform, StepDefinition } from "./step-definition.ts";

@@ -19,5 +19,27 @@ export const stagedDriversAnswers: AnswerComponent = {
   settings: { RunSynchronous: [{ RunSynchronousCommand: { Order: "1", Description: "Add the drivers of the deployment", Path: `cmd.exe /c pnputil.exe /add-driver %SystemRoot%\\Prestage\\Drivers\\*.inf /subdirs /install` } }] },
 };
 
+/** Adds one update, .msu or .cab (DISM Operating System Package Servicing; Add-WindowsPackage names both kinds of files). */
+export function addWindowsUpdate(path: string, codes: Pick<WindowsCommand, "restartCodes" | "successCodes">): WindowsCommand {
+  const { successCodes = [], ...restart } = codes;
+  return { what: `adding ${path.split("\\").at(-1) ?? path}`, program: "dism.exe", arguments: ["/Online", "/Add-Package", `/PackagePath:${path}`, "/Quiet", "/NoRestart"], successCodes: [...successCodes, notApplicable], ...restart };
+}
+
+/** CBS_E_NOT_APPLICABLE: this Windows does not need it, or has a newer one. */
+const notApplicable = 0x800f081e;
+
+/** Where updates lie that a new Windows is to have from its first start, below its root. */
+export const stagedUpdates = "Windows/Prestage/Updates";
+
+/** What Windows Setup runs for one of them; `path` is below that folder, with `/` between names. */
+export function stagedUpdateCommand(path: string): string {
+  return `cmd.exe /c dism.exe /Online /Add-Package "/PackagePath:%SystemRoot%\\Prestage\\Updates\\${path.replaceAll("/", "\\")}" /Quiet /NoRestart`;
+}
+
+/** Has Windows Setup add them in the pass specialize, one after the other. */
+export function stagedUpdatesAnswers(paths: readonly string[]): AnswerComponent {
+  return { pass: "specialize", component: "Microsoft-Windows-Deployment", settings: { RunSynchronous: paths.map((path, i) => ({ RunSynchronousCommand: { Order: String(i + 1), Description: `Add the update ${path}`, Path: stagedUpdateCommand(path) } })) } };
+}
+
 /** Restarts at once, as planned for a deployment (shutdown: reason 2:4, operating system reconfiguration). */
 export const restartWindows: WindowsCommand = { what: "the restart", program: "shutdown.exe", arguments: ["/r", "/t", "0", "/f", "/d", "p:2:4"] };

@@ -24,6 +24,8 @@ export interface WindowsPlan {
   answers?: readonly AnswerComponent[];
   /** Set when all of it has succeeded. */
   variables?: readonly { name: string; value: string }[];
+  /** After a restart that a command has asked for the step is run again. */
+  againAfterRestart?: true;
 }
 
 /** What a plan is made of besides the step's settings. */
@@ -34,12 +36,16 @@ export interface WindowsSurroundings {
   node: string;
   /** The folder of a content's verified copy, by object id. */
   folderOf: (objectId: string) => string;
+  /** Files of a content's verified copy, with their paths, in the order of their names. */
+  filesIn: (objectId: string) => readonly string[];
+  /** Where Windows lies. */
+  systemRoot: string;
   /** Whether a driver package is for this computer's model. */
   fits: (objectId: string) => boolean;
 }
 
 /** The surroundings of nowhere: what a plan would be, to show and to check. */
-export const shownSurroundings: WindowsSurroundings = { work: String.raw`C:\prestage\work\step`, node: String.raw`C:\prestage\agent\node.exe`, folderOf: (id) => String.raw`C:\prestage\work\content-${id}`, fits: () => true };
+export const shownSurroundings: WindowsSurroundings = { work: String.raw`C:\prestage\work\step`, node: String.raw`C:\prestage\agent\node.exe`, folderOf: (id) => String.raw`C:\prestage\work\content-${id}`, filesIn: (id) => ["first.msu", "second.cab"].map((name) => `C:\\prestage\\work\\content-${id}\\${name}`), systemRoot: String.raw`C:\Windows`, fits: () => true };
 
 /** Exit code of a program that asks for a restart (ERROR_SUCCESS_REBOOT_REQUIRED). */
 export const restartRequired = 3010;

@@ -17,6 +17,8 @@ import type { WindowsPlan } from "./windows-plan.ts";
 
 /** Settings that reach what the examples do not. */
 const more: Readonly<Record<string, readonly Record<string, unknown>[]>> = {
+  "install-updates": [{ names: ["KB5030219", "kb5031356"], restart: "false" }, { server: "http://wsus.example.org:8530" }, { package: "ABC00001" }, { names: ["openssl"] }],
+  "prepare-capture": [{ virtualMachine: true }],
   "run-command-line": [{ command: 'msiexec /i "a b.msi" /qn & exit 3010' }],
   "run-script": [{ language: "powershell", script: "exit 0" }, { language: "powershell", file: "in/a folder/setup.ps1", package: "ABC00001", parameters: ["-Name", 'a "b" c\\'] }, { language: "javascript", script: "process.exit(0)" }],
   "enable-bitlocker": [{ protector: "tpmAndPin", pin: { secret: "PIN" }, recoveryTo: "entra-id", usedSpaceOnly: false, skipHardwareTest: "false", method: "aes256" }, { drive: "D:", recoveryTo: "nowhere" }],
@@ -58,7 +60,11 @@ test("what each step does on Windows is what the documentation of its programs, 
         for (const name of Object.keys(command.secrets ?? {})) assert.match(name, /^PRESTAGE_[A-Z_]+$/);
       }
       const own = (plan.files ?? []).filter((file) => file.name.endsWith(".ps1") && file.name !== "script.ps1");
-      for (const file of own) readPowerShell(file.content).forEach(assertCmdletDocumented);
+      for (const file of own) {
+        const calls = readPowerShell(file.content);
+        calls.forEach(assertCmdletDocumented);
+        for (const { parameters } of calls.filter((call) => call.name === "Start-Process")) assertDocumented(parameters["FilePath"]?.[0]?.value ?? "", (parameters["ArgumentList"] ?? []).filter((token) => token.kind === "text").map((token) => token.value));
+      }
       for (const answers of plan.answers ?? []) assertAnswersDocumented(answers);
       if ((plan.answers ?? []).length > 0) readXmlText(answerFile(plan.answers ?? [], "x64"));
     }
