@@ -48,7 +48,7 @@ async function importOne(site: SiteClient, object: ShareObject, sources: readonl
   const [source = ""] = sources;
   const run = async (body: unknown) => contentObjectSchema.parse((await site.runJob("/imports", importRequestSchema.parse(body))).result?.["object"]).id;
   if (object.kind === "os-image") return run({ ...common, kind: object.kind, source, index: object.index ?? 1 });
-  if (object.kind === "package") return run({ ...common, kind: object.kind, source, definition: { kind: "package", programs: [{ name: "Install", command: object.command, successCodes: [0, 3010] }] } });
+  if (object.kind === "package") return run({ ...common, kind: object.kind, source, definition: { kind: "package", programs: object.command === undefined ? [] : [{ name: "Install", command: object.command, successCodes: [0, 3010] }] } });
   // The folders of a driver group lie apart in a share; a driver package is one folder.
   const together = await mkdtemp(join(tmpdir(), "prestage-drivers-"));
   try {

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import { decodeText, isExportFile, readExport, readShareObjects, readShareSequences, readSourceSequence, readXml, shareKnowledge, translateRules } from "@prestage/sequence/import";
+import { decodeText, isExportFile, readExport, readShareObjects, readShareSequences, readSourceSequence, readXml, scriptsOfShare, shareKnowledge, translateRules } from "@prestage/sequence/import";
 import type { ImportLine, ShareObject, SourceSequence } from "@prestage/sequence/import";
 import { CliError } from "./error.ts";
 import { readInputFile } from "./input-file.ts";
@@ -55,5 +55,20 @@ async function readShare(path: string): Promise<ImportSource> {
       sequences.push({ id, sequence: { ...sequence, name: name || sequence.name }, names });
     }
   }
-  return { origin: "mdt", sequences, share: { folder, objects, knowledge: shareKnowledge(objects), rules }, lines };
+  return { origin: "mdt", sequences, share: { folder, objects, knowledge: shareKnowledge(objects, await scriptsThatAskMdt(folder, sequences)), rules }, lines };
+}
+
+const mostScripts = 1000;
+/** What a script uses that is only there while MDT runs it. */
+const ofMdt = /Microsoft\.SMS\.TSEnvironment|\bTSEnv(List)?:|ZTIUtility|ZTIDataAccess/i;
+
+/** Scripts of the share, named by steps, that would ask MDT's own objects; by path below the share, in lower case. */
+async function scriptsThatAskMdt(folder: ShareFolder, sequences: ImportSource["sequences"]): Promise<Set<string>> {
+  const named = new Set(sequences.flatMap(({ sequence }) => scriptsOfShare(sequence.nodes)));
+  const asking = new Set<string>();
+  for (const path of [...named].slice(0, mostScripts)) {
+    const bytes = await folder.read(path);
+    if (bytes !== undefined && ofMdt.test(decodeText(bytes))) asking.add(path.toLowerCase());
+  }
+  return asking;
 }

@@ -16,6 +16,8 @@ export async function runApp(app: Application<Context>): Promise<never> {
   await run(app, process.argv.slice(2), { process: process as StricliProcess, forCommand: (): Context => ({ process, signal: interrupted.signal }) });
   // A command line that was not understood: 2, as programs do; the parser's own codes are negative.
   if (Number(process.exitCode ?? 0) < 0) process.exitCode = 2;
+  // A pipe holds 64 KiB; what is more waits for who reads.
+  for (const stream of [process.stdout, process.stderr]) await new Promise<void>((resolve) => stream.write("", () => resolve()));
   // Connections kept alive must not keep a finished command waiting.
   process.exit();
 }

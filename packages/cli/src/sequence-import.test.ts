@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -19,7 +21,26 @@ const ts = `<?xml version="1.0"?><sequence version="3.00" name="Standard"><group
 <step type="BDD_InstallOS" name="OS"><defaultVarList><variable name="OSGUID" property="OSGUID">${image}</variable></defaultVarList><action>cscript.exe "%SCRIPTROOT%\\LTIApply.wsf"</action></step></group>
 <step type="SMS_TaskSequence_RebootAction" name="Restart"><action>smsboot.exe /target:WinPE</action></step>
 <step type="BDD_InstallApplication" name="Tool"><defaultVarList><variable name="ApplicationGUID" property="ApplicationGUID">${application}</variable></defaultVarList><action>cscript.exe "%SCRIPTROOT%\\ZTIApplications.wsf"</action></step>
-<step name="Sysprep"><action>cscript.exe "%SCRIPTROOT%\\LTISysprep.wsf"</action></step></sequence>`;
+<step type="SMS_TaskSequence_RunCommandLineAction" name="Note"><action>cscript.exe //nologo "%ScriptRoot%\\Own\\note.vbs" %OSDComputerName%</action></step>
+<step type="BDD_RunPowerShellAction" name="Remove"><defaultVarList><variable name="ScriptName" property="ScriptName">%deployroot%\\Custom Scripts\\remove\\remove.ps1</variable><variable name="Parameters" property="Parameters">-Name "a b"</variable></defaultVarList><action>cscript.exe "%SCRIPTROOT%\\ZTIPowerShell.wsf"</action></step>
+<step type="SMS_TaskSequence_RunCommandLineAction" name="Asks"><action>cscript.exe %SCRIPTROOT%\\asks.vbs</action></step></sequence>`;
+
+/** As a shell runs it, its output read slowly: more than a pipe holds. */
+test("what is more than a pipe holds comes whole, however slow its reader", async () => {
+  const path = join(folder, "long.xml");
+  await writeFile(path, `<sequence version="3.00">${Array.from({ length: 900 }, (_, i) => `<step type="Vendor_Unknown" name="Step ${i}" description="${"x".repeat(900)}" />`).join("")}</sequence>`);
+  const program = spawn(process.execPath, [join(import.meta.dirname, "main.ts"), "sequence", "import", path, "--json"], { stdio: ["ignore", "pipe", "ignore"] });
+  const ended = once(program, "close");
+  let text = "";
+  program.stdout.setEncoding("utf8");
+  for await (const part of program.stdout) {
+    text += String(part);
+    // Time for whoever would not wait to be gone with the rest.
+    for (let i = 0; i < 200; i++) await new Promise((resolve) => void setImmediate(resolve));
+  }
+  assert.deepEqual(await ended, [3, null]);
+  assert.equal((JSON.parse(text) as Imported).totals.disabled, 900);
+});
 
 test("a deployment share: its content imported, its rules and sequences in text, a line for everything", async () => {
   const share = await tree("share", {
@@ -30,7 +51,7 @@ test("a deployment share: its content imported, its rules and sequences in text,
     "Control/DriverGroups.xml": `<groups><group guid="{d}"><Name>Latitude</Name><Member>{e}</Member></group></groups>`,
     "Control/Drivers.xml": `<drivers><driver guid="{e}"><Name>Net</Name><Source>.\\Out-of-box Drivers\\Net\\x\\net.inf</Source></driver></drivers>`,
     "Control/CustomSettings.ini": "[Settings]\r\nPriority=Default\r\n[Default]\r\nOSDComputerName=PC\r\nAdminPassword=Sw0rdfish\r\n",
-    "Applications/Tool/setup.exe": "x", "Applications/Runtime/runtime.exe": "y", "Out-of-box Drivers/Net/x/net.inf": "z",
+    "Applications/Tool/setup.exe": "x", "Scripts/Own/note.vbs": "' note", "Scripts/asks.vbs": 'Set env = CreateObject("Microsoft.SMS.TSEnvironment")', "Custom Scripts/Remove/remove.ps1": "exit 0", "Applications/Runtime/runtime.exe": "y", "Out-of-box Drivers/Net/x/net.inf": "z",
   });
   const wim = await tree("wim", { a: "1" });
   await tree("share/Operating Systems/W11", { "readme.txt": "" });
@@ -46,13 +67,18 @@ test("a deployment share: its content imported, its rules and sequences in text,
   assert.equal(run.exitCode, 3, run.stdout + run.stderr);
   const imported = run.json as Imported;
   const objects = new Map(imported.lines.filter((one) => one.kind === "object").map((one) => [one.name, one]));
-  assert.deepEqual(Object.fromEntries([...objects].map(([name, one]) => [name, one.status])), { Elsewhere: "disabled", Gone: "disabled", Latitude: "translated", Runtime: "translated", Tool: "translated", Windows: "translated" });
+  assert.deepEqual(Object.fromEntries([...objects].map(([name, one]) => [name, one.status])), { "Custom Scripts/remove": "translated", Elsewhere: "disabled", Gone: "disabled", Latitude: "translated", Runtime: "translated", Scripts: "translated", Tool: "translated", Windows: "translated" });
   const [, osImage = ""] = / (ABC[0-9A-F]{5})$/.exec(objects.get("Windows")?.to ?? "") ?? [];
   const yaml = await readFile(join(output, "W11.yaml"), "utf8");
   assert.match(yaml, new RegExp(`osImage: ${osImage}, index: 2`));
   assert.match(yaml, /OSDComputerName: PC/);
+  // What lies in the share is a package here, and the commands name it from there.
+  const idOf = (name: string) => objects.get(name)?.to.replace(/^package /, "") ?? "";
+  assert.match(yaml, new RegExp(String.raw`command: cscript\.exe //nologo "\.\\Own\\note\.vbs" %OSDComputerName%, package: ${idOf("Scripts")} `));
+  assert.match(yaml, new RegExp(`language: powershell, file: remove\\.ps1, package: ${idOf("Custom Scripts/remove")}, parameters: \\[ -Name, a b \\]`));
+  assert.match(imported.sequences[0]?.report.lines.find((one) => one.name === "Asks")?.notes[0] ?? "", /^Scripts\/asks\.vbs asks MDT's own objects/);
   assert.ok(!`${yaml}${run.stdout}${await readFile(join(output, "import-report.json"), "utf8")}`.includes("Sw0rdfish"));
-  assert.deepEqual(imported.totals, { translated: 0, withNote: 3, disabled: 1 });
+  assert.deepEqual(imported.totals, { translated: 0, withNote: 5, disabled: 1 });
   assert.deepEqual((await at<{ programs: unknown }[] & { definition: { programs: { name: string; command: string }[] } }[]>("package", "show", / (ABC\w+)$/.exec(objects.get("Tool")?.to ?? "")?.[1] ?? ""))[0]?.definition.programs.map((one) => [one.name, one.command]), [["Install", "setup.exe /S"]]);
   assert.equal((await cli(["sequence", "lint", join(output, "W11.yaml"), "--offline"])).exitCode, 0);
   await at("sequence", "add", join(output, "W11.yaml"));
@@ -62,8 +88,8 @@ test("a deployment share: its content imported, its rules and sequences in text,
 test("one file is printed, its report said on the other stream; a mapping puts ids in", async () => {
   const share = await tree("one", { "ts.xml": ts });
   const plain = await cli(["sequence", "import", join(share, "ts.xml")]);
-  assert.deepEqual([plain.exitCode, /^# Imported/.test(plain.stdout)], [3, true]);
-  assert.match(plain.stderr, /^0 steps translated, 3 with a note, 1 kept disabled;/);
+  assert.deepEqual([plain.exitCode, /^# Imported/.test(plain.stdout)], [0, true]);
+  assert.match(plain.stderr, /^0 steps translated, 6 with a note, 0 kept disabled;/);
   await writeFile(join(share, "map.json"), JSON.stringify({ [image]: "ABC00009", [application]: "" }));
   assert.match((await cli(["sequence", "import", join(share, "ts.xml"), "--map", join(share, "map.json")])).stdout, /osImage: ABC00009/);
   await writeFile(join(share, "map.json"), JSON.stringify({ [image]: "nonsense" }));

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { importSequence, reportOf } from "@prestage/sequence/import";
-import type { ImportedSequence, ImportLine } from "@prestage/sequence/import";
+import { folderObject, importSequence, reportOf } from "@prestage/sequence/import";
+import type { ImportedSequence, ImportLine, ShareObject } from "@prestage/sequence/import";
 import { z } from "zod";
 import { command, flag, one, optionalText, siteFlags } from "../command.ts";
 import { CliError } from "../error.ts";
@@ -37,7 +37,7 @@ export const importCommand = command<Flags, [string]>({
     if (flags.output === undefined && flags.json !== true && chosen.length !== 1) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", `Expected one task sequence to print; found ${chosen.length}: ${chosen.map(({ id }) => id).join(", ")}. Choose one with --id, or write all with -o DIR.`);
     const mapping = flags.map === undefined ? new Map<string, string>() : readMap(await readInputFile(flags.map, "a mapping of ids"), flags.map);
     const site = flags.importContent === true ? await SiteClient.open(context, flags.data) : undefined;
-    const content = source.share === undefined ? { lines: [], mapping: new Map<string, string>() } : await importShareContent(source.share.folder, source.share.objects, site, context.signal);
+    const content = source.share === undefined ? { lines: [], mapping: new Map<string, string>() } : await importShareContent(source.share.folder, [...source.share.objects, ...foldersThatStepsName(source, chosen)], site, context.signal);
     for (const [theirs, ours] of content.mapping) mapping.set(theirs, ours);
     const imported = chosen.map(({ id, sequence, names }) => ({
       id, ...importSequence(sequence, { origin: source.origin, names, mapping, ...(source.share !== undefined && { share: source.share.knowledge, before: source.share.rules.steps }) }),
@@ -53,6 +53,14 @@ export const importCommand = command<Flags, [string]>({
     if (enabled.disabled > 0) context.process.exitCode = exitDisabled;
   },
 });
+
+/** Folders of the share, such as its Scripts, that commands of the sequences name files of. */
+function foldersThatStepsName(source: ImportSource, chosen: ImportSource["sequences"]): ShareObject[] {
+  if (source.share === undefined) return [];
+  const { knowledge } = source.share;
+  const folders = chosen.flatMap(({ sequence, names }) => importSequence(sequence, { origin: source.origin, names, share: knowledge }).references).filter((one) => one.folder === true);
+  return [...new Map(folders.map((one) => [one.sourceId.toLowerCase(), folderObject(one.sourceId)])).values()];
+}
 
 function choose(source: ImportSource, id: string | undefined): ImportSource["sequences"] {
   const chosen = id === undefined ? source.sequences : source.sequences.filter((sequence) => sequence.id.toLowerCase() === id.toLowerCase());

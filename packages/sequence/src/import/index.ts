@@ -8,6 +8,7 @@ export type { ImportLine, ImportReport, ImportStatus, ImportTotals } from "./imp
 export type { SourceReference } from "./translation.ts";
 export { isExportFile, readExport } from "./read-export.ts";
 export { translateRules } from "./translate-rules.ts";
-export { readShareObjects, readShareSequences, shareKnowledge } from "./read-share.ts";
+export { folderObject, readShareObjects, readShareSequences, shareKnowledge } from "./read-share.ts";
 export type { ShareFiles, ShareObject } from "./read-share.ts";
+export { scriptsOfShare } from "./share-paths.ts";
 export { redact } from "./redact.ts";

@@ -53,8 +53,15 @@ export function readShareSequences(taskSequences: XmlElement | undefined): Share
   return childrenOf(taskSequences, "ts").map((one) => ({ id: textOf(one, "ID"), guid: attributeOf(one, "guid").toLowerCase(), name: textOf(one, "Name"), enabled: attributeOf(one, "enable").toLowerCase() !== "false" })).filter((one) => /^[A-Za-z0-9][A-Za-z0-9 _.-]{0,127}$/.test(one.id) && !one.id.includes(".."));
 }
 
-export function shareKnowledge(objects: readonly ShareObject[]): ShareKnowledge {
+/** A folder of the share that steps name files of, as a package without programs. */
+export function folderObject(folder: string): ShareObject {
+  return { kind: "package", guid: folder.toLowerCase(), name: folder, version: "", sources: [folder], enabled: true };
+}
+
+/** `askMdt`: scripts by path below the share, in lower case. */
+export function shareKnowledge(objects: readonly ShareObject[], askMdt: ReadonlySet<string> = new Set()): ShareKnowledge {
   return {
+    askMdt,
     driverGroups: objects.filter((one) => one.kind === "driver-package" && one.enabled).map((one) => one.guid),
     imageIndexes: new Map(objects.filter((one) => one.kind === "os-image").map((one) => [one.guid, one.index ?? 1])),
     dependencies: new Map(objects.filter((one) => one.kind === "package").map((one) => [one.guid, one.dependencies ?? []])),

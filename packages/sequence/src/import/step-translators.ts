@@ -1,4 +1,4 @@
-import { applyDriverPackage, applyOperatingSystem, checkReadiness, downloadPackageContent, installApplication, installPackage, restart, runCommandLine, runPowerShell, runTaskSequence, setDynamicVariables, setVariable } from "./translators-configmgr.ts";
+import { applyDriverPackage, applyOperatingSystem, checkReadiness, downloadPackageContent, installApplication, installPackage, restart, runCommandLine, runPowerShell, runPowerShellOfMdt, runTaskSequence, setDynamicVariables, setVariable } from "./translators-configmgr.ts";
 import { autoApplyDrivers, connectNetworkFolder, applyDataImage, applyNetworkSettings, applyWindowsSettings, disableBitLocker, enableBitLocker, joinDomain, partitionDisk } from "./translators-system.ts";
 import { driversOfMdt, bitLockerOfMdt, configureOfMdt, joinDomainOfMdt, networkOfMdt } from "./translators-mdt-system.ts";
 import { captureGroupsOfMdt, captureUserStateOfMdt, policyOfMdt, recoveryOfMdt, restoreGroupsOfMdt, restoreUserStateOfMdt, tattooOfMdt } from "./translators-mdt-state.ts";
@@ -92,7 +92,7 @@ export const stepTranslators: Readonly<Record<string, Translator>> = {
   "ZTIOSRole.wsf": no("roles and features of Windows"),
   "ZTILangPacks.wsf": no("language packs"),
   "ZTIConnect.wsf": no("connect to network folder"),
-  "ZTIPowerShell.wsf": none("its script lies on the deployment share, which no computer reaches: make a package of it"),
+  "ZTIPowerShell.wsf": runPowerShellOfMdt,
   "ZTIExecuteRunbook.wsf": none("it runs a runbook of Orchestrator"),
   "ZTIConfigureADDS.wsf": no("make a domain controller"),
   "ZTIConfigureDNS.wsf": no("set up a DNS server"),

@@ -166,15 +166,16 @@ class Work {
       },
       ignore: (...properties) => void ignored.push(...properties),
       reference: (kind, id) => this.#reference(kind, id),
+      folderOfShare: (path) => this.#reference("package", path, true),
       restart: this.#restart,
     };
   }
 
-  #reference(kind: SourceReference["kind"], sourceId: string): string {
+  #reference(kind: SourceReference["kind"], sourceId: string, folder = false): string {
     const key = sourceId.toLowerCase();
     // An id over there has the form of ours, and may be another object's here.
     const name = this.#options.names?.get(key) ?? (objectId.test(sourceId) ? `configmgr ${sourceId}` : sourceId);
-    this.references.set(`${kind} ${key}`, { kind, sourceId, name });
+    this.references.set(`${kind} ${key}`, { kind, sourceId, name, ...(folder && { folder: true }) });
     return this.#options.mapping?.get(key) ?? `{${name.replace(/[{}%]/g, "")}}`;
   }
 

@@ -18,7 +18,7 @@ export type Translation =
   | { disabled: string };
 
 /** An object of the source that a step names. */
-export interface SourceReference { kind: ReferencedKind | "task-sequence"; sourceId: string; name: string }
+export interface SourceReference { kind: ReferencedKind | "task-sequence"; sourceId: string; name: string; /** It is a folder of the deployment share; `sourceId` is its path. */ folder?: true }
 
 /** What translators may ask. Settings they never took are reported. */
 export interface TranslationContext {
@@ -33,6 +33,8 @@ export interface TranslationContext {
   ignore(...properties: RegExp[]): void;
   /** The id of the object here, or a placeholder in braces that the report names. */
   reference(kind: SourceReference["kind"], sourceId: string): string;
+  /** The same for a folder of the deployment share, by its path with `/`: a package to be. */
+  folderOfShare(path: string): string;
   /** What the sequence names as variables, in lower case: in conditions, texts and values. */
   readonly variablesUsed: ReadonlySet<string>;
   /** Of the deployment share the sequence lies in. */
@@ -42,7 +44,7 @@ export interface TranslationContext {
 }
 
 /** What a deployment share says besides its sequences, by GUID in lower case. */
-export interface ShareKnowledge { /** GUIDs of the driver groups that hold drivers. */ driverGroups?: readonly string[]; imageIndexes: ReadonlyMap<string, number>; dependencies: ReadonlyMap<string, readonly string[]>; /** Applications that are nothing but their dependencies. */ bundles: ReadonlySet<string> }
+export interface ShareKnowledge { /** GUIDs of the driver groups that hold drivers. */ driverGroups?: readonly string[]; imageIndexes: ReadonlyMap<string, number>; dependencies: ReadonlyMap<string, readonly string[]>; /** Applications that are nothing but their dependencies. */ bundles: ReadonlySet<string>; /** Scripts that ask MDT's own objects, by path below the share in lower case. */ askMdt?: ReadonlySet<string> }
 
 export type Translator = (context: TranslationContext) => Translation;
 

@@ -1,6 +1,7 @@
 import { checkSettable } from "../variables.ts";
 import { isSecretName, redact } from "./redact.ts";
 import { isTrue } from "./source-sequence.ts";
+import { fromShare, scriptOfPowerShell, scriptsIn } from "./share-paths.ts";
 import { translateDynamicRules } from "./translate-dynamic-rules.ts";
 import { one } from "./translation.ts";
 import type { JsonSettings, Translation, TranslationContext, Translator } from "./translation.ts";
@@ -116,6 +117,8 @@ export const runCommandLine: Translator = (context) => {
   const why = unsuitable(context, command);
   if (why !== undefined) return { disabled: why };
   const [folder, output] = [context.take("WorkingDirectory") || context.node.startIn, context.take("OutputVariableName")];
+  const shared = packageOfShare(context, command, folder);
+  if (shared !== undefined) return "disabled" in shared || id !== "" ? { disabled: "disabled" in shared ? shared.disabled : "it needs files of a package and of the deployment share: make one package of them" } : { steps: [{ type: "run-command-line", with: { ...shared.settings, ...(output !== "" && { outputVariable: output }), ...codes(context) } }], notes: shared.notes, windowsCommand: true };
   return { steps: [{ type: "run-command-line", with: { command, ...(folder !== "" && { workingFolder: folder }), ...(output !== "" && { outputVariable: output }), ...(id !== "" && { package: context.reference("package", id) }), ...codes(context) } }], notes: [], windowsCommand: true };
 };
 
@@ -140,9 +143,42 @@ function unsuitable(context: TranslationContext, command: string): string | unde
   if (command.trim() === "") return "there is no command";
   if (redact(command).found) return "a password stands in the command, and is left out: keep it at the site (prestage secret) and name it under `secrets`";
   if (isTrue(context.take("RunAsUser"))) return "it runs as another user";
-  const place = /%(SCRIPTROOT|DEPLOYROOT|TOOLROOT|RESOURCEROOT|RESOURCEDRIVE|_SMSTSMDataPath)%/i.exec(command)?.[1];
+  const place = /%(RESOURCEDRIVE|_SMSTSMDataPath)%/i.exec(command)?.[1];
   return place === undefined ? undefined : `it needs %${place}%, a folder of the deployment share, which no computer reaches: make a package of it`;
 }
+
+/** Where a command or its folder names files of the deployment share: the same in a package of theirs. */
+function packageOfShare(context: TranslationContext, command: string, folder: string): { settings: JsonSettings; notes: string[] } | { disabled: string } | undefined {
+  const [inCommand, inFolder] = [fromShare(command), fromShare(folder)];
+  if (inCommand === undefined && inFolder === undefined) return undefined;
+  for (const one of [inCommand, inFolder]) if (one !== undefined && "refused" in one) return { disabled: one.refused };
+  if (inCommand !== undefined && folder !== "") return { disabled: `it runs in the folder ${redact(folder).text.slice(0, 100)} and needs files of the deployment share: make a package of them` };
+  const found = inCommand ?? inFolder;
+  if (found === undefined || "refused" in found) return undefined;
+  const asks = scriptsIn(command).filter((path) => context.share.askMdt?.has(path.toLowerCase()) === true);
+  if (asks.length > 0) return { disabled: `${asks.join(", ")} asks MDT's own objects (Microsoft.SMS.TSEnvironment, ZTIUtility), which are not there: have it use prestage-variable` };
+  const place = inFolder === undefined ? "" : found.text.replaceAll("\\", "/").replace(/^\.\/?/, "").replace(/\/+$/, "");
+  return {
+    settings: { command: inCommand === undefined ? command : found.text, package: context.folderOfShare(found.folder), ...(place !== "" && { workingFolder: place }) },
+    notes: [`the share's folder ${found.folder} is imported as a package`, ...(context.share.askMdt === undefined && scriptsIn(command).length > 0 ? ["a script that asks Microsoft.SMS.TSEnvironment is to use prestage-variable"] : [])],
+  };
+}
+
+/** Run PowerShell Script of MDT: a file of the share's Scripts, unless its path says otherwise. */
+export const runPowerShellOfMdt: Translator = (context) => {
+  const [name, parameters] = [context.take("ScriptName") || context.take("PSScriptName"), context.take("Parameters") || context.take("PSParameters")];
+  context.ignore(/^(PackageID|PowerShellVersion|ExecutionPolicy)$/i);
+  const made = fromShare(scriptOfPowerShell(name));
+  if (name.trim() === "") return { disabled: "no script is named" };
+  if (made === undefined || "refused" in made) return { disabled: made?.refused ?? `its script is ${redact(name).text.slice(0, 200)}, which is not in the deployment share` };
+  const why = unsuitable(context, parameters);
+  if (why !== undefined && parameters !== "") return { disabled: why };
+  if (fromShare(parameters) !== undefined) return { disabled: "its parameters name files of the deployment share, which no computer reaches: make a package of them" };
+  const file = made.text.replace(/^"\.[\\/]+|"$/g, "").replaceAll("\\", "/");
+  if (context.share.askMdt?.has(`${made.folder}/${file}`.toLowerCase()) === true) return { disabled: `${made.folder}/${file} asks MDT's own objects (Microsoft.SMS.TSEnvironment, TSEnv:), which are not there: have it use prestage-variable` };
+  const words = (parameters.match(/"[^"]*"|'[^']*'|\S+/g) ?? []).map((word) => word.replace(/^(["'])(.*)\1$/s, "$2"));
+  return { steps: [{ type: "run-script", with: { language: "powershell", file, package: context.folderOfShare(made.folder), ...(words.length > 0 && { parameters: words }), ...codes(context) } }], notes: [`the share's folder ${made.folder} is imported as a package`, ...(context.share.askMdt === undefined ? ["a script that asks TSEnv: or Microsoft.SMS.TSEnvironment is to use prestage-variable"] : [])], windowsCommand: true };
+};
 
 function codes(context: TranslationContext): JsonSettings {
   const success = context.node.successCodes.filter((code) => code !== 3010 && code >= 0);
