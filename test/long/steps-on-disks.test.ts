@@ -49,12 +49,18 @@ before(async () => {
     command("letter", "echo dear > /mnt/data/home/ann/letter && chmod 640 /mnt/data/home/ann/letter"),
     line("store", "request-state-store", "action: capture, store: local"),
     line("capture", "capture-user-state", ""),
+    command("in-a-group", "chroot /mnt/data groupadd --gid 1500 drawings && chroot /mnt/data usermod --append --groups drawings ann"),
+    line("capture-groups", "capture-local-groups", ""),
+    command("out-of-it", "chroot /mnt/data groupdel drawings"),
     command("lost", "rm /mnt/data/home/ann/letter"),
     line("restart", "restart", "to: installed"),
     line("tools", "install-package", `package: ${toolPackage.id}, program: Install`),
     line("store-again", "request-state-store", "action: restore, store: local"),
     line("restore", "restore-user-state", ""),
+    line("restore-groups", "restore-local-groups", ""),
+    command("group-proof", 'test "$(getent group drawings)" = drawings:x:1500:ann'),
     line("release", "release-state-store", "remove: true"),
+    line("record", "record-deployment", 'more: { ImageVersion: "12" }'),
     line("encrypt", "encrypt-disk", "disk: /dev/vdb, partition: 2, name: records, passphrase: { secret: RECOVERY }, mountPoint: /srv/records"),
     command("proof", `${proof} && echo kept > /srv/records/file && sync`),
     line("encrypt-again", "encrypt-disk", "disk: /dev/vdb, partition: 2, name: records, passphrase: { secret: RECOVERY }, mountPoint: /srv/records"),
@@ -93,6 +99,7 @@ test("a data image, an encrypted volume, a mounted share, static addresses and u
   });
   await withDataVolume(staged.path, async (reader) => {
     assert.equal((await reader.readFile("etc/proven")).toString(), "proven\n");
+    assert.match((await reader.readFile("etc/prestage-deployment")).toString(), /^PRESTAGE_TASK_SEQUENCE="ABC[0-9A-F]{5}"\nPRESTAGE_TASK_SEQUENCE_NAME="Deploy"\n[^]*PRESTAGE_COMPUTER_NAME="CUT-01"\nPRESTAGE_IMAGE_VERSION="12"\nPRESTAGE_TIME="/m);
     assert.match((await reader.readFile("etc/crypttab")).toString(), /^records UUID=[0-9a-f-]{36} \/etc\/cryptsetup-keys\.d\/records\.key luks,nofail$/m);
     assert.equal(await reader.has("prestage"), false);
   });
