@@ -5,7 +5,7 @@ import { defineStepType } from "./step-definition.ts";
 const value = (what: string) => z.string().max(1000).regex(/^[^\p{Cc}]*$/u, "one line").optional().describe(what);
 
 /** What is kept, by the name it has in the registry; on Linux PRESTAGE_ and the name in capitals. */
-export const recordedValues = { taskSequence: "TaskSequence", taskSequenceName: "TaskSequenceName", deployment: "Deployment", site: "Site", computerName: "ComputerName" } as const;
+export const recordedValues = { taskSequence: "TaskSequence", taskSequenceName: "TaskSequenceName", deployment: "Deployment", site: "Site" } as const;
 const key = String.raw`HKLM:\SOFTWARE\Prestage\Deployment`;
 
 /** Writes on the computer what deployed it (MDT's Tattoo). */
@@ -16,10 +16,10 @@ export const recordDeploymentStep = defineStepType({
   environments: ["installed"],
   platforms: ["linux", "windows"],
   settings: z.strictObject({
-    taskSequence: value("The task sequence's id"), taskSequenceName: value("Its name"), deployment: value("The deployment's id"), site: value("The site's code"), computerName: value("The computer's name"),
+    taskSequence: value("The task sequence's id"), taskSequenceName: value("Its name"), deployment: value("The deployment's id"), site: value("The site's code"),
     more: z.record(z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,62}$/, "letters and digits"), z.string().max(1000).regex(/^[^\p{Cc}]*$/u, "one line")).default({}).describe("More values by name, such as an image's version"),
   }),
-  variables: { taskSequence: "_SMSTSPackageID", taskSequenceName: "_SMSTSPackageName", deployment: "_SMSTSAdvertID", site: "_SMSTSSiteCode", computerName: "OSDComputerName" },
+  variables: { taskSequence: "_SMSTSPackageID", taskSequenceName: "_SMSTSPackageName", deployment: "_SMSTSAdvertID", site: "_SMSTSSiteCode" },
   again: "The record is written anew.",
   windows: (settings, { work }) => {
     const set = (Name: string, Value: string | { raw: string }) => `${cmdlet("New-ItemProperty", { Path: key, Name, Value, PropertyType: "String", Force: true })} | ${cmdlet("Out-Null")}`;
