@@ -1,6 +1,6 @@
 import { applyDriverPackage, applyOperatingSystem, checkReadiness, downloadPackageContent, installApplication, installPackage, restart, runCommandLine, runPowerShell, runPowerShellOfMdt, runTaskSequence, setDynamicVariables, setVariable } from "./translators-configmgr.ts";
 import { autoApplyDrivers, connectNetworkFolder, applyDataImage, applyNetworkSettings, applyWindowsSettings, disableBitLocker, enableBitLocker, joinDomain, partitionDisk } from "./translators-system.ts";
-import { driversOfMdt, bitLockerOfMdt, configureOfMdt, joinDomainOfMdt, networkOfMdt } from "./translators-mdt-system.ts";
+import { driversOfMdt, bitLockerOfMdt, configureOfMdt, installRolesOfMdt, uninstallRolesOfMdt, joinDomainOfMdt, networkOfMdt } from "./translators-mdt-system.ts";
 import { captureGroupsOfMdt, captureUserStateOfMdt, policyOfMdt, recoveryOfMdt, restoreGroupsOfMdt, restoreUserStateOfMdt, tattooOfMdt } from "./translators-mdt-state.ts";
 import { applyPe, gather, installApplicationOfMdt, installOs, nextPhase, restartOfMdt, validate } from "./translators-mdt.ts";
 import type { Translator } from "./translation.ts";
@@ -89,7 +89,8 @@ export const stepTranslators: Readonly<Record<string, Translator>> = {
   "ZTITatoo.wsf": tattooOfMdt,
   "ZTIOptIn.wsf": no("opt in to reports to Microsoft"),
   "ZTIApplyGPOPack.wsf": policyOfMdt,
-  "ZTIOSRole.wsf": no("roles and features of Windows"),
+  "ZTIOSRole.wsf": installRolesOfMdt,
+  "ZTIOSRole.wsf /uninstall": uninstallRolesOfMdt,
   "ZTILangPacks.wsf": no("language packs"),
   "ZTIConnect.wsf": no("connect to network folder"),
   "ZTIPowerShell.wsf": runPowerShellOfMdt,

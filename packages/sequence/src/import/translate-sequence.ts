@@ -49,6 +49,14 @@ export function importSequence(source: SourceSequence, options: ImportOptions): 
   return { name, yaml, report: reportOf(lines), references: [...work.references.values()] };
 }
 
+const inInstalled: ReadonlySet<"environment" | "installed"> = new Set(["installed"]);
+
+/** Adds to a step's condition that it is the installed system that runs it. */
+function onlyInInstalled(step: StepInput): void {
+  const terms = step.when === undefined ? [] : "all" in step.when ? step.when.all : [step.when];
+  step.when = { all: [...terms, { variable: "_SMSTSInWinPE", equals: "false" }] };
+}
+
 const objectId = /^[A-Z0-9]{3}[0-9A-F]{5}$/;
 
 /** What MDT sets for a new computer before the first step, where the sequence asks for it. */
@@ -225,8 +233,14 @@ class Work {
           changed = true;
           break;
         }
-        this.#disable(placed, reason);
         changed = true;
+        if (all.every((one) => places.get(one.id)?.size === 2 && this.#cannotRun(one, inInstalled, placed.windowsCommand) === undefined)) {
+          onlyInInstalled(step);
+          line.status = "withNote";
+          line.notes.push("in the installed system alone: the sequence may come here in the boot environment as well");
+          continue;
+        }
+        this.#disable(placed, reason);
       }
     }
   }

@@ -55,3 +55,15 @@ export const driversOfMdt: Translator = (context) => {
   const names = groups.length > 0 && /^(all drivers|everything)$/i.test(profile) ? groups : [profile];
   return { steps: [{ type: "auto-apply-drivers", with: { driverPackages: names.map((name) => context.reference("driver-package", name)) } }], notes: ["Windows takes the best driver for each device, from every driver package for its model"] };
 };
+
+/** ZTIOSRole and ZTIOSRole /uninstall: roles, role services and features by name. */
+const features = (remove: boolean): Translator => (context) => {
+  const names = ["OSRoles", "OSRoleServices", "OSFeatures"].flatMap((property) => context.take(property).split(",")).map((name) => name.trim()).filter((name) => name !== "");
+  context.ignore(/^OSRoleIndex$/i);
+  if (names.length === 0) return { disabled: "no role or feature is named" };
+  const odd = names.find((name) => !/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(name));
+  if (odd !== undefined) return { disabled: `${odd.slice(0, 60)} is no feature's name` };
+  return { steps: [{ type: "install-features", with: { features: names, ...(remove && { remove: true }) } }], notes: remove ? [] : ["what is not in the image comes from Windows Update, or from a package with sources\\sxs (package)"], inInstalled: true };
+};
+export const installRolesOfMdt = features(false);
+export const uninstallRolesOfMdt = features(true);

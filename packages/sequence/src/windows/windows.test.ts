@@ -32,6 +32,7 @@ const more: Readonly<Record<string, readonly Record<string, unknown>[]>> = {
   "release-state-store": [{ store: "D:\\Users", remove: true }, { store: "D:\\Users" }],
   "capture-local-groups": [{ store: "D:\\Users" }, { store: "D:\\Users", groups: ["Administrators", "it's"] }],
   "restore-local-groups": [{ store: "D:\\Users" }, { store: "D:\\Users", groups: ["Administrators"], createGroups: false }],
+  "install-features": [{ features: ["Web-Server", "Web-Asp-Net45"] }, { features: ["SMB1Protocol"], remove: "true", package: "ABC00001" }],
   "set-up-recovery-environment": [{ package: "ABC00001" }],
   "record-deployment": [{ taskSequence: "ABC00001", taskSequenceName: "It's \"ours\"", more: { ImageVersion: "1" } }],
   "apply-windows-settings": [
