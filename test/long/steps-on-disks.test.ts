@@ -37,6 +37,15 @@ before(async () => {
   const osImage = await add(["os-image", "import", image, "--name", "Debian 12", "--index", "1"]);
   const maps = await add(["os-image", "import", join(fixture.folder, "maps.wim"), "--name", "Maps", "--index", "1"]);
   const toolPackage = await add(["package", "import", debs, "--name", "Tools", "--program", /* cifs-utils wants Python for what is not used */ "Install=dpkg --force-depends -i ./*.deb"]);
+  const drivers = async (name: string, alias: string): Promise<string> => {
+    const source = join(fixture.folder, name);
+    await mkdir(join(source, "firmware"), { recursive: true });
+    await writeFile(join(source, "modaliases"), `${alias}\n`);
+    await writeFile(join(source, `firmware/prestage-${name}.bin`), name);
+    return (await add(["driver-package", "import", source, "--name", name])).id;
+  };
+  // virtio:d00000001: the machine's network card.
+  const [fitting, other] = [await drivers("fitting", "virtio:d00000001v*"), await drivers("other", "pci:v0000DEADd*sv*sd*bc*sc*i*")];
   const line = (id: string, type: string, settings: string) => `  - { id: ${id}, name: ${id}, type: ${type}, with: { ${settings} } }\n`;
   const command = (id: string, text: string) => line(id, "run-command-line", `command: ${JSON.stringify(text)}`);
   const proof = 'test "$(cat /srv/maps/map)" = town && test "$(findmnt -n -o SOURCE /srv/records)" = /dev/mapper/records && ip -4 -o address | grep -q "10.0.2.77/24" && test "$(stat -c %U /home/ann/letter)" = ann';
@@ -61,6 +70,8 @@ before(async () => {
     command("group-proof", 'test "$(getent group drawings)" = drawings:x:1500:ann'),
     line("release", "release-state-store", "remove: true"),
     line("record", "record-deployment", 'more: { ImageVersion: "12" }'),
+    line("drivers", "auto-apply-drivers", `driverPackages: [${fitting}, ${other}]`),
+    command("drivers-proof", 'test "$(cat /lib/firmware/prestage-fitting.bin)" = fitting && ! test -e /lib/firmware/prestage-other.bin'),
     line("encrypt", "encrypt-disk", "disk: /dev/vdb, partition: 2, name: records, passphrase: { secret: RECOVERY }, mountPoint: /srv/records"),
     command("proof", `${proof} && echo kept > /srv/records/file && sync`),
     line("encrypt-again", "encrypt-disk", "disk: /dev/vdb, partition: 2, name: records, passphrase: { secret: RECOVERY }, mountPoint: /srv/records"),
@@ -84,7 +95,7 @@ after(async () => {
   await fixture?.close();
 });
 
-test("a data image, an encrypted volume, a mounted share, static addresses and users' files are there after every start", limit, async (t) => {
+test("a data image, an encrypted volume, a mounted share, static addresses, users' files and groups, and drivers that fit are there after every start", limit, async (t) => {
   await withMachine(t, fixture, "steps-on-disks", { disk: staged.path, extraDisks: [{ path: data, bus: "virtio" }] }, async ({ machine }) => {
     const device = await approveWhenShown(fixture.site, machine);
     await waitForSequence(fixture.site, machine, device.id);
