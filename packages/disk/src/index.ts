@@ -21,5 +21,6 @@ export { addBootEntry } from "./boot-entry.ts";
 export { giveNewExt4Uuid, newGuids, renewTableGuids } from "./disk-identity.ts";
 export { applyOsImageToNtfs, applyWimToNtfs, makeNtfs, ntfsSerial, setNtfsDescriptor, withLoopDevice, withNtfs, type ApplyOsImageToNtfsOptions } from "./ntfs-volume.ts";
 export { applyDataImage, volumeFacts, type ApplyDataImageOptions } from "./data-volume.ts";
-export { mountUnit } from "./mount-unit.ts";
+export { captureImage, unfinishedFolder, type CaptureImageOptions } from "./capture-image.ts";
+export { isDataMount, mountUnit } from "./mount-unit.ts";
 export { finishLuks, prepareLuks, type LuksOptions } from "./luks-volume.ts";

@@ -28,6 +28,11 @@ WantedBy=local-fs.target
   ];
 }
 
+/** Whether a unit is one of these: it names a file system of one computer. */
+export function isDataMount(content: string): boolean {
+  return /^\[Unit\]\nDescription=Data at \/[^\n]*\n\n\[Mount\]\n/.test(content);
+}
+
 /** A path's name as a unit (systemd.unit(5), "String escaping for inclusion in unit names"). */
 function unitName(path: string): string {
   return path.slice(1).replace(/[^A-Za-z0-9:_./]/g, (one) => `\\x${one.charCodeAt(0).toString(16)}`).replace(/(^|\/)\./g, "$1\\x2e").replaceAll("/", "-");

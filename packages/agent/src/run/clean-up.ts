@@ -1,8 +1,9 @@
-import { chmod, lstat, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { chmod, lstat, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { runCommand } from "../run-command.ts";
 import { agentUnit, removedFolder, serviceFiles } from "../steps/agent-service.ts";
 import { disconnectFolders } from "../steps/network-folders.ts";
+import { keptImages, localImages } from "../steps/capture/left-out.ts";
 import { listName, localStore } from "../steps/user-state/state-store.ts";
 
 export interface CleanUpOptions {
@@ -27,7 +28,8 @@ export async function cleanUp(options: CleanUpOptions): Promise<void> {
   if (dataRoot === "/") await disconnectFolders();
   for (const path of espFiles) await rm(join(espRoot, path), { force: true });
   await syncFolder(join(espRoot, "prestage"), log);
-  await keepUserState(dataRoot, log);
+  await keep(dataRoot, { from: localStore, holds: (name) => name === listName, to: keptState, what: "captured users' files" }, log);
+  await keep(dataRoot, { from: localImages, holds: (name) => !name.startsWith("."), to: keptImages, what: "captured images" }, log);
   const removed = join(dataRoot, removedFolder);
   await rm(removed, { recursive: true, force: true });
   if (await stat(join(dataRoot, "prestage")).then(() => true, () => false)) await rename(join(dataRoot, "prestage"), removed);
@@ -42,11 +44,14 @@ export async function cleanUp(options: CleanUpOptions): Promise<void> {
   if (dataRoot === "/") await runCommand("systemctl", ["daemon-reload"]);
 }
 
+/** What a sequence has made that outlives the deployment: where it lies, by what it is known, and where it goes. */
+interface Kept { from: string; holds: (name: string) => boolean; to: string; what: string }
+
 /** By renames on the one volume: cut anywhere, the files are in one of the places, and the next clean-up goes on. */
-async function keepUserState(dataRoot: string, log: (line: string) => void): Promise<void> {
-  const store = join(dataRoot, localStore);
-  const kept = join(dataRoot, keptState);
-  if (!(await isThere(join(store, listName)))) return;
+async function keep(dataRoot: string, { from, holds, to, what }: Kept, log: (line: string) => void): Promise<void> {
+  const store = join(dataRoot, from);
+  const kept = join(dataRoot, to);
+  if (!(await readdir(store).catch(() => [])).some(holds)) return;
   await chmod(store, 0o700);
   await mkdir(dirname(dirname(kept)), { recursive: true });
   if (!(await isThere(dirname(kept)))) await mkdir(dirname(kept), { mode: 0o700 });
@@ -54,11 +59,11 @@ async function keepUserState(dataRoot: string, log: (line: string) => void): Pro
     let number = 1;
     while (await isThere(`${kept}.${number}`)) number++;
     await rename(kept, `${kept}.${number}`);
-    log(`captured users' files of an earlier deployment are kept in /${keptState}.${number}`);
+    log(`${what} of an earlier deployment are kept in /${to}.${number}`);
   }
   await rename(store, kept);
   for (const folder of [dirname(kept), dirname(dirname(kept)), dirname(store)]) await syncFolder(folder, log);
-  log(`captured users' files are kept in /${keptState}`);
+  log(`${what} are kept in /${to}`);
 }
 
 function isThere(path: string): Promise<boolean> {

@@ -30,6 +30,7 @@ const fixtures: Record<string, { fails: string; passes: string; knows?: LintKnow
   "prestart-can-hang": { fails: restart, passes: restart, knows: { media: { ...media, prestartCommand: "read -p name NAME; echo $NAME" } }, knowsGood: { media: { ...media, prestartCommand: "sh ask.sh --default" } } },
   "unattended-without-preferred-deployment": { fails: restart, passes: restart, knows: { media: { ...media, unattended: true } }, knowsGood: { media: { ...media, unattended: true, variables: ["SMSTSPreferredAdvertID"] } } },
   "updates-without-a-source": { fails: "  - { name: Updates, type: install-updates }\n", passes: `  - { name: Updates, type: install-updates, with: { package: ABC00005 } }\n${restart}  - { name: Updates, type: install-updates }\n` },
+  "capture-without-preparation": { fails: "  - { name: Capture, type: capture-os-image, with: { file: a.wim } }\n", passes: `${restart}  - { name: Prepare, type: prepare-capture }\n  - { name: Back, type: restart, with: { to: environment } }\n  - { name: Capture, type: capture-os-image, with: { file: a.wim } }\n  - { name: Backup, type: capture-os-image, with: { file: b.wim, everything: true } }\n` },
   "boot-image-architecture": { fails: system.replace("ABC00001", "ABC00003"), passes: system, knows: { objects, media }, knowsGood: { objects, media } },
 };
 

@@ -12,4 +12,14 @@ export const rulesOfCapture: readonly LintRule[] = [
       }
     },
   },
+  {
+    id: "capture-without-preparation", level: "warning", title: "an image captured of a computer that was not prepared",
+    why: "A Windows that Sysprep has not generalized is the same computer wherever it is deployed; a Linux may hold a package half installed.",
+    *check({ steps }) {
+      for (const [i, at] of steps.entries()) {
+        if (at.step.type !== "capture-os-image" || ["true", true].includes(at.step.with?.["everything"] as string | boolean)) continue;
+        if (!steps.slice(0, i).some(({ step }) => step.type === "prepare-capture")) yield { at, message: "No prepare-capture step stands before it.", fix: "Put prepare-capture into the installed system and a restart into the boot environment before it; for a backup say `everything: true`." };
+      }
+    },
+  },
 ];

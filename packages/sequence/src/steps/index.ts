@@ -23,13 +23,16 @@ import { requestStateStoreStep, captureUserStateStep, restoreUserStateStep, rele
 import { captureLocalGroupsStep, restoreLocalGroupsStep } from "./local-groups.ts";
 import { setUpRecoveryEnvironmentStep } from "./set-up-recovery-environment.ts";
 import { recordDeploymentStep, recordOf, recordedValues } from "./record-deployment.ts";
+import { installFeaturesStep } from "./install-features.ts";
 import { applyLocalPolicyStep } from "./apply-local-policy.ts";
 import { autoApplyDriversStep } from "./auto-apply-drivers.ts";
+import { captureOsImageStep } from "./capture-os-image.ts";
+import { prepareCaptureStep } from "./prepare-capture.ts";
 import { installUpdatesStep } from "./install-updates.ts";
 import type { StepDefinition } from "./step-definition.ts";
 
 /** Every step type, in the order in which a deployment usually has them. */
-export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, applyWindowsSettingsStep, setUpOperatingSystemStep, applyNetworkSettingsStep, applyDataImageStep, restartStep, joinDirectoryStep, encryptDiskStep, connectNetworkFolderStep, requestStateStoreStep, captureUserStateStep, restoreUserStateStep, captureLocalGroupsStep, restoreLocalGroupsStep, releaseStateStoreStep, applyDriverPackageStep, autoApplyDriversStep, installUpdatesStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, enableBitLockerStep, disableBitLockerStep, setUpRecoveryEnvironmentStep, applyLocalPolicyStep, recordDeploymentStep, setVariableStep, runTaskSequenceStep];
+export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, applyWindowsSettingsStep, setUpOperatingSystemStep, applyNetworkSettingsStep, applyDataImageStep, restartStep, joinDirectoryStep, encryptDiskStep, connectNetworkFolderStep, requestStateStoreStep, captureUserStateStep, restoreUserStateStep, captureLocalGroupsStep, restoreLocalGroupsStep, releaseStateStoreStep, applyDriverPackageStep, autoApplyDriversStep, installUpdatesStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, enableBitLockerStep, disableBitLockerStep, installFeaturesStep, setUpRecoveryEnvironmentStep, applyLocalPolicyStep, recordDeploymentStep, prepareCaptureStep, captureOsImageStep, setVariableStep, runTaskSequenceStep];
 
 export function stepTypeOf(type: string): StepDefinition | undefined {
   return stepTypes.find((one) => one.type === type);
@@ -46,8 +49,8 @@ export { encryptDiskStep };
 export { connectNetworkFolderStep };
 export { requestStateStoreStep, captureUserStateStep, restoreUserStateStep, releaseStateStoreStep };
 export { captureLocalGroupsStep, restoreLocalGroupsStep };
-export { applyLocalPolicyStep, recordDeploymentStep, recordOf, recordedValues, setUpRecoveryEnvironmentStep };
+export { applyLocalPolicyStep, installFeaturesStep, recordDeploymentStep, recordOf, recordedValues, setUpRecoveryEnvironmentStep };
 export { autoApplyDriversStep };
-export { installUpdatesStep };
+export { installUpdatesStep, prepareCaptureStep, captureOsImageStep };
 export { defineStepType } from "./step-definition.ts";
 export type { Platform, StepDefinition } from "./step-definition.ts";
