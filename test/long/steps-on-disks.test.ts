@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { StatusRecord } from "@prestage/contract";
@@ -54,6 +54,8 @@ before(async () => {
     line("apply", "apply-os-image", `osImage: ${osImage.id}`),
     line("set-up", "set-up-operating-system", "computerName: CUT-01, serialConsole: true, users: [{ name: ann }]"),
     line("maps", "apply-data-image", `osImage: ${maps.id}, disk: /dev/vdb, partition: 1, mountPoint: /srv/maps`),
+    line("early-folder", "connect-network-folder", `path: //10.0.2.2/drawings, port: ${server.port}, account: 'EXAMPLE\\nobody', password: { secret: SHARE }, readOnly: false, variable: Early`),
+    command("early-proof", 'test "$(cat %Early%/plan)" = "the plan" && cp /mnt/data/etc/os-release %Early%/from-boot'),
     line("network", "apply-network-settings", "adapters: [{ addresses: [10.0.2.77/24], gateways: [10.0.2.2], dnsServers: [10.0.2.3] }]"),
     command("letter", "echo dear > /mnt/data/home/ann/letter && chmod 640 /mnt/data/home/ann/letter"),
     line("store", "request-state-store", "action: capture, store: local"),
@@ -108,9 +110,10 @@ test("a data image, an encrypted volume, a mounted share, static addresses, user
     assert.deepEqual(ended.filter(([, outcome]) => outcome !== "succeeded"), []);
     assert.ok(![passphrase, sharePassword].some((secret) => JSON.stringify(status).includes(secret)));
   });
+  assert.match(await readFile(join(fixture.folder, "share/drawings/from-boot"), "utf8"), /^ID=debian$/m);
   await withDataVolume(staged.path, async (reader) => {
     assert.equal((await reader.readFile("etc/proven")).toString(), "proven\n");
-    assert.match((await reader.readFile("etc/prestage-deployment")).toString(), /^PRESTAGE_TASK_SEQUENCE="ABC[0-9A-F]{5}"\nPRESTAGE_TASK_SEQUENCE_NAME="Deploy"\n[^]*PRESTAGE_COMPUTER_NAME="CUT-01"\nPRESTAGE_IMAGE_VERSION="12"\nPRESTAGE_TIME="/m);
+    assert.match((await reader.readFile("etc/prestage-deployment")).toString(), /^PRESTAGE_TASK_SEQUENCE="[A-Z0-9]{8}"\nPRESTAGE_TASK_SEQUENCE_NAME="Deploy"\n[^]*PRESTAGE_COMPUTER_NAME="CUT-01"\nPRESTAGE_IMAGE_VERSION="12"\nPRESTAGE_TIME="/m);
     assert.match((await reader.readFile("etc/crypttab")).toString(), /^records UUID=[0-9a-f-]{36} \/etc\/cryptsetup-keys\.d\/records\.key luks,nofail$/m);
     assert.equal(await reader.has("prestage"), false);
   });

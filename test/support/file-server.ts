@@ -35,7 +35,7 @@ load printers = no
 server min protocol = SMB3
 [drawings]
 path = ${share}
-read only = yes
+read only = no
 force user = root
 `);
     await runProgram("smbpasswd", ["-c", configuration, "-L", "-s", "-a", account], { input: `${password}\n${password}\n` });

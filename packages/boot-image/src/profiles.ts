@@ -20,12 +20,15 @@ export interface ProfileDefinition {
 /** Debian's defaults for FAT need these by name: no dependency leads to them. */
 const fileSystemModules = ["vfat", "exfat", "nls_cp437", "nls_ascii", "nls_utf8", "fuse", "loop", "efivarfs", "overlay"] as const;
 
+/** For folders of file servers, loaded when one is mounted: the file system, and the ciphers it asks for by name (its soft dependencies). */
+const networkFolderModules = ["fs/smb/client", ...["ccm", "gcm", "cmac", "ecb", "ctr", "ghash-generic", "sha512_generic", "hmac", "md5", "aes_generic"].map((name) => `crypto/${name}.ko`)] as const;
+
 const virtual: ProfileDefinition = {
   suite: "bookworm",
   components: ["main"],
   packages: ["linux-image-cloud-amd64"],
   modules: ["8021q", "virtio_pci", "virtio_blk", "virtio_net", "virtio_rng", "virtio_scsi", "sd_mod", "nvme", ...fileSystemModules],
-  moduleFolders: [],
+  moduleFolders: networkFolderModules,
   excluded: [],
   matchDevices: false,
 };
@@ -45,6 +48,7 @@ const hardware: ProfileDefinition = {
   ],
   modules: ["8021q", "ext4", "crc32c_generic", "sd_mod", /* a stick may be plugged in later */ "usb_storage", "uas", "usbhid", "hid_generic", "virtio_rng", ...fileSystemModules],
   moduleFolders: [
+    ...networkFolderModules,
     "drivers/ata",
     "drivers/nvme/host",
     "drivers/nvme/common",
@@ -138,6 +142,7 @@ export const userlandPackages = [
   "dosfstools",
   "ntfs-3g",
   "fuse3",
+  "cifs-utils",
   "fdisk",
   "util-linux",
   "efibootmgr",

@@ -21,6 +21,7 @@ export const programs: readonly string[] = [
   "usr/sbin/mke2fs",
   "usr/sbin/mkfs.fat",
   "usr/sbin/mkntfs",
+  "usr/sbin/mount.cifs",
   "usr/sbin/resize2fs",
   "usr/sbin/sfdisk",
   "usr/sbin/tune2fs",

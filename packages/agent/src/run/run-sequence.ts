@@ -62,7 +62,7 @@ class SequenceRun {
   async run(): Promise<RunResult> {
     if (this.#state.status === "running" && this.#state.bootId !== this.#options.bootId) {
       // Before the event: stopped in it, the next attempt does it again.
-      if (this.#context.environment === "installed") await repeatSteps(this.#context, this.#options.executors, this.#given);
+      await repeatSteps(this.#context, this.#options.executors, this.#given);
       this.#append({ kind: "restarted", environment: this.#environment, bootId: this.#options.bootId });
     }
     for (;;) {

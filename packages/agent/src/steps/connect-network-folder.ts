@@ -11,7 +11,9 @@ const patienceMs = 120_000;
 
 /** Mounts a folder of a file server. The password lies, for the time of the mount, in a file of /run that root alone reads; never in an argument. */
 export const step = defineStep(connectNetworkFolderStep, async (run, { path, account, password, readOnly, port, variable }) => {
-  const { signal } = run.context;
+  const { context } = run;
+  const { signal } = context;
+  if (context.environment === "boot" && !path.startsWith("//")) throw new AgentError("PRESTAGE_AGENT_STEP_ENVIRONMENT", `Expected a folder by SMB in the boot environment, which mounts no other; found ${path}.`, "Connect to it in the installed system, or have the server offer it by SMB.");
   const place = placeOfFolder(path);
   if ((await mountedPlaces()).get(place) === path) {
     run.setVariable(variable, place);
@@ -29,7 +31,7 @@ export const step = defineStep(connectNetworkFolderStep, async (run, { path, acc
     signal.throwIfAborted();
     if (cause instanceof AgentError) throw cause;
     const said = cause instanceof Error ? run.secrets.redact(cause.message.replace(/^[\s\S]* It said: /, "")) : String(cause);
-    throw new AgentError("PRESTAGE_AGENT_FOLDER_UNREACHABLE", `Expected to mount ${path}; mount said: ${said}`, `Check the path, the account and the network, and that ${smb ? "cifs-utils" : "nfs-common"} is installed.`, { cause });
+    throw new AgentError("PRESTAGE_AGENT_FOLDER_UNREACHABLE", `Expected to mount ${path}; mount said: ${said}`, `Check the path, the account and the network${context.environment === "boot" ? "" : `, and that ${smb ? "cifs-utils" : "nfs-common"} is installed`}.`, { cause });
   } finally {
     await rm(credentials, { force: true });
   }

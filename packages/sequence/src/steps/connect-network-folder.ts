@@ -16,8 +16,8 @@ export const connectNetworkFolderStep = defineStepType({
   type: "connect-network-folder",
   title: "Connect to network folder",
   summary:
-    "Mounts a folder of a file server, by SMB 3 or NFS 4, and puts its place into a variable. It is there until the sequence ends; after a start of the computer it is mounted again before the next step. cifs-utils or nfs-common is installed before; the boot environment has neither.",
-  environments: ["installed"],
+    "Mounts a folder of a file server, by SMB 3 or NFS 4, and puts its place into a variable. It is there until the sequence ends; after a start of the computer it is mounted again before the next step. The boot environment mounts SMB; in an installed Linux cifs-utils or nfs-common is installed before.",
+  environments: ["environment", "installed"],
   platforms: ["linux", "windows"],
   settings: z
     .strictObject({
