@@ -3,6 +3,7 @@ import { autoApplyDrivers, connectNetworkFolder, applyDataImage, applyNetworkSet
 import { driversOfMdt, bitLockerOfMdt, configureOfMdt, installRolesOfMdt, uninstallRolesOfMdt, joinDomainOfMdt, networkOfMdt } from "./translators-mdt-system.ts";
 import { captureGroupsOfMdt, captureUserStateOfMdt, policyOfMdt, recoveryOfMdt, restoreGroupsOfMdt, restoreUserStateOfMdt, tattooOfMdt } from "./translators-mdt-state.ts";
 import { applyPe, gather, installApplicationOfMdt, installOs, nextPhase, restartOfMdt, validate } from "./translators-mdt.ts";
+import { backupOfMdt, captureSystemImage, installSoftwareUpdates, patchesOfMdt, prepareOs, sysprepOfMdt, windowsUpdateOfMdt } from "./translators-capture.ts";
 import type { Translator } from "./translation.ts";
 
 /** Kept as a disabled step, and why. */
@@ -37,7 +38,7 @@ export const stepTranslators: Readonly<Record<string, Translator>> = {
   AutoApply: autoApplyDrivers,
   SetupWindowsAndSMS: no("set up Windows"),
   UpgradeOperatingSystem: none("it upgrades the system in place; Prestage deploys from staged disks"),
-  InstallUpdate: no("install software updates"),
+  InstallUpdate: installSoftwareUpdates,
   ConnectNetworkFolder: connectNetworkFolder,
   JoinDomainWorkgroup: joinDomain,
   EnableBitLocker: enableBitLocker,
@@ -49,10 +50,10 @@ export const stepTranslators: Readonly<Record<string, Translator>> = {
   RestoreUserState: none("its store is one that the site keeps, and sites keep no users' files yet: restore-user-state after request-state-store with a folder of a file server"),
   CaptureNetworkSettings: no("capture network settings"),
   CaptureWindowsSettings: no("capture Windows settings"),
-  InstallDeployTools: none("it prepares the capture of a reference computer, which Prestage does not do"),
-  PrepareSMSClient: none("it prepares the capture of a reference computer, which Prestage does not do"),
-  PrepareOS: none("it prepares the capture of a reference computer, which Prestage does not do"),
-  CaptureSystemImage: none("it captures a reference computer, which Prestage does not do"),
+  InstallDeployTools: notNeeded("Sysprep is a part of Windows"),
+  PrepareSMSClient: notNeeded("what the agent has on a computer is never in an image that is captured"),
+  PrepareOS: prepareOs,
+  CaptureSystemImage: captureSystemImage,
 
   // MDT
   "ZTIGather.wsf": gather,
@@ -72,15 +73,15 @@ export const stepTranslators: Readonly<Record<string, Translator>> = {
   "ZTINICConfig.wsf": networkOfMdt,
   "ZTINICConfig.wsf /capture": no("capture network settings"),
   "ZTIBIOSCheck.wsf": none("it checks the firmware against a list of MDT's own"),
-  "ZTIPatches.wsf": no("install updates offline"),
-  "ZTIWindowsUpdate.wsf": no("install software updates"),
+  "ZTIPatches.wsf": patchesOfMdt,
+  "ZTIWindowsUpdate.wsf": windowsUpdateOfMdt,
   "ZTIUserState.wsf": restoreUserStateOfMdt,
   "ZTIUserState.wsf /capture": captureUserStateOfMdt,
   "ZTIAppXmlGen.wsf": notNeeded("MigDocs.xml, which capture-user-state uses, finds documents of every kind without MDT's list"),
   "ZTIGroups.wsf": restoreGroupsOfMdt,
   "ZTIGroups.wsf /capture": captureGroupsOfMdt,
-  "ZTIBackup.wsf": none("it captures the computer into an image, which Prestage does not do"),
-  "LTISysprep.wsf": none("it prepares the capture of a reference computer, which Prestage does not do"),
+  "ZTIBackup.wsf": backupOfMdt,
+  "LTISysprep.wsf": sysprepOfMdt,
   "LTISuspend.wsf": none("it waits for a person, and an unattended computer would wait for ever"),
   "ZTIDomainJoin.wsf": joinDomainOfMdt,
   "ZTIBde.wsf": bitLockerOfMdt,

@@ -13,7 +13,7 @@ export const captureOsImageStep = defineStepType({
   environments: ["environment"],
   platforms: ["linux", "windows"],
   settings: z.strictObject({
-    to: z.union([z.literal("local"), z.string().max(1000).regex(/^\/(?!$)(?!.*(^|\/)\.\.(\/|$))[^\p{Cc}]+$/u, "local or an absolute path")]).default("local").describe("`local`, or a folder: one that connect-network-folder has mounted, or of another disk that is mounted"),
+    to: z.union([z.literal("local"), z.string().max(1000).transform((text) => text.replaceAll("\\", "/").replace(/(?<=.)\/+$/, "")).pipe(z.string().regex(/^\/(?!$)(?!.*(^|\/)\.\.(\/|$))[^\p{Cc}]+$/u, "local or an absolute path"))]).default("local").describe("`local`, or a folder: one that connect-network-folder has mounted, in which folders are made, or one of another disk that is mounted"),
     file: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9 ._()-]{0,120}\.wim$/i, "a file name such as reference.wim").describe("Name of the file"),
     name: line.min(1).describe("Name of the image in it; one of that name that is there already is replaced").default("Captured image"),
     description: line.optional().describe("What it is"),

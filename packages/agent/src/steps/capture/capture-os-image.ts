@@ -5,7 +5,7 @@ import { captureImage, unfinishedFolder, withNtfs } from "@prestage/disk";
 import { captureOsImageStep } from "@prestage/sequence";
 import type { z } from "zod";
 import { AgentError } from "../../error.ts";
-import { isLostFolder } from "../network-folders.ts";
+import { foldersRoot, isLostFolder } from "../network-folders.ts";
 import { defineStep } from "../step-executor.ts";
 import type { StepResult, StepRun } from "../step-executor.ts";
 import { leftOutOfLinux, leftOutOfWindows, localImages } from "./left-out.ts";
@@ -66,6 +66,7 @@ async function targetFolder(run: StepRun, { to }: Settings, ntfs: boolean): Prom
     return join(dataRoot, localImages);
   }
   if (await isLostFolder(to)) throw refused(`Expected a file server's folder at ${to}; none is mounted there now.`, "See in the log why connect-network-folder did not mount it.");
+  if (to.startsWith(`${foldersRoot}/`)) await mkdir(to, { recursive: true });
   const folder = await realpath(to).catch(() => undefined);
   if (folder === undefined || !(await isFolder(folder))) throw refused(`Expected the folder ${to}; it is not there.`, "Mount it in a step before, by connect-network-folder.");
   const root = await realpath(dataRoot).catch(() => dataRoot);
