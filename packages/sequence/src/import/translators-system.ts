@@ -1,7 +1,7 @@
 import { redact } from "./redact.ts";
 import { isTrue } from "./source-sequence.ts";
 import { one } from "./translation.ts";
-import type { JsonSettings, TranslationContext, Translator } from "./translation.ts";
+import type { JsonSettings, TranslatedStep, TranslationContext, Translator } from "./translation.ts";
 
 /** The disk that the deployment goes to was partitioned by `prestage stage`; another one is a step's work, but not with file systems of Windows. */
 export const partitionDisk: Translator = (context) => {
@@ -114,4 +114,20 @@ export const connectNetworkFolder: Translator = (context) => {
   if (path === "" || redact(path).found) return { disabled: "no folder is named" };
   const variable = `Folder${letter.replace(/[^A-Za-z]/g, "").toUpperCase()}`;
   return one("connect-network-folder", { path, variable, readOnly: false, ...(account !== "" && { account, password: { secret: "FOLDER_PASSWORD" } }) }, `%${variable}% stands for the drive ${letter || "letter"}`, account === "" ? undefined : "the account's password is kept at the site: prestage secret set FOLDER_PASSWORD");
+};
+
+/** Setup Windows and ConfigMgr: Windows Setup runs at the first start, and the agent goes on after it. */
+export const setUpWindows: Translator = (context) => {
+  context.ignore(/^(ClientInstallProperties|ClientPackageID|ClientPackageName|SMSClient.*|_SMSClient.*|DisableClientUpgrade)$/i);
+  return one("restart", { to: "installed" }, "Windows Setup reads its answer file at this start; the agent goes on afterwards, and no client of Configuration Manager is installed");
+};
+
+/** MDT's Connect to UNC path. */
+export const connectOfMdt: Translator = (context) => {
+  const [, path = ""] = /\/uncpath:("[^"]+"|\S+)/i.exec(context.node.action) ?? [];
+  context.ignore(/./);
+  const share = path.replaceAll('"', "");
+  if (!/^(\\\\|%)/.test(share) || redact(share).found) return { disabled: "no folder is named" };
+  const of = (account: boolean): TranslatedStep => ({ type: "connect-network-folder", name: account ? "Connect" : "Connect as a guest", with: { path: share, variable: "NetworkFolder", readOnly: false, ...(account && { account: String.raw`%UserDomain%\%UserID%`, password: { secret: "USER_PASSWORD" } }) }, when: account ? { variable: "UserID", exists: true } : { variable: "UserID", notExists: true } });
+  return { steps: [of(true), of(false)], notes: ["%NetworkFolder% is where it is", "the account UserID has its password at the site: prestage secret set USER_PASSWORD"] };
 };
