@@ -34,6 +34,8 @@ export function redact(text: string): { text: string; found: boolean } {
   for (const option of options) {
     result = result.replace(option, (whole: string, before: string, value: string) => {
       if (/^["']?(%[^%]+%|\$[({]?\w+|\*+)["')}]*$/.test(value) || value === "***") return whole;
+      // for /F "tokens=2": words of a line
+      if (/\btokens\s*=\s*$/i.test(before) && /^[\d,*-]+$/.test(value)) return whole;
       found = true;
       return `${before}***`;
     });

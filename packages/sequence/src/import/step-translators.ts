@@ -1,5 +1,5 @@
 import { applyDriverPackage, applyOperatingSystem, checkReadiness, downloadPackageContent, installApplication, installPackage, restart, runCommandLine, runPowerShell, runPowerShellOfMdt, runTaskSequence, setDynamicVariables, setVariable } from "./translators-configmgr.ts";
-import { autoApplyDrivers, connectNetworkFolder, applyDataImage, applyNetworkSettings, applyWindowsSettings, disableBitLocker, enableBitLocker, joinDomain, partitionDisk } from "./translators-system.ts";
+import { autoApplyDrivers, connectNetworkFolder, connectOfMdt, setUpWindows, applyDataImage, applyNetworkSettings, applyWindowsSettings, disableBitLocker, enableBitLocker, joinDomain, partitionDisk } from "./translators-system.ts";
 import { driversOfMdt, bitLockerOfMdt, configureOfMdt, installRolesOfMdt, uninstallRolesOfMdt, joinDomainOfMdt, networkOfMdt } from "./translators-mdt-system.ts";
 import { captureGroupsOfMdt, captureUserStateOfMdt, policyOfMdt, recoveryOfMdt, restoreGroupsOfMdt, restoreUserStateOfMdt, tattooOfMdt } from "./translators-mdt-state.ts";
 import { applyPe, gather, installApplicationOfMdt, installOs, nextPhase, restartOfMdt, validate } from "./translators-mdt.ts";
@@ -36,7 +36,7 @@ export const stepTranslators: Readonly<Record<string, Translator>> = {
   ApplyWindowsSettings: applyWindowsSettings,
   ApplyNetworkSettings: applyNetworkSettings,
   AutoApply: autoApplyDrivers,
-  SetupWindowsAndSMS: no("set up Windows"),
+  SetupWindowsAndSMS: setUpWindows,
   UpgradeOperatingSystem: none("it upgrades the system in place; Prestage deploys from staged disks"),
   InstallUpdate: installSoftwareUpdates,
   ConnectNetworkFolder: connectNetworkFolder,
@@ -93,7 +93,7 @@ export const stepTranslators: Readonly<Record<string, Translator>> = {
   "ZTIOSRole.wsf": installRolesOfMdt,
   "ZTIOSRole.wsf /uninstall": uninstallRolesOfMdt,
   "ZTILangPacks.wsf": no("language packs"),
-  "ZTIConnect.wsf": no("connect to network folder"),
+  "ZTIConnect.wsf": connectOfMdt,
   "ZTIPowerShell.wsf": runPowerShellOfMdt,
   "ZTIExecuteRunbook.wsf": none("it runs a runbook of Orchestrator"),
   "ZTIConfigureADDS.wsf": no("make a domain controller"),

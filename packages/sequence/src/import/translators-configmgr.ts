@@ -1,4 +1,6 @@
 import { checkSettable } from "../variables.ts";
+import { hiveUse, loadedHives } from "./offline-hives.ts";
+import { isInWindowsPe } from "./translators-mdt.ts";
 import { isSecretName, redact } from "./redact.ts";
 import { isTrue } from "./source-sequence.ts";
 import { fromShare, scriptOfPowerShell, scriptsIn } from "./share-paths.ts";
@@ -114,8 +116,12 @@ export const runCommandLine: Translator = (context) => {
   const id = context.take("PackageID") || /^smsswd\.exe\s+\/run:(\S+)/i.exec(context.node.action)?.[1] || "";
   context.ignore(/^(SuccessCodes|DisableWow64Redirection|LoadProfile|PackageName|UserName|SMSTSRunCommandLineUserName)$/i);
   if (/^(cmd(\.exe)? \/c )?reg(\.exe)? unload "?HKLM\\\$DEST\$/i.test(command.trim())) return { notNeeded: "it lets go of a part of the registry that MDT's offline capture of users' files had loaded" };
+  const hive = hiveUse(command, loadedHives(context.sequence.nodes));
+  if (hive !== undefined && "nothing" in hive) return { notNeeded: "the registry is written while Windows runs, after its first start, and no part of it has to be loaded for that" };
+  if (/^powercfg(\.exe)?\s/i.test(command.trim()) && isInWindowsPe(context)) return { notNeeded: "it sets how Windows PE uses the processor; the boot environment is Linux" };
   const why = unsuitable(context, command);
   if (why !== undefined) return { disabled: why };
+  if (hive !== undefined && id === "") return { steps: [{ type: "run-command-line", with: { command: hive.command, ...codes(context) } }], notes: ["the registry of the running Windows, in place of a part of it that Windows PE has loaded"], windowsCommand: true, inInstalled: true };
   const [folder, output] = [context.take("WorkingDirectory") || context.node.startIn, context.take("OutputVariableName")];
   const shared = packageOfShare(context, command, folder);
   if (shared !== undefined) return "disabled" in shared || id !== "" ? { disabled: "disabled" in shared ? shared.disabled : "it needs files of a package and of the deployment share: make one package of them" } : { steps: [{ type: "run-command-line", with: { ...shared.settings, ...(output !== "" && { outputVariable: output }), ...codes(context) } }], notes: shared.notes, windowsCommand: true };

@@ -28,6 +28,11 @@ export function isInStateCapture(groups: TranslationContext["groups"]): boolean 
   return groups.flatMap((group) => phasesOf(group.condition)).at(-1) === "STATECAPTURE";
 }
 
+/** Whether a step stands where MDT runs in Windows PE for certain. */
+export function isInWindowsPe(context: Pick<TranslationContext, "groups">): boolean {
+  return places[context.groups.flatMap((group) => phasesOf(group.condition)).at(-1) ?? ""] === true;
+}
+
 /** The phases a condition asks for. */
 function phasesOf(element: XmlElement | undefined): string[] {
   if (element === undefined) return [];
