@@ -22,8 +22,8 @@ export interface CaptureImageOptions {
   /** Files that are in the image without what is in them, with their rights, though they are left out. */
   empty?: readonly { path: string; mode: number }[];
   signal?: AbortSignal | undefined;
-  /** Percent of what is read. */
-  onPercent?: (percent: number) => void;
+  /** Percent of what is captured, then of what is read back. */
+  onProgress?: (event: { phase: "capture" | "verify"; percent: number }) => void;
 }
 
 const compressions = { lzx: "LZX", xpress: "XPRESS", none: "none" } as const;
@@ -50,9 +50,9 @@ export async function captureImage(options: CaptureImageOptions): Promise<{ byte
     const config = join(work, "exclude.ini");
     await writeFile(config, `[ExclusionList]\n${options.exclude.join("\n")}\n`);
     const how = [...(options.kind === "folder" ? ["--unix-data", "--norpfix"] : []), "--check", `--config=${config}`, ...Object.entries(options.properties ?? {}).map(([name, value]) => `--image-property=${name}=${value}`)];
-    await runProgram("wimlib-imagex", appended ? ["append", ...given, ...how, ...(replaced ? ["--rebuild"] : [])] : ["capture", ...given, ...how, `--compress=${compressions[options.compression]}`], { signal, onLine: percentIn(options.onPercent) });
+    await runProgram("wimlib-imagex", appended ? ["append", ...given, ...how, ...(replaced ? ["--rebuild"] : [])] : ["capture", ...given, ...how, `--compress=${compressions[options.compression]}`], { signal, onLine: percentIn("Archiving", (percent) => options.onProgress?.({ phase: "capture", percent })) });
     await addEmptyFiles(made, work, options.empty ?? [], signal);
-    await runProgram("wimlib-imagex", ["verify", made], { signal });
+    await runProgram("wimlib-imagex", ["verify", made], { signal, onLine: percentIn("Verifying", (percent) => options.onProgress?.({ phase: "verify", percent })) });
     const bytes = await onDisk(made);
     await rename(made, wim);
     await rm(unfinished, { recursive: true, force: true });
@@ -95,11 +95,11 @@ async function addEmptyFiles(wim: string, work: string, files: NonNullable<Captu
   await runProgram("wimlib-imagex", ["update", wim, String((await imageNames(wim)).length), "--check"], { input: commands.join(""), signal });
 }
 
-function percentIn(onPercent: CaptureImageOptions["onPercent"]): (line: string) => void {
+function percentIn(phase: string, onPercent: (percent: number) => void): (line: string) => void {
   let percent = -1;
   return (line) => {
-    const found = Number(/^Archiving .*\((\d+)%\) done/.exec(line)?.[1] ?? "NaN");
-    if (!Number.isNaN(found) && found !== percent) onPercent?.((percent = found));
+    const found = Number((line.startsWith(phase) && /\((\d+)%\) done/.exec(line)?.[1]) || "NaN");
+    if (!Number.isNaN(found) && found !== percent) onPercent((percent = found));
   };
 }
 

@@ -30,7 +30,7 @@ async function makeSystem(fixture: RunFixture, archives: readonly string[]): Pro
   const { folder } = fixture;
   const sources = archives.map((archive) => `deb [trusted=yes] file:${join(folder, "repositories", archive)} ./`).join("\n");
   await write(folder, { "usr/bin/apt-get": "", "var/lib/dpkg/status": "", "etc/apt/sources.list": `${sources}\n`, "etc/apt/apt.conf.d/none": "", "etc/apt/preferences.d/none": "" });
-  for (const path of ["var/lib/dpkg/info", "var/lib/dpkg/updates", "var/lib/dpkg/triggers", "var/lib/apt/lists/partial", "var/cache/apt/archives/partial", "var/log/apt", "var/run"]) await mkdir(join(folder, path), { recursive: true });
+  for (const path of ["var/lib/dpkg/info", "var/lib/dpkg/updates", "var/lib/dpkg/triggers", "var/lib", "var/cache", "var/log", "var/run"]) await mkdir(join(folder, path), { recursive: true });
 }
 
 async function makeRepository(fixture: RunFixture, archive: string, label: string): Promise<void> {

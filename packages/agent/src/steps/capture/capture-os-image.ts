@@ -17,6 +17,8 @@ const inMemory = [0x01021994, 0x858458f6];
 /** Of the bytes that are read, how many the .wim has at most, as systems go; one that has more fails when the room is at its end. */
 const share = { lzx: 0.6, xpress: 0.7, none: 1.02 };
 
+const labels = { capture: "Capturing the system", verify: "Verifying the image" };
+
 /** Captures the system on the data volume into a .wim. */
 export const step = defineStep(captureOsImageStep, async (run, settings) => {
   const { disk } = run.context;
@@ -52,7 +54,7 @@ async function captureWindows(run: StepRun, settings: Settings, folder: string):
 async function capture(run: StepRun, { file, name, description, creator, version, compression, append }: Settings, folder: string, from: Pick<Parameters<typeof captureImage>[0], "source" | "kind" | "exclude" | "empty">): Promise<StepResult> {
   const wim = join(folder, file);
   const properties = { ...(creator && { "PRESTAGE/CREATOR": creator }), ...(version && { "PRESTAGE/VERSION": version }) };
-  const { bytes } = await captureImage({ ...from, wim, name, ...(description && { description }), properties, compression, append, signal: run.context.signal, onPercent: (percent) => run.progress({ label: "Capturing the system", done: percent, total: 100, unit: "percent" }) });
+  const { bytes } = await captureImage({ ...from, wim, name, ...(description && { description }), properties, compression, append, signal: run.context.signal, onProgress: ({ phase, percent }) => run.progress({ label: labels[phase], done: percent, total: 100, unit: "percent" }) });
   run.say("_PrestageCapturedImage", wim);
   return { outputTail: `captured ${JSON.stringify(name)} into ${wim}: ${bytes} bytes` };
 }
