@@ -37,7 +37,7 @@ export const jobSchema = z.strictObject({
   created: z.iso.datetime(),
 });
 export type Job = z.infer<typeof jobSchema>;
-/** Patches from one version of an object to its newest; `bytes` is null until they are made. */
+/** Patches from one version of an object to its newest; `bytes` is null until they are made. `from` the newest itself: its pack of pieces, which fits any older version. */
 export const patchRecordSchema = z.strictObject({ objectId: objectIdSchema, name: z.string(), from: sha256Schema, to: sha256Schema, bytes: z.int().nullable() });
 export type PatchRecord = z.infer<typeof patchRecordSchema>;
 /** Of a validated library; `faults` stand in the job's result. */

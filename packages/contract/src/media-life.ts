@@ -25,7 +25,7 @@ export const renewMediaRequestSchema = z.strictObject({ validTo: z.iso.datetime(
 export const contentPlanSchema = z.strictObject({
   objectId: objectIdSchema, kind: z.enum(contentKinds), name: z.string(), revision: z.int(), contentId: sha256Schema,
   state: z.enum(["hit", "revised", "missing"]),
-  ways: z.array(z.strictObject({ paths: z.array(z.string()), way: z.enum(["patch", "chunks", "whole", "delta"]), bytes: z.int(), requests: z.int(), whole: z.int().optional() })),
+  ways: z.array(z.strictObject({ paths: z.array(z.string()), way: z.enum(["patch", "pieces", "chunks", "whole", "delta"]), bytes: z.int(), requests: z.int(), whole: z.int().optional() })),
   /** Of the files, and of what has to be known to fetch them. */
   bytes: z.int(), described: z.int(),
   /** What the whole version costs. */

@@ -12,6 +12,8 @@ import type { StoredFile } from "../description/schema.ts";
 import type { LocalCache } from "../cache/local-cache.ts";
 import type { LocalChunks } from "../cache/local-chunks.ts";
 import { placeFile } from "../cache/place-file.ts";
+import { copyPieces, fetchPieces } from "../pieces/apply-pieces.ts";
+import type { PiecePlan } from "../pieces/plan-pieces.ts";
 import { ResumingReader } from "./resuming-reader.ts";
 import { decodeStoredChunk, WrongBytes } from "./stored-chunk.ts";
 import { planStoredRanges } from "../description/stored-ranges.ts";
@@ -23,6 +25,8 @@ export interface Filling { name: string; stored: StoredFile; pieces: readonly Fi
 export interface FillWork {
   local: readonly FilePiece[];
   runs: readonly StoredRun[];
+  /** With these less is fetched: `runs` are then what is left to stored chunks. */
+  pieces?: PiecePlan | undefined;
   chunks: { read(piece: FilePiece): Promise<Buffer | undefined> };
   sources: readonly ContentSource[];
   contentId: string;
@@ -41,7 +45,7 @@ export async function assembleFile(cache: LocalCache, sources: readonly ContentS
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   try {
-    await fillFile(handle, { name: file.paths[0] ?? "", stored: file.stored, pieces }, { local, runs, chunks: localChunks, sources, contentId, options, onBytes });
+    await fillFile(handle, { name: file.paths[0] ?? "", stored: file.stored, pieces }, { local, runs, pieces: assembly.fine, chunks: localChunks, sources, contentId, options, onBytes });
     await checkWhole(handle, assembly);
   } catch (cause) {
     if (assembly.inPlace === undefined && cause instanceof ContentError && cause.code === "PRESTAGE_CONTENT_DAMAGED") await rm(path, { force: true });
@@ -60,7 +64,10 @@ export async function fillFile(handle: FileHandle, filling: Filling, work: FillW
     const bytes = await work.chunks.read(piece);
     if (bytes !== undefined) await handle.write(bytes, 0, bytes.length, piece.offset);
   }
+  if (work.pieces !== undefined) await copyPieces(handle, work.pieces.copies, work.options.signal);
   for (const run of work.runs) await fetchRun(handle, filling, run, work);
+  // Last, as each is decoded with what lies before it.
+  if (work.pieces !== undefined) await fetchPieces(handle, work.pieces.file, work.pieces.fetched, work);
   // What a list promised and the disk did not hold, and what came wrong.
   const wrong = await wrongPieces(handle, filling.pieces, work.options.signal);
   for (const run of planStoredRanges(filling.stored, wrong)) await fetchRun(handle, filling, run, work);

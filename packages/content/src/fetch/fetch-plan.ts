@@ -8,12 +8,14 @@ import { LocalChunks } from "../cache/local-chunks.ts";
 import { patchRuns } from "../patches/apply-patches.ts";
 import type { PlannedPatch } from "../patches/apply-patch.ts";
 import { costOfPatch } from "../patches/plan-patches.ts";
+import type { ByteRange, PieceCandidate, PiecePlan } from "../pieces/plan-pieces.ts";
 import type { CacheAnswer, LocalCache } from "../cache/local-cache.ts";
 import type { IndexFile, StorageMap, StoredFile } from "../description/schema.ts";
 import { costOf, planStoredRanges, requestCost } from "../description/stored-ranges.ts";
 import type { StoredRun } from "../description/stored-ranges.ts";
 
 /** One stored resource to fetch, and every path of the version that has its bytes. */
+export type { ByteRange };
 export interface PlannedFile { paths: string[]; sha256: string; stored: StoredFile }
 /** Bytes [start, end) of content.wim, fetched by one request. */
 export interface FetchRun { start: number; end: number; files: PlannedFile[] }
@@ -28,11 +30,14 @@ export interface Assembly {
   inPlace: string | undefined;
   /** What is not right of a file that lies there. */
   wrong: ByteRange[];
+  /** Its pieces nothing promises. */
+  needed: FilePiece[];
   runs: StoredRun[];
+  /** Where parts of it come by finer pieces; `runs` are then the rest. */
+  fine?: PiecePlan;
 }
-export interface ByteRange { offset: number; length: number }
 /** How one file is got, for a person to read (`delta`: an OS image, as what differs from an older one); `bytes`: payload, without the requests. */
-export interface PlannedWay { paths: string[]; way: "patch" | "chunks" | "whole" | "delta"; bytes: number; requests: number; /** What it would cost whole, where that is known. */ whole?: number; /** Of a file that is there and mended: which of its bytes are not right. */ damaged?: ByteRange[] }
+export interface PlannedWay { paths: string[]; way: "patch" | "pieces" | "chunks" | "whole" | "delta"; bytes: number; requests: number; /** What it would cost whole, where that is known. */ whole?: number; /** Of a file that is there and mended: which of its bytes are not right. */ damaged?: ByteRange[] }
 export interface FetchPlan {
   runs: FetchRun[];
   assemblies: Assembly[];
@@ -51,6 +56,8 @@ export interface PlanOptions {
   patches?: ReadonlyMap<string, PlannedPatch>;
   /** SHA-256 of files whose patch is taken without comparing: the storage map need not name them. */
   decided?: ReadonlySet<string>;
+  /** Plans files with the version's pack of pieces. */
+  planPieces?: (candidates: readonly PieceCandidate[]) => Promise<ReadonlyMap<string, PiecePlan>>;
   /** For sources without ranges: every file whole, in one pass over the stored WIM. */
   onePass?: boolean;
 }
@@ -70,22 +77,38 @@ export async function planFetch(cache: LocalCache, contentId: string, answer: Ca
   const assemblies: Assembly[] = [];
   const patches = [...decided];
   const whole: PlannedFile[] = [];
+  const parts = new Map<PlannedFile, Assembly>();
   for (const file of files) {
     const assembly = options.onePass === true ? undefined : await planAssembly(cache, contentId, file, byPath, lists, localChunks, options.signal);
+    if (assembly !== undefined) parts.set(file, assembly);
+  }
+  // What lies in its place and is mended has few chunks that are wrong; a patch is the least there is.
+  const open_ = [...parts.values()].filter(({ file, inPlace }) => inPlace === undefined && options.patches?.has(file.sha256) !== true);
+  const fine = open_.length === 0 ? undefined : await options.planPieces?.(open_.map(({ file: { sha256, stored, paths }, needed }) => ({ sha256, stored, path: paths[0] ?? "", needed })));
+  for (const { file, ...assembly } of open_) {
+    const plan = fine?.get(file.sha256);
+    if (plan !== undefined) parts.set(file, { file, ...assembly, fine: plan, runs: plan.runs });
+  }
+  for (const file of files) {
+    const assembly = parts.get(file);
     const patch = options.patches?.get(file.sha256);
-    const byChunks = assembly === undefined ? Infinity : costOf(assembly.runs);
+    const byChunks = assembly === undefined ? Infinity : costOf(requestsOf(assembly));
     if (patch !== undefined && costOfPatch(patch) < Math.min(byChunks, file.stored.storedSize)) patches.push(patch);
     else if (assembly !== undefined && byChunks < file.stored.storedSize) assemblies.push(assembly);
     else whole.push(file);
   }
   const runs = joinFiles(whole, options.onePass === true ? Infinity : requestCost);
   const ways = waysOf(patches, assemblies, whole, version.storage);
-  const requests = [...runs, ...assemblies.flatMap((assembly) => assembly.runs)];
+  const requests = [...runs, ...assemblies.flatMap(requestsOf)];
   return {
     runs, assemblies, patches, emptyFiles, localChunks, ways,
     bytes: requests.reduce((sum, run) => sum + run.end - run.start, 0) + patches.reduce((sum, patch) => sum + patch.bytes, 0),
     requests: requests.length + patchRuns(patches).length,
   };
+}
+
+function requestsOf({ runs, fine }: Assembly): { start: number; end: number }[] {
+  return [...runs, ...(fine?.fetched ?? [])];
 }
 
 function waysOf(patches: readonly PlannedPatch[], assemblies: readonly Assembly[], whole: readonly PlannedFile[], storage: StorageMap): PlannedWay[] {
@@ -96,7 +119,11 @@ function waysOf(patches: readonly PlannedPatch[], assemblies: readonly Assembly[
   };
   return [
     ...patches.map(({ paths, patch, bytes }): PlannedWay => ({ paths, way: "patch", bytes, requests: patch.pieces.length, ...price(paths) })),
-    ...assemblies.map(({ file, runs, inPlace, wrong }): PlannedWay => ({ paths: file.paths, way: "chunks", bytes: runs.reduce((sum, run) => sum + run.end - run.start, 0), requests: runs.length, ...price(file.paths), ...(inPlace !== undefined && { damaged: wrong }) })),
+    ...assemblies.map((assembly): PlannedWay => {
+      const { file, fine, inPlace, wrong } = assembly;
+      const requests = requestsOf(assembly);
+      return { paths: file.paths, way: fine === undefined ? "chunks" : "pieces", bytes: requests.reduce((sum, run) => sum + run.end - run.start, 0), requests: requests.length, ...price(file.paths), ...(inPlace !== undefined && { damaged: wrong }) };
+    }),
     ...whole.map(({ paths, stored: { storedSize } }): PlannedWay => ({ paths, way: "whole", bytes: storedSize, requests: 1, whole: storedSize })),
   ].sort((a, b) => ((a.paths[0] ?? "") < (b.paths[0] ?? "") ? -1 : 1));
 }
@@ -134,7 +161,7 @@ async function planAssembly(cache: LocalCache, contentId: string, file: PlannedF
   const local = wrong.filter((piece) => localChunks.has(piece));
   if (wrong.length === pieces.length && local.length === 0) return undefined;
   const needed = wrong.filter((piece) => !localChunks.has(piece));
-  return { file, pieces, local, inPlace, wrong: joined(wrong), runs: planStoredRanges(file.stored, needed) };
+  return { file, pieces, local, inPlace, wrong: joined(wrong), needed, runs: planStoredRanges(file.stored, needed) };
 }
 
 function joined(pieces: readonly FilePiece[]): ByteRange[] {

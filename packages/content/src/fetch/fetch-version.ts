@@ -8,10 +8,13 @@ import { fetchPlanned } from "./fetch-content.ts";
 import { fetchIndex, fetchStorageMap, fetchWhole } from "./fetch-description.ts";
 import type { DescriptionSizes, VersionDescription } from "./fetch-description.ts";
 import { planFetch } from "./fetch-plan.ts";
-import type { FetchPlan } from "./fetch-plan.ts";
+import type { FetchPlan, PlanOptions } from "./fetch-plan.ts";
 import { chunkListsOf } from "../description/file-pieces.ts";
 import { checkChunkLists, chunkListBytes } from "../description/index-document.ts";
 import type { CacheAnswer, LocalCache } from "../cache/local-cache.ts";
+import { oldFiles } from "../pieces/old-data.ts";
+import { isPieceOffer, openPack } from "../pieces/piece-pack.ts";
+import { planPieces, worthPieces } from "../pieces/plan-pieces.ts";
 import type { PlannedPatch } from "../patches/apply-patch.ts";
 import { costOfPatch, patchesInReach } from "../patches/plan-patches.ts";
 import type { ContentIndex, IndexFile, OfferedPatches, StorageMap } from "../description/schema.ts";
@@ -56,8 +59,16 @@ export async function planVersion(cache: LocalCache, sources: readonly ContentSo
   const decided = cheapPatches(index, wanted.storedBytes, reach.planned);
   const left = answer.files.filter(({ file, state }) => state !== "hit" && file.size > 0 && !decided.has(file.sha256)).map(({ file }) => file);
   const description = await describeFiles(cache, sources, wanted, index, left, options, onePass);
-  const plan = await planFetch(cache, contentId, answer, description.version, { earlierContentIds, patches: reach.planned, decided, onePass, ...(options.signal && { signal: options.signal }) });
-  return { index, answer, plan, described: indexBytes + reach.fetched + description.bytes };
+  let listed = 0;
+  const byPieces: PlanOptions["planPieces"] = async (candidates) => {
+    const pack = worthPieces(candidates) ? await openPack(sources, contentId, index, wanted.patches ?? [], options) : undefined;
+    if (pack === undefined) return new Map();
+    const plans = await planPieces(pack, candidates, await oldFiles(cache, earlierContentIds), options.signal);
+    listed = pack.fetched;
+    return plans;
+  };
+  const plan = await planFetch(cache, contentId, answer, description.version, { earlierContentIds, patches: reach.planned, decided, onePass, planPieces: byPieces, ...(options.signal && { signal: options.signal }) });
+  return { index, answer, plan, described: indexBytes + reach.fetched + description.bytes + listed };
 }
 
 /**
@@ -68,7 +79,7 @@ export async function fetchVersion(cache: LocalCache, sources: readonly ContentS
   let first: CacheAnswer | undefined;
   let bytes = 0;
   let onePass = sources.length > 0 && sources.every((source) => source.ranges === false);
-  for (let { patches } = wanted; ; patches = []) {
+  for (let { patches } = wanted; ; patches = wanted.patches?.filter((offer) => isPieceOffer(offer, wanted.contentId))) {
     const done = await planAndFetch(cache, sources, { ...wanted, patches }, onePass, options, (planned) => {
       first ??= planned.answer;
       options.onPlanned?.(planned);

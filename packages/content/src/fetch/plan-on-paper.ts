@@ -1,5 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { openWimFile } from "@prestage/wim";
 import type { ContentLibrary, StoredVersion } from "../library/content-library.ts";
 import type { PlannedWay } from "./fetch-plan.ts";
 import { cheapPatches } from "./fetch-version.ts";
@@ -13,7 +14,14 @@ import { openPatchIndex, patchFileNames } from "../patches/patch-index.ts";
 import type { FilePatch } from "../patches/patch-index.ts";
 import { bytesOfPatch, costOfPatch } from "../patches/plan-patches.ts";
 import { wholeWimAsStoredFile } from "../description/storage-map.ts";
-import type { IndexFile, OfferedPatches, StorageMap } from "../description/schema.ts";
+import { inImages, resourcesBySha256 } from "../image-delta/missing-data.ts";
+import { oldResources } from "../pieces/old-data.ts";
+import type { OldData } from "../pieces/old-data.ts";
+import { isPieceOffer, openStoredPack } from "../pieces/piece-pack.ts";
+import { planPieces, worthPieces } from "../pieces/plan-pieces.ts";
+import type { PieceCandidate, PiecePlan } from "../pieces/plan-pieces.ts";
+import type { FilePiece } from "../description/file-pieces.ts";
+import type { IndexFile, OfferedPatches, StorageMap, StoredFile } from "../description/schema.ts";
 import { costOf, planStoredRanges, requestCost } from "../description/stored-ranges.ts";
 
 /** What a computer that holds certain versions, all right, would fetch of another; sizes in bytes. */
@@ -52,8 +60,13 @@ export async function planOnPaper(library: ContentLibrary, wantedId: string, hel
   const chunks = await chunksOf(held, wanted.index);
   const storage = await storageOf(wanted);
   const lists = chunkListsOf(wanted.index, await readFile(join(wanted.folder, "chunks.bin")));
-  const ways = [...left].map(([sha256, twins]) => chooseWay(twins, storage, lists, chunks, reach.patches.get(sha256), decided.has(sha256)));
-  const described = sizes.index + reach.fetched + (open.length === 0 ? 0 : wanted.index.shape === "image" ? sizes.chunks : sizes.storage + (chunks.size === 0 ? 0 : listBytes(wanted.index, open)));
+  const places = new Map([...left].map(([sha256, twins]) => [sha256, placeOf(twins, storage, lists, chunks)]));
+  const fine = await piecesOnPaper(wanted, held, offered, [...left].flatMap(([sha256, [file]]) => {
+    const { stored, missing } = places.get(sha256)!;
+    return file === undefined || missing === undefined || reach.patches.has(sha256) ? [] : [{ sha256, path: file.path, stored, needed: missing }];
+  }));
+  const ways = [...left].map(([sha256, twins]) => chooseWay(twins, places.get(sha256)!, fine.plans.get(sha256), reach.patches.get(sha256), decided.has(sha256)));
+  const described = sizes.index + reach.fetched + fine.fetched + (open.length === 0 ? 0 : wanted.index.shape === "image" ? sizes.chunks : sizes.storage + (chunks.size === 0 ? 0 : listBytes(wanted.index, open)));
   return { state, ways: ways.sort((a, b) => ((a.paths[0] ?? "") < (b.paths[0] ?? "") ? -1 : 1)), bytes: ways.reduce((sum, way) => sum + way.bytes, 0), described, full };
 }
 
@@ -61,25 +74,50 @@ function distinct(files: readonly IndexFile[]): Map<string, IndexFile[]> {
   return Map.groupBy(files, (file) => file.sha256);
 }
 
-function chooseWay(twins: readonly IndexFile[], storage: StorageMap, lists: ReadonlyMap<string, Buffer>, chunks: ReadonlySet<string>, patch: FilePatch | undefined, decided: boolean): PlannedWay {
-  const paths = twins.map((file) => file.path);
+/** Where a file is stored, and which of its chunks nobody holds; `missing` undefined: none is held, or it has none. */
+interface PaperPlace { stored: StoredFile; missing: FilePiece[] | undefined }
+
+function placeOf(twins: readonly IndexFile[], storage: StorageMap, lists: ReadonlyMap<string, Buffer>, chunks: ReadonlySet<string>): PaperPlace {
   const [file] = twins;
-  const stored = storage.files.find((one) => one.path === paths[0]);
-  if (file === undefined || stored === undefined) throw new RangeError(`expected the storage map to place ${paths[0] ?? ""}`);
-  const whole = stored.storedSize;
+  const stored = storage.files.find((one) => one.path === file?.path);
+  if (file === undefined || stored === undefined) throw new RangeError(`expected the storage map to place ${file?.path ?? ""}`);
   const pieces = piecesOf(file, lists.get(file.path));
   const missing = pieces?.filter((piece) => !chunks.has(piece.digest.toString("base64")));
-  const runs = pieces === undefined || missing === undefined || missing.length === pieces.length ? undefined : planStoredRanges(stored, missing);
+  return { stored, missing: missing?.length === pieces?.length ? undefined : missing };
+}
+
+function chooseWay(twins: readonly IndexFile[], { stored, missing }: PaperPlace, fine: PiecePlan | undefined, patch: FilePatch | undefined, decided: boolean): PlannedWay {
+  const paths = twins.map((file) => file.path);
+  const whole = stored.storedSize;
+  const runs = fine !== undefined ? [...fine.runs, ...fine.fetched] : missing && planStoredRanges(stored, missing);
   const byChunks = runs === undefined ? Infinity : costOf(runs);
   if (patch !== undefined && (decided || costOfPatch({ patch }) < Math.min(byChunks, whole))) return { paths, way: "patch", bytes: bytesOfPatch(patch), requests: patch.pieces.length, whole };
-  if (runs !== undefined && byChunks < whole) return { paths, way: "chunks", bytes: byChunks - requestCost * runs.length, requests: runs.length, whole };
+  if (runs !== undefined && byChunks < whole) return { paths, way: fine === undefined ? "chunks" : "pieces", bytes: byChunks - requestCost * runs.length, requests: runs.length, whole };
   return { paths, way: "whole", bytes: whole, requests: 1, whole };
+}
+
+/** What the pack of pieces, where there is one, makes of these files. */
+async function piecesOnPaper(wanted: StoredVersion, held: readonly StoredVersion[], offered: readonly OfferedPatches[], candidates: readonly PieceCandidate[]): Promise<{ plans: ReadonlyMap<string, PiecePlan>; fetched: number }> {
+  const pack = worthPieces(candidates) ? await openStoredPack(wanted, offered) : undefined;
+  if (pack === undefined) return { plans: new Map(), fetched: 0 };
+  const wims = await Promise.all(held.map((version) => openWimFile(version.wimPath)));
+  try {
+    const data: OldData[] = [];
+    for (const [i, version] of held.entries()) {
+      const index = inImages(version.index);
+      if (version.index.shape === "files") data.push(...oldResources(wims[i]!, index, await resourcesBySha256(wims[i]!, index)));
+    }
+    const plans = await planPieces(pack, candidates, data);
+    return { plans, fetched: pack.fetched };
+  } finally {
+    for (const wim of wims) await wim.close();
+  }
 }
 
 async function patchesOnPaper(wanted: StoredVersion, held: readonly StoredVersion[], offered: readonly OfferedPatches[], left: ReadonlyMap<string, unknown>): Promise<{ patches: Map<string, FilePatch>; fetched: number }> {
   const patches = new Map<string, FilePatch>();
   let fetched = 0;
-  for (const offer of offered) {
+  for (const offer of offered.filter((one) => !isPieceOffer(one, wanted.contentId))) {
     const from = held.find((version) => version.contentId === offer.from);
     if (from === undefined || offer.indexBytes + requestCost >= wanted.storedBytes) continue;
     const index = openPatchIndex(await readFile(join(wanted.folder, patchFileNames(offer.from).index)), { from: offer.from, to: wanted.contentId, sha256: offer.indexSha256 });

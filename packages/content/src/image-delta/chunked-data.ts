@@ -8,6 +8,7 @@ import { storedFileOf } from "../description/storage-map.ts";
 import { costOf, planStoredRanges } from "../description/stored-ranges.ts";
 import type { StoredRun } from "../description/stored-ranges.ts";
 import { bytesOfPatch } from "../patches/plan-patches.ts";
+import type { PieceCandidate, PiecePlan } from "../pieces/plan-pieces.ts";
 import type { BaseChunks } from "./base-chunks.ts";
 import type { NamedData } from "./made-data.ts";
 import type { MissingData } from "./missing-data.ts";
@@ -16,7 +17,7 @@ import type { PatchedData } from "./patched-data.ts";
 /** Data of a new image that the older one may hold parts of, and what the index says of them. */
 export interface Candidate { data: NamedData; file: IndexFile }
 /** Data of a new image put together from chunks of the older one and ranges fetched for the rest. */
-export interface ChunkedData extends Candidate { stored: StoredFile; pieces: FilePiece[]; runs: StoredRun[] }
+export interface ChunkedData extends Candidate { stored: StoredFile; pieces: FilePiece[]; runs: StoredRun[]; /** Where parts of it come by finer pieces; `runs` are then the rest. */ fine?: PiecePlan }
 
 /** A patch below this part of the data is taken without asking what their chunks would cost. */
 const cheap = 0.5;
@@ -64,18 +65,33 @@ function isCompressed({ flags }: ResourceHeader): boolean {
   return (flags & resourceFlags.compressed) !== 0;
 }
 
+/** Plans data with the pack of pieces, where there is one. */
+export type PlanPieces = (candidates: readonly PieceCandidate[]) => Promise<ReadonlyMap<string, PiecePlan>>;
+
 /** What fetching the rest of each costs, where that is less than the whole and less than its patch. `wim`: its tables can be read. */
-export async function priceChunked(shared: readonly (Candidate & { pieces: FilePiece[] })[], wim: WimFile, base: BaseChunks, patched: readonly PatchedData[]): Promise<ChunkedData[]> {
+export async function priceChunked(shared: readonly (Candidate & { pieces: FilePiece[] })[], wim: WimFile, base: BaseChunks, patched: readonly PatchedData[], byPieces: PlanPieces): Promise<ChunkedData[]> {
   const patches = new Map(patched.map((one) => [one.data.sha1, bytesOfPatch(one.patch)]));
-  const chunked: ChunkedData[] = [];
+  const placed: ChunkedData[] = [];
+  const unknown: PieceCandidate[] = [];
   for (const one of shared) {
     // A table that came altered is seen here or when the data do not have their hash: they are fetched whole then.
     const stored = await storedFileOf(wim, one.file.path, one.data.resource).catch(() => undefined);
     if (stored === undefined) continue;
-    const runs = planStoredRanges(stored, one.pieces.filter((piece) => !base.has(piece)));
-    if (costOf(runs) < Math.min(stored.storedSize, patches.get(one.data.sha1) ?? Infinity)) chunked.push({ ...one, stored, runs });
+    const needed = one.pieces.filter((piece) => !base.has(piece));
+    placed.push({ ...one, stored, runs: planStoredRanges(stored, needed) });
+    if (!patches.has(one.data.sha1)) unknown.push({ sha256: one.data.sha256, path: one.file.path, stored, needed });
   }
-  return chunked;
+  const fine = await byPieces(unknown);
+  return placed.flatMap((one) => {
+    const plan = fine.get(one.data.sha256);
+    const chunked: ChunkedData = plan === undefined ? one : { ...one, runs: plan.runs, fine: plan };
+    return costOf(requestsOf(chunked)) < Math.min(one.stored.storedSize, patches.get(one.data.sha1) ?? Infinity) ? [chunked] : [];
+  });
+}
+
+/** What is fetched of it, of the image and of the pack of pieces. */
+export function requestsOf({ runs, fine }: Pick<ChunkedData, "runs" | "fine">): { start: number; end: number }[] {
+  return [...runs, ...(fine?.fetched ?? [])];
 }
 
 /** What is left of the other ways. */

@@ -20,13 +20,16 @@ import type { ContentIndex, IndexFile } from "../description/schema.ts";
 import { verifyFiles } from "../cache/verify-files.ts";
 import { openPatchIndex, patchFileNames } from "../patches/patch-index.ts";
 import type { PatchIndex } from "../patches/patch-index.ts";
+import { oldResources } from "../pieces/old-data.ts";
+import { openPack } from "../pieces/piece-pack.ts";
+import { planPieces, worthPieces } from "../pieces/plan-pieces.ts";
 import { missingData, resourcesBySha256 } from "./missing-data.ts";
 import type { MissingData } from "./missing-data.ts";
 import { chunksInBase } from "./base-lists.ts";
 import type { OlderImage } from "./base-lists.ts";
 import type { BaseChunks } from "./base-chunks.ts";
-import { chunkCandidates, priceChunked, sharedData, tableRanges, without } from "./chunked-data.ts";
-import type { ChunkedData } from "./chunked-data.ts";
+import { chunkCandidates, priceChunked, requestsOf, sharedData, tableRanges, without } from "./chunked-data.ts";
+import type { ChunkedData, PlanPieces } from "./chunked-data.ts";
 import { makeChunked } from "./make-chunked.ts";
 import { writeMadeWim } from "./made-data.ts";
 import type { DeltaWork, NamedData } from "./made-data.ts";
@@ -90,7 +93,7 @@ async function makeDelta(cache: LocalCache, sources: readonly ContentSource[], w
     const divided = dividePatched(missing, patches?.value, older.resources);
     const { chunked, chunks, listed } = await divideChunked(source, sources, wanted, { divided, index, image, older, chunkSize: wim.header.chunkSize }, options);
     const [raw, patched] = [without(divided.raw, chunked, ({ sha1 }) => sha1), without(divided.patched, chunked, ({ data }) => data.sha1)];
-    const planned = sizeOf(joined(raw.map(rangeOf))) + sizeOf(patchRanges(patched)) + sizeOf(chunked.flatMap(({ runs }) => runs));
+    const planned = sizeOf(joined(raw.map(rangeOf))) + sizeOf(patchRanges(patched)) + sizeOf(chunked.flatMap(requestsOf));
     const described = indexBytes + listBytes + listed + source.fetched + (patches?.bytes.length ?? 0);
     if (planned + described > wanted.storedBytes * worthIt) return undefined;
     options.onPlanned?.({ bytes: planned, described, files: missing.length, base: base.contentId });
@@ -115,7 +118,7 @@ async function makeDelta(cache: LocalCache, sources: readonly ContentSource[], w
 interface Divided { divided: { raw: MissingData[]; patched: PatchedData[] }; index: ContentIndex; image: number; older: OlderImage; chunkSize: number }
 
 /** Which of the data are put together from chunks of the older image. `listed`: bytes of chunk lists fetched to know it; the tables are counted by `source`. */
-async function divideChunked(source: RangeImage, sources: readonly ContentSource[], { contentId }: WantedVersion, { divided, index, image, older, chunkSize }: Divided, options: FetchOptions): Promise<{ chunked: ChunkedData[]; chunks: BaseChunks; listed: number }> {
+async function divideChunked(source: RangeImage, sources: readonly ContentSource[], { contentId, patches }: WantedVersion, { divided, index, image, older, chunkSize }: Divided, options: FetchOptions): Promise<{ chunked: ChunkedData[]; chunks: BaseChunks; listed: number }> {
   const candidates = chunkCandidates(divided.raw, divided.patched, index, image, older.index);
   const { lists, bytes: listed } = await fetchChunkLists(sources, contentId, index, candidates.map(({ file }) => file), options);
   const chunks = await chunksInBase(older, candidates, lists, index.chunking, options.signal);
@@ -123,7 +126,15 @@ async function divideChunked(source: RangeImage, sources: readonly ContentSource
   if (shared.length === 0) return { chunked: [], chunks, listed };
   await source.fetchRanges(tableRanges(shared, chunkSize), sources, () => undefined);
   const here = await openWim({ ...source.borrowed(), read: (offset, length) => source.readHere(offset, length) });
-  return { chunked: await priceChunked(shared, here, chunks, divided.patched), chunks, listed };
+  let fine = 0;
+  const byPieces: PlanPieces = async (wanted) => {
+    const pack = worthPieces(wanted) ? await openPack(sources, contentId, index, patches ?? [], options) : undefined;
+    if (pack === undefined) return new Map();
+    const plans = await planPieces(pack, wanted, oldResources(older.wim, older.index, older.resources), options.signal);
+    fine = pack.fetched;
+    return plans;
+  };
+  return { chunked: await priceChunked(shared, here, chunks, divided.patched, byPieces), chunks, listed: listed + fine };
 }
 
 /** A delta is made of ranges: where none can be had the image is fetched whole. */

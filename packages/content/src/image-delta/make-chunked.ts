@@ -4,6 +4,7 @@ import { ContentError } from "../error.ts";
 import { fillFile } from "../fetch/assemble-file.ts";
 import { wrongPieces } from "../description/file-pieces.ts";
 import { planStoredRanges } from "../description/stored-ranges.ts";
+import { leftOfPieces } from "../pieces/plan-pieces.ts";
 import type { BaseChunks } from "./base-chunks.ts";
 import type { ChunkedData } from "./chunked-data.ts";
 import { isMade, placeOf } from "./made-data.ts";
@@ -24,14 +25,15 @@ export async function makeChunked(chunked: readonly ChunkedData[], base: BaseChu
   return { made, failed };
 }
 
-async function fill({ data, file, stored, pieces }: ChunkedData, base: BaseChunks, work: DeltaWork): Promise<boolean> {
+async function fill({ data, file, stored, pieces, fine }: ChunkedData, base: BaseChunks, work: DeltaWork): Promise<boolean> {
   const { sources, contentId, options, onBytes } = work;
   const handle = await open(placeOf(work, data.sha1), constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   try {
     const wrong = await wrongPieces(handle, pieces, options.signal);
     const local = wrong.filter((piece) => base.has(piece));
-    const runs = planStoredRanges(stored, wrong.filter((piece) => !base.has(piece)));
-    await fillFile(handle, { name: file.path, stored, pieces }, { local, runs, chunks: base, sources, contentId, options, onBytes });
+    const left = fine && leftOfPieces(fine, stored, wrong);
+    const runs = left?.runs ?? planStoredRanges(stored, wrong.filter((piece) => !base.has(piece)));
+    await fillFile(handle, { name: file.path, stored, pieces }, { local, runs, pieces: left, chunks: base, sources, contentId, options, onBytes });
     return true;
   } catch (cause) {
     options.signal?.throwIfAborted();

@@ -24,6 +24,11 @@ export async function missingData(wim: WimFile, image: number, index: ContentInd
   return [...missing.values()].sort((a, b) => a.resource.offset - b.resource.offset);
 }
 
+/** The files of a version that is no image lie in image 1 of its WIM: the same, as an index of an image says it. */
+export function inImages(index: ContentIndex): ContentIndex {
+  return index.shape === "image" ? index : { ...index, images: [{ index: 1, name: "", files: index.files }] };
+}
+
 /** Where the data of a WIM's files lie, by the SHA-256 its index gives them. */
 export async function resourcesBySha256(wim: WimFile, index: ContentIndex): Promise<Map<string, ResourceHeader>> {
   const found = new Map<string, ResourceHeader>();

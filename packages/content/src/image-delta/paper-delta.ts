@@ -12,8 +12,11 @@ import type { ContentIndex, OfferedPatches } from "../description/schema.ts";
 import { sizeOf, worthIt } from "./fetch-image-delta.ts";
 import { missingData, resourcesBySha256 } from "./missing-data.ts";
 import { chunksInBase } from "./base-lists.ts";
-import { chunkCandidates, priceChunked, sharedData, tableRanges, without } from "./chunked-data.ts";
-import type { Candidate } from "./chunked-data.ts";
+import { oldResources } from "../pieces/old-data.ts";
+import { openStoredPack } from "../pieces/piece-pack.ts";
+import { planPieces, worthPieces } from "../pieces/plan-pieces.ts";
+import { chunkCandidates, priceChunked, requestsOf, sharedData, tableRanges, without } from "./chunked-data.ts";
+import type { Candidate, PlanPieces } from "./chunked-data.ts";
 import { dividePatched, patchRanges } from "./patched-data.ts";
 import { joined } from "./range-image.ts";
 
@@ -37,12 +40,20 @@ export async function deltaOnPaper(wanted: StoredVersion, base: StoredVersion, i
     const fileLists = listsOf(candidates, wanted.index, allLists);
     const chunks = await chunksInBase(older, candidates, fileLists, wanted.index.chunking);
     const shared = sharedData(candidates, fileLists, chunks);
-    const chunked = await priceChunked(shared, wim, chunks, divided.patched);
+    let fine = 0;
+    const byPieces: PlanPieces = async (needed) => {
+      const pack = worthPieces(needed) ? await openStoredPack(wanted, offered) : undefined;
+      if (pack === undefined) return new Map();
+      const plans = await planPieces(pack, needed, oldResources(baseWim, base.index, older.resources));
+      fine = pack.fetched;
+      return plans;
+    };
+    const chunked = await priceChunked(shared, wim, chunks, divided.patched, byPieces);
     const [raw, patched] = [without(divided.raw, chunked, ({ sha1 }) => sha1), without(divided.patched, chunked, ({ data }) => data.sha1)];
-    const runs = [...joined(raw.map(({ resource }) => ({ start: resource.offset, end: resource.offset + resource.storedSize }))), ...patchRanges(patched), ...chunked.flatMap((one) => one.runs)];
+    const runs = [...joined(raw.map(({ resource }) => ({ start: resource.offset, end: resource.offset + resource.storedSize }))), ...patchRanges(patched), ...chunked.flatMap(requestsOf)];
     const bytes = sizeOf(runs);
     const tables = pieces.filter((piece) => tablesOf(wim, image).some(({ start, end }) => piece.offset < end && piece.offset + piece.length > start));
-    const described = indexBytes + (offer?.indexBytes ?? 0) + (file.chunks?.count ?? 0) * chunkRecordSize + listBytes(wanted.index, candidates.map((one) => one.file)) + sizeOf(joined(tableRanges(shared, wim.header.chunkSize))) + tables.reduce((sum, piece) => sum + piece.length, 0);
+    const described = indexBytes + fine + (offer?.indexBytes ?? 0) + (file.chunks?.count ?? 0) * chunkRecordSize + listBytes(wanted.index, candidates.map((one) => one.file)) + sizeOf(joined(tableRanges(shared, wim.header.chunkSize))) + tables.reduce((sum, piece) => sum + piece.length, 0);
     return bytes + described > wanted.storedBytes * worthIt ? undefined : { bytes, described, requests: runs.length };
   } finally {
     for (const one of wims) await one.close();

@@ -3,7 +3,8 @@ import { createReadStream } from "node:fs";
 import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { checkChunkLists, openIndex, openStorageMap, unpackIndex, unpackStorageMap } from "../description/index-document.ts";
-import { openPatchIndex } from "../patches/patch-index.ts";
+import { openPatchIndex, patchFileNames } from "../patches/patch-index.ts";
+import { openPieceHeader } from "../pieces/piece-pack.ts";
 import { patchFilePattern, sha256Schema } from "../description/schema.ts";
 import type { StorageMap } from "../description/schema.ts";
 import { optionalFile } from "../description/version-files.ts";
@@ -60,11 +61,26 @@ async function validateWim(folder: string, contentId: string, storage: StorageMa
 /** A pack of patches whose list cannot be read, or any of whose frames is not there, is of no use; their bytes are checked where they are used. */
 async function validatePatches(folder: string, contentId: string, name: string): Promise<LibraryFault[]> {
   const from = sha256Schema.parse(name.slice("patch-".length, "patch-".length + 64));
+  if (from === contentId) return validatePieces(folder, contentId, name);
   try {
     const index = openPatchIndex(await readFile(join(folder, name)), { from, to: contentId });
     let size = 0;
     for await (const bytes of createReadStream(join(folder, `patch-${from}.bin`)) as AsyncIterable<Buffer>) size += bytes.length;
     return size === index.size ? [] : [{ contentId, file: `patch-${from}.bin`, fault: `expected ${index.size} bytes, found ${size}` }];
+  } catch (cause) {
+    return [{ contentId, file: name, fault: cause instanceof Error ? cause.message : String(cause) }];
+  }
+}
+
+/** A pack of pieces is wholly bound by its header. */
+async function validatePieces(folder: string, contentId: string, name: string): Promise<LibraryFault[]> {
+  const file = patchFileNames(contentId).data;
+  try {
+    const header = openPieceHeader(await readFile(join(folder, name)), { contentId });
+    const hash = createHash("sha256");
+    for await (const bytes of createReadStream(join(folder, file), { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) hash.update(bytes);
+    const found = hash.digest("hex");
+    return found === header.sha256 ? [] : [{ contentId, file, fault: `expected SHA-256 ${header.sha256}, found ${found}` }];
   } catch (cause) {
     return [{ contentId, file: name, fault: cause instanceof Error ? cause.message : String(cause) }];
   }

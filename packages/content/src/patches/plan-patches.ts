@@ -4,6 +4,7 @@ import { fetchWhole } from "../fetch/fetch-description.ts";
 import type { CacheAnswer, LocalCache } from "../cache/local-cache.ts";
 import type { OfferedPatches } from "../description/schema.ts";
 import { requestCost } from "../description/stored-ranges.ts";
+import { isPieceOffer } from "../pieces/piece-pack.ts";
 import { verifyFiles } from "../cache/verify-files.ts";
 import type { PlannedPatch } from "./apply-patch.ts";
 import { openPatchIndex, patchFileNames } from "./patch-index.ts";
@@ -20,7 +21,7 @@ export async function patchesInReach(cache: LocalCache, sources: readonly Conten
   const wanted = Map.groupBy(answer.files.filter(({ file, state }) => state !== "hit" && file.size > 0), ({ file }) => file.sha256);
   const best = new Map<string, { patch: FilePatch; from: string; bases: string[] }>();
   let fetched = 0;
-  for (const offer of offered) {
+  for (const offer of offered.filter((one) => !isPieceOffer(one, contentId))) {
     const held = await cache.readIndex(offer.from);
     if (held === undefined || wanted.size === 0 || offer.indexBytes + requestCost >= worth) continue;
     const list = await fetchWhole(sources, contentId, patchFileNames(offer.from).index, (bytes) => openPatchIndex(bytes, { from: offer.from, to: contentId, sha256: offer.indexSha256 }), { ...options, rounds: 1, limit: offer.indexBytes }).catch(() => undefined);

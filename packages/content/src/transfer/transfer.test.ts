@@ -16,6 +16,7 @@ import { ContentLibrary } from "../library/content-library.ts";
 import type { StoredVersion } from "../library/content-library.ts";
 import { validateVersion } from "../library/validate-version.ts";
 import { makePatches } from "../patches/make-patches.ts";
+import { makePieces } from "../pieces/make-pieces.ts";
 import { exportContent } from "./export-content.ts";
 import type { ExportedObject } from "./export-manifest.ts";
 import { importExport } from "./import-export.ts";
@@ -46,6 +47,7 @@ before(async () => {
   older = await importFolder(library, await writeTree(join(folder, "one"), { "program.bin": program, "a/b/c.txt": "text", "empty": "" }));
   newer = await importFolder(library, await writeTree(join(folder, "two"), { "program.bin": Buffer.concat([program.subarray(0, 300_000), noise(100, 2), program.subarray(300_000)]), "other.txt": "other" }));
   await makePatches(library, older.contentId, newer.contentId, { level: 3 });
+  await makePieces(library, newer.contentId);
   objects = [objectOf("ABC00001", older), objectOf("ABC00002", newer)];
   await exportTo(file);
 });
@@ -61,7 +63,7 @@ async function importTo(path: string, root: string, keyring = trusted, options: 
 /** All files but a library's own notes. */
 const contents = async (root: string) => Object.fromEntries(await Promise.all((await readdir(root, { recursive: true, withFileTypes: true })).filter((one) => one.isFile() && one.name !== "stored.json").map(async (one) => [join(one.parentPath, one.name).slice(root.length), await readFile(join(one.parentPath, one.name))] as const)));
 
-test("an export comes out as it went in, patches too, and the same content gives the same bytes", async () => {
+test("an export comes out as it went in, patches and pieces too, and the same content gives the same bytes", async () => {
   const root = join(folder, "tree");
   const { written } = await importTo(file, root);
   assert.deepEqual(written.toSorted(), [older.contentId, newer.contentId].toSorted());
