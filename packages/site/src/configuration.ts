@@ -20,7 +20,9 @@ export const siteConfigurationSchema = z.strictObject({
   patches: z.boolean().default(true),
   /** Of zstd: 9 is quick, 19 makes the smallest. */
   patchLevel: z.coerce.number().int().min(patchLevels.least).max(patchLevels.most).default(patchLevels.usual),
-  /** Bytes all patches together may take; past it none is made. */
+  /** Where no patches are made from a version on media to the newest, or they do not fit: a pack of pieces of the newest, which fits any older one. */
+  pieces: z.boolean().default(true),
+  /** Bytes all patches and packs of pieces together may take; past it none is made. */
   patchSpaceBytes: z.coerce.number().int().min(0).default(20 * 1024 ** 3),
   /** The library and the distribution points are validated this often: `12h`, `7d`. Absent: only when asked. */
   validateContentEvery: z.string().regex(/^[1-9]\d{0,3}[hd]$/, "a number of hours or days: 12h, 7d").optional(),

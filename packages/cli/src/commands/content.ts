@@ -13,7 +13,7 @@ const patchesSchema = z.array(patchRecordSchema);
 
 async function patches(client: SiteClient): Promise<{ found: z.infer<typeof patchesSchema>; text: string }> {
   const found = await client.call("GET", "/patches", patchesSchema);
-  const rows = found.map((patch) => [patch.objectId, patch.name, patch.from.slice(0, 16), patch.to.slice(0, 16), patch.bytes === null ? "not made yet" : bytes(patch.bytes)]);
+  const rows = found.map((patch) => [patch.objectId, patch.name, patch.from === patch.to ? "any, by pieces" : patch.from.slice(0, 16), patch.to.slice(0, 16), patch.bytes === null ? "not made yet" : bytes(patch.bytes)]);
   return { found, text: rows.length === 0 ? "No version on a media has been revised: no patches are needed." : table(["ID", "NAME", "FROM", "TO", "SIZE"], rows) };
 }
 

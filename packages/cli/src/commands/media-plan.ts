@@ -9,7 +9,7 @@ import { SiteClient } from "../site-client.ts";
 import { objectId } from "./import.ts";
 
 export const plan = command<SiteFlags & { taskSequence?: string; files?: boolean }, [string]>({
-  brief: "Say what a computer started from a media would fetch now, and how: whole, by chunks or by patch",
+  brief: "Say what a computer started from a media would fetch now, and how: whole, by chunks, by pieces or by patch",
   example: "prestage media plan 3f9a61c2d07be145\nprestage media plan 3f9a61c2d07be145 --files",
   parameters: {
     flags: { ...siteFlags, taskSequence: optionalText("Task sequence it would run; else the one the media was made for", "ID"), files: flag("Each file, with its way and price") },

@@ -19,7 +19,7 @@ import { listDeployments, openDeployment } from "../store/deployments.ts";
 import { openDevice } from "../store/devices.ts";
 import { nextObjectId } from "../store/object-ids.ts";
 import { listObjects, objectRevisions, setConfidential } from "../store/objects.ts";
-import { wantedPatches } from "../store/patches.ts";
+import { wantedPatches, wantedPieces } from "../store/patches.ts";
 import { removeObject, storedVersions } from "../store/stored-versions.ts";
 import { secretNamesOf } from "../store/secrets.ts";
 import { addSequence, listSequences, openSequence } from "../store/sequences.ts";
@@ -63,7 +63,11 @@ function objectRoutes(api: Routes, context: SiteContext): void {
   const shown = ({ storageSha256: _storage, ...object }: Awaited<ReturnType<typeof listObjects>>[number]) => object;
   api.post("/imports", { schema: { body: contract.importRequestSchema, response: { 202: contract.jobAnswerSchema } } }, async (request, reply) => reply.status(202).send({ jobId: await context.jobs.add("import", request.body) }));
   api.post("/content-urls", { schema: { body: contract.contentUrlsRequestSchema, response: { 200: contract.contentUrlsAnswerSchema } } }, async (request) => signContentUrls(context, "administrator", request.body.contentIds));
-  api.get("/patches", { schema: { response: { 200: z.array(contract.patchRecordSchema) } } }, () => wantedPatches(context));
+  api.get("/patches", { schema: { response: { 200: z.array(contract.patchRecordSchema) } } }, async () => {
+    const pairs = await wantedPatches(context);
+    // Beside patches that are still to be made pieces are not waited for.
+    return [...pairs, ...(await wantedPieces(context, pairs)).filter((pack) => pack.bytes !== null || !context.configuration.patches)];
+  });
   api.post("/patches", { schema: { response: { 202: contract.jobAnswerSchema } } }, async (_request, reply) => reply.status(202).send({ jobId: await context.jobs.add("patches", {}) }));
   api.get("/versions", { schema: { response: { 200: z.array(contract.storedVersionSchema) } } }, () => storedVersions(context.db));
   api.post("/content/export", { schema: { body: contract.exportContentRequestSchema, response: { 202: contract.jobAnswerSchema } } }, async (request, reply) => reply.status(202).send({ jobId: await context.jobs.add("content-export", request.body) }));

@@ -75,3 +75,52 @@ test("patches are made from the version on a media to the newest, offered in the
   assert.deepEqual([await wanted(), await patchFilesOf(second.contentId)], [[], []]);
   assert.equal((await device.policy({ deploymentId }).catch(() => undefined))?.selected?.content[0]?.patches, undefined);
 });
+
+test("without patches a pack of pieces of the newest version is made in the background, offered and served as patches are, and dropped with the rest", async () => {
+  const { configuration } = site.context;
+  configuration.patches = false;
+  const carrier = await registerMedia(site, "b".repeat(64));
+  const text = Buffer.from(randomBytes(200_000).toString("hex"));
+  const { id, contentId } = await importTool(text);
+  const { manifest } = await site.context.db.selectFrom("media").select("manifest").where("media_id", "=", carrier).executeTakeFirstOrThrow();
+  const content = [{ objectId: id, kind: "application", name: "Tool", revision: 3, contentId }];
+  await site.context.db.updateTable("media").set({ manifest: JSON.stringify({ ...manifest, content }) }).where("media_id", "=", carrier).execute();
+  // A byte every 20 kB: every stored chunk is another, most chunks are not.
+  const changed = Buffer.from(text);
+  for (let at = 0; at < changed.length; at += 20_000) changed[at] = changed[at]! ^ 1;
+  const newest = (await importTool(changed)).contentId;
+  const packOf = async () => (await wanted()).find((pair) => pair.from === pair.to);
+  while ((await packOf())?.bytes === null) await new Promise((resolve) => setImmediate(resolve));
+  const pack = await packOf();
+  assert.deepEqual([pack?.objectId, pack?.to, (await wanted()).length], [id, newest, 2], "the pair has no patches");
+  assert.ok((pack?.bytes ?? 0) > 200_000 && (pack?.bytes ?? 0) < 260_000, `${pack?.bytes}`);
+  assert.deepEqual((await patchFilesOf(newest)).sort(), [`patch-${newest}.bin`, `patch-${newest}.json.zst`]);
+
+  const yaml = `name: Pieces\nsteps:\n  - { name: Tool, type: install-application, with: { application: ${id} } }\n`;
+  const taskSequenceId = (await site.must("/task-sequences", "POST", { yaml }))["id"];
+  const [plan] = (await site.must(`/media/${carrier}/plan?taskSequence=${String(taskSequenceId)}`)) as unknown as ContentPlan[];
+  const [way] = plan?.ways ?? [];
+  assert.deepEqual([plan?.state, plan?.ways.length, way?.way], ["revised", 1, "pieces"]);
+  assert.ok((way?.bytes ?? Infinity) < 20_000, `${way?.bytes} bytes for 20 changes`);
+
+  const device = new TestDevice(site, carrier);
+  const deviceId = await device.enrol();
+  const deploymentId = String((await site.must("/deployments", "POST", { taskSequenceId, deviceId, purpose: "available", makeAvailableTo: "MediaAndPxe" }))["id"]);
+  const { selected } = await device.policy({ deploymentId });
+  const offer = selected?.content[0]?.patches?.find(({ from }) => from === newest);
+  assert.equal(offer?.bytes, pack?.bytes);
+  const urls = await device.post(managementPointPaths.contentUrls, { contentIds: [newest] });
+  const queries = (urls.json["queries"] as unknown as Record<string, Record<string, string>>)[newest] ?? {};
+  const header = await site.call(`/content/${newest}/patch-${newest}.json.zst?${queries[`patch-${newest}.json.zst`]}`);
+  assert.equal(createHash("sha256").update(header.body).digest("hex"), offer?.indexSha256);
+  assert.equal((await site.call(`/content/${newest}/patch-${newest}.bin?${queries[`patch-${newest}.bin`]}`)).body.length, offer?.bytes);
+
+  configuration.patches = true;
+  assert.deepEqual([(await make()).state, (await wanted()).map(({ from }) => from)], ["succeeded", [contentId]], "patches are less, and make it needless");
+  assert.equal((await make()).result?.["removed"], 1, "the pack");
+  assert.ok(!(await patchFilesOf(newest)).includes(`patch-${newest}.bin`));
+  configuration.patches = false;
+  configuration.pieces = false;
+  await site.must(`/media/${carrier}/revoke`, "POST", {});
+  assert.deepEqual([(await make()).state, await wanted(), await patchFilesOf(newest)], ["succeeded", [], []]);
+});

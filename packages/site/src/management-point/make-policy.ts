@@ -96,7 +96,9 @@ export async function resolveContent(context: SiteContext, objectIds: readonly s
     const [newest, ...earlier] = await objectRevisions(context.db, id);
     const earlierContentIds = [...new Set(earlier.map((revision) => revision.contentId))].filter((contentId) => contentId !== newest.contentId).slice(0, 64);
     const { objectId, kind, name, softwareVersion, revision, contentId, storageSha256, storedBytes, definition } = { objectId: newest.id, ...newest };
-    const patches = (await Promise.all(earlierContentIds.map((from) => offeredPatches(context.library, from, contentId)))).filter((offer) => offer !== undefined && offer.bytes > 0) as OfferedPatches[];
+    // The pack of pieces, if there is one, lies among the patches as one from the version itself.
+    const froms = earlierContentIds.length === 0 ? [] : [contentId, ...earlierContentIds].slice(0, 64);
+    const patches = (await Promise.all(froms.map((from) => offeredPatches(context.library, from, contentId)))).filter((offer) => offer !== undefined && offer.bytes > 0) as OfferedPatches[];
     resolved.set(id, { objectId, kind, name, softwareVersion, revision, contentId, storageSha256, storedBytes, ...(await descriptionSizes(context, contentId)), definition, earlierContentIds, ...(patches.length > 0 && { patches }) });
     if (definition.kind === "application") open.push(...definition.dependencies, ...(definition.supersedes ?? []));
   }

@@ -18,6 +18,16 @@ export async function wantedPatches(context: SiteContext): Promise<PatchRecord[]
   return [...wanted.values()];
 }
 
+/**
+ * The packs of pieces worth having, as patches from a version to itself: of the newest versions to which some of these pairs have no patches, whether because none are
+ * made or they did not fit.
+ */
+export async function wantedPieces(context: SiteContext, pairs: readonly PatchRecord[]): Promise<PatchRecord[]> {
+  if (!context.configuration.pieces) return [];
+  const wanted = new Map(pairs.filter((pair) => pair.bytes === null).map((pair) => [pair.to, pair]));
+  return Promise.all([...wanted.values()].map(async (pair) => ({ ...pair, from: pair.to, bytes: (await offeredPatches(context.library, pair.to, pair.to))?.bytes ?? null })));
+}
+
 /** Every pair of versions with patches in the library, wanted or not. */
 export async function keptPatches(context: SiteContext): Promise<{ from: string; to: string }[]> {
   const versions = await context.db.selectFrom("object_revision").select("content_id").distinct().execute();
