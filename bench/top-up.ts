@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
-import { ContentLibrary, importFolder, importImage, makePatches, planOnPaper } from "@prestage/content";
+import { ContentLibrary, importFolder, importImage, makePatches, makePieces, planOnPaper } from "@prestage/content";
 import type { StoredVersion } from "@prestage/content";
 import { debianImage, debianPackage, versionsOf } from "./debian.ts";
 import { startNginx } from "./nginx.ts";
@@ -41,14 +41,14 @@ const systems: readonly PairSource[] = (["updated", "updated, new kernel"] as co
   get: async (cache, say) => ({ name: state, from: await debianImage(cache, "release", say), to: await debianImage(cache, state, say) }),
 }));
 
-interface Row { name: string; full: number; files: number | undefined; chunks: number; patches: number | undefined; peers: Record<string, number | undefined> }
+interface Row { name: string; full: number; files: number | undefined; chunks: number; pieces: number; pack: number; requests: number; patches: number | undefined; peers: Record<string, number | undefined> }
 
 export async function benchTopUp(cache: string, options: { level: number | undefined; only: string | undefined; say: (text: string) => void }): Promise<void> {
   const { say } = options;
   const work = await mkdtemp(join(cache, "top-up-"));
   const present = await peersHere();
   say(`Bytes fetched, MB; ${options.level === undefined ? "no patches" : `patches at level ${options.level}`}. Peers here: ${[...present].join(", ") || "none"}\n`);
-  say(["PAIR".padEnd(44), "FULL", "FILES", "CHUNKS", "PATCHES", "WIMLIB", "CASYNC", "ZSYNC", "XDELTA3", "CHUNKS/BEST", "PATCHES/FULL"].map((head, i) => (i === 0 ? head : head.padStart(8))).join(" "));
+  say(["PAIR".padEnd(44), "FULL", "FILES", "CHUNKS", "PIECES", "PATCHES", "WIMLIB", "CASYNC", "ZSYNC", "XDELTA3", "PIECES/BEST", "PATCHES/FULL", "PACK/FULL", "REQUESTS"].map((head, i) => (i === 0 ? head : head.padStart(8))).join(" "));
   const rows: Row[] = [];
   try {
     for (const { name, get } of [...published, ...packaged, ...systems]) {
@@ -56,7 +56,8 @@ export async function benchTopUp(cache: string, options: { level: number | undef
       rows.push({ ...(await measure(work, await get(cache, say), options.level, present)), name });
       say(line(rows.at(-1)!));
     }
-    say(`\nchunks at most 1.03 x the best of wimlib, casync and zsync: ${rows.filter((row) => row.chunks <= 1.03 * bestOf(row)).length} of ${rows.length}; above the whole: ${rows.filter(({ chunks, patches, full }) => Math.max(chunks, patches ?? 0) > full).length}`);
+    const within = (way: "chunks" | "pieces") => rows.filter((row) => row[way] <= 1.03 * bestOf(row)).length;
+    say(`\nat most 1.03 x the best of wimlib, casync and zsync: by pieces ${within("pieces")}, by chunks ${within("chunks")} of ${rows.length}; pieces above chunks: ${rows.filter(({ chunks, pieces }) => pieces > chunks).length}; above the whole: ${rows.filter(({ pieces, patches, full }) => Math.max(pieces, patches ?? 0) > full).length}`);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -68,9 +69,9 @@ function bestOf({ peers }: Row): number {
 }
 
 function line(row: Row): string {
-  const { name, full, files, chunks, patches, peers } = row;
+  const { name, full, files, chunks, pieces, pack, requests, patches, peers } = row;
   const megabytes = (bytes: number | undefined) => (bytes === undefined ? "-" : (bytes / 1e6).toFixed(2)).padStart(8);
-  return [name.slice(0, 44).padEnd(44), ...[full, files, chunks, patches, peers["wimlib"], peers["casync"], peers["zsync"], peers["xdelta3"]].map(megabytes), (chunks / bestOf(row)).toFixed(2).padStart(11), (patches === undefined ? "-" : (patches / full).toFixed(3)).padStart(12)].join(" ");
+  return [name.slice(0, 44).padEnd(44), ...[full, files, chunks, pieces, patches, peers["wimlib"], peers["casync"], peers["zsync"], peers["xdelta3"]].map(megabytes), (pieces / bestOf(row)).toFixed(2).padStart(11), (patches === undefined ? "-" : (patches / full).toFixed(3)).padStart(12), (pack / full).toFixed(2).padStart(9), String(requests).padStart(8)].join(" ");
 }
 
 async function measure(work: string, { name, from, to }: Pair, level: number | undefined, present: ReadonlySet<string>): Promise<Row> {
@@ -80,6 +81,8 @@ async function measure(work: string, { name, from, to }: Pair, level: number | u
   const sum = (plan: { bytes: number; described: number; ways: { requests: number }[] }) => plan.bytes + plan.described;
   const whole = await planOnPaper(library, newer.contentId, []);
   const chunked = await planOnPaper(library, newer.contentId, [older.contentId]);
+  const pack = await makePieces(library, newer.contentId);
+  const byPieces = await planOnPaper(library, newer.contentId, [older.contentId], pack === undefined ? [] : [pack]);
   const offer = level === undefined ? undefined : await makePatches(library, older.contentId, newer.contentId, { level });
   const patched = offer && (await planOnPaper(library, newer.contentId, [older.contentId], [offer]));
   const peers: Row["peers"] = { wimlib: await wimlibDelta(work, older, to) };
@@ -90,7 +93,7 @@ async function measure(work: string, { name, from, to }: Pair, level: number | u
   if (present.has("zsync")) peers["zsync"] = Math.min(await zsync(work, tars, true), await zsync(work, [older.wimPath, newer.wimPath], false));
   const files = chunked.ways.reduce((bytes, way) => bytes + (way.whole ?? 0), 0) + chunked.described;
   for (const path of [library.root, ...tars]) await rm(path, { recursive: true });
-  return { name, full: whole.full, files: from.wim === undefined ? files : undefined, chunks: sum(chunked), patches: patched && sum(patched), peers };
+  return { name, full: whole.full, files: from.wim === undefined ? files : undefined, chunks: sum(chunked), pieces: sum(byPieces), pack: pack?.bytes ?? 0, requests: byPieces.ways.reduce((count, way) => count + way.requests, 0), patches: patched && sum(patched), peers };
 }
 
 /** What a delta WIM of the new tree against the old WIM has: it is fetched whole. */
