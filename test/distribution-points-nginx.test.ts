@@ -3,8 +3,8 @@ import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { ContentLibrary, fetchVersion, FolderTarget, importFolder, LocalCache, makePatches } from "@prestage/content";
-import type { ContentSource, FetchVersionOptions, PlannedVersion, StoredVersion, WantedVersion } from "@prestage/content";
+import { ContentLibrary, fetchVersion, FolderTarget, importFolder, LocalCache, makePatches, makePieces } from "@prestage/content";
+import type { ContentSource, FetchVersionOptions, OfferedPatches, PlannedVersion, StoredVersion, WantedVersion } from "@prestage/content";
 import { request } from "undici";
 import { HttpContentSource } from "../packages/agent/src/content/http-source.ts";
 import { distributionPointSource } from "../packages/cli/src/distribution-point-source.ts";
@@ -17,6 +17,7 @@ let tree: string;
 let older: StoredVersion;
 let newer: StoredVersion;
 let wanted: WantedVersion;
+let pieces: OfferedPatches;
 
 /** Changed bytes here and there, as a new build of a program has them. */
 function revised(bytes: Buffer): Buffer {
@@ -35,6 +36,9 @@ before(async () => {
   older = await importFolder(library, await writeTree(join(folder, "one"), { ...kept, "program.bin": program, "data.bin": data }));
   newer = await importFolder(library, await writeTree(join(folder, "two"), { ...kept, "program.bin": revised(program), "data.bin": Buffer.concat([data.subarray(0, 900_000), noise(50_000, 4), data.subarray(900_000)]), "new.bin": noise(1_500_000, 5) }));
   const patches = await makePatches(library, older.contentId, newer.contentId, { level: 3 });
+  const made = await makePieces(library, newer.contentId);
+  assert.ok(made !== undefined);
+  pieces = made;
   for (const { contentId } of [older, newer]) await new FolderTarget(tree).publish(library, contentId);
   wanted = { ...newer, earlierContentIds: [older.contentId], patches: [patches] };
 });
@@ -94,6 +98,23 @@ for (const [client, open] of Object.entries(clients)) {
     assert.equal(plan.ways.find(({ paths }) => paths[0] === "data.bin")?.way, "chunks");
     const log = await nginx.finish();
     assert.ok(sum(log) <= 1.1 * (described + plan.bytes), `${sum(log)} bytes sent, ${described + plan.bytes} planned`);
+  });
+
+  test(`${client} without patches, but with the pack of pieces, fetches of a changed program little more than what changed`, async () => {
+    const nginx = await Nginx.start(tree);
+    const source = open(nginx.url);
+    const cache = await diskWithOlder();
+    const plans: PlannedVersion[] = [];
+    const { bytes } = await fetchVersion(cache, [source], { ...wanted, patches: [pieces] }, { ...quick, onPlanned: (planned) => void plans.push(planned) });
+    await source.close();
+    await isWhole(cache);
+    const [{ plan, described }] = plans as [PlannedVersion];
+    const way = plan.ways.find(({ paths }) => paths[0] === "program.bin");
+    assert.deepEqual([plans.length, way?.way], [1, "pieces"]);
+    assert.ok((way?.bytes ?? Infinity) < 30_000, `${way?.bytes} bytes for 15 changes`);
+    assert.equal(bytes, described + plan.bytes);
+    const log = await nginx.finish();
+    assert.ok(sum(log) <= bytes + 400 * log.length, `${sum(log)} bytes sent in ${log.length} requests, ${bytes} planned`);
   });
 
   test(`${client}: where nginx is killed in mid-download the next distribution point goes on at the byte`, async () => {
