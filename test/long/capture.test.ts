@@ -32,6 +32,8 @@ async function makeDeb(folder: string, version: string): Promise<string> {
   await mkdir(join(tree, "usr/share/notice"), { recursive: true });
   await writeFile(join(tree, "DEBIAN/control"), `Package: notice\nVersion: ${version}\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nDescription: of a test\n`);
   await writeFile(join(tree, "usr/share/notice/text"), `${version}\n`);
+  // What its script sees of the EFI system partition: an update must see none while the deployment lasts.
+  await writeFile(join(tree, "DEBIAN/postinst"), `#!/bin/sh\nif [ -d /boot/efi/EFI/debian ]; then touch /etc/esp-seen-by-${version}; fi\n`, { mode: 0o755 });
   const target = join(folder, version);
   await mkdir(target);
   await runProgram("dpkg-deb", ["--root-owner-group", "-b", tree, join(target, `notice_${version}_all.deb`)]);
@@ -56,7 +58,7 @@ before(async () => {
     line("notice", "install-package", `package: ${notice.id}, program: Install`),
     command("wish", "touch /var/run/reboot-required"),
     line("updates", "install-updates", `package: ${updates.id}`),
-    command("updated", 'test "$(cat /usr/share/notice/text)" = 2 && test ! -e /var/run/reboot-required && echo reference > /etc/reference && echo log > /var/log/own.log && test -s /etc/machine-id && test -s /etc/ssh/ssh_host_ed25519_key'),
+    command("updated", 'test "$(cat /usr/share/notice/text)" = 2 && test ! -e /var/run/reboot-required && test -e /etc/esp-seen-by-1 && test ! -e /etc/esp-seen-by-2 && test -d /boot/efi/EFI/debian && echo reference > /etc/reference && echo log > /var/log/own.log && test -s /etc/machine-id && test -s /etc/ssh/ssh_host_ed25519_key'),
     line("prepare", "prepare-capture", ""),
     line("back", "restart", "to: environment"),
     line("folder", "connect-network-folder", `path: //10.0.2.2/drawings, port: ${server.port}, account: 'EXAMPLE\\nobody', password: { secret: SHARE }, readOnly: false, variable: Images`),

@@ -2,6 +2,7 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { runProgram } from "@prestage/disk";
 import { AgentError } from "../../error.ts";
+import { runCommand } from "../../run-command.ts";
 import { filesBelow } from "../../windows/files-below.ts";
 import { finishInterruptedInstallation } from "../debian-packages.ts";
 import { runShell, shellStepResult } from "../run-shell.ts";
@@ -20,9 +21,29 @@ export async function installByApt(run: StepRun, settings: UpdateSettings, folde
   const wanted = folder === undefined ? await fromRepositories(run, settings) : await fromFolder(run, folder);
   if ("failed" in wanted) return { result: wanted.failed, restartWanted: false };
   if (wanted.arguments.length === 0) return { result: { outputTail: "nothing is to be updated" }, restartWanted: false };
-  const result = await apt(run, [...common, ...wanted.arguments], "the installation of updates", settings.timeoutSeconds);
+  const result = await withoutBootVolume(run, () => apt(run, [...common, ...wanted.arguments], "the installation of updates", settings.timeoutSeconds));
   const restartWanted = await access(join(dataRoot, "var/run/reboot-required")).then(() => true, () => false);
   return { result, restartWanted };
+}
+
+/** Units of the installed system's fstab entry for the EFI system partition. */
+const bootVolume = ["boot-efi.automount", "boot-efi.mount"] as const;
+
+/**
+ * While a deployment lasts, what is on the EFI system partition starts the boot environment, which verifies it. Updates of shim and GRUB would put their own
+ * there, and do not where it is not mounted (their postinst scripts look for /boot/efi/EFI/debian); the next update does.
+ */
+async function withoutBootVolume<T>({ context, output }: StepRun, use: () => Promise<T>): Promise<T> {
+  const [automount] = bootVolume;
+  if (context.dataRoot !== "/" || (await runCommand("systemctl", ["is-active", "--quiet", automount])).code !== 0) return use();
+  const { code, output: said } = await runCommand("systemctl", ["stop", ...bootVolume]);
+  if (code !== 0) output(`/boot/efi stays mounted: ${said}`);
+  try {
+    return await use();
+  } finally {
+    const started = await runCommand("systemctl", ["start", automount]);
+    if (started.code !== 0) output(`/boot/efi could not be mounted again: ${started.output}`);
+  }
 }
 
 type Wanted = { arguments: string[] } | { failed: StepResult };
