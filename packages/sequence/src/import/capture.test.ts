@@ -26,19 +26,21 @@ test("MDT: a reference computer is updated, prepared, restarted into the boot en
     + group("State Restore", variable("PHASE", "STATERESTORE"), script("Update", 'ZTIWindowsUpdate.wsf"')
       + group("Prepare", variable("DoCapture", "PREPARE"), script("Copy", 'LTISysprep.wsf"'))
       + group("Sysprep alone", variable("DoCapture", "SYSPREP"), script("Only", 'LTISysprep.wsf"'))
-      + group("Capture", variable("DoCapture", "YES"), script("Sysprep", 'LTISysprep.wsf"') + script("PE", 'LTIApply.wsf" /PE /BCD') + restart("Back") + script("Create WIM", 'ZTIBackup.wsf"'))));
-  assert.deepEqual(imported.report.lines.filter((one) => one.kind === "step" && one.status === "disabled").map((one) => [one.name, one.notes[0]]), [["Drivers", "it stands before the image, which deletes what it lays: put a step of its kind behind the image"]]);
+      + group("Capture", variable("DoCapture", "YES"), script("Drivers of XP", 'ZTIDrivers.wsf"') + script("Sysprep", 'LTISysprep.wsf"') + script("PE", 'LTIApply.wsf" /PE /BCD') + restart("Back") + script("Create WIM", 'ZTIBackup.wsf"'))));
+  assert.deepEqual(imported.report.lines.filter((one) => one.kind === "step" && one.status === "disabled"), []);
   assert.match(line(imported, "Configure")?.notes[0] ?? "", /^not needed: the same step stands behind the image/);
   assert.match(line(imported, "Copy")?.notes[0] ?? "", /^not needed: Sysprep is a part/);
   assert.match(line(imported, "None")?.notes[0] ?? "", /^not needed: its selection profile is Nothing/);
   assert.deepEqual(["Only", "Sysprep", "Update"].map((name) => [line(imported, name)?.status, line(imported, name)?.to]), [["translated", "prepare-capture"], ["translated", "prepare-capture"], ["withNote", "install-updates"]]);
   const sequence = parseTaskSequenceYaml(imported.yaml);
   const after = sequence.steps.find((one) => one.name === "State Restore")?.steps ?? [];
-  assert.deepEqual(after.slice(0, 2).map((one) => [one.name, one.type, one.with]), [["Patches", "install-updates", { package: "{All Packages}" }], ["Update", "install-updates", undefined]]);
+  const install = sequence.steps.find((one) => one.name === "Install")?.steps ?? [];
+  assert.deepEqual(install.map((one) => [one.name, one.type, one.when]), [["OS", "apply-os-image", undefined], ["Drivers", "auto-apply-drivers", undefined], ["Patches", "install-updates", undefined]]);
+  assert.match(line(imported, "Patches")?.notes.at(-1) ?? "", /^moved behind the image/);
   const capture = after.find((one) => one.name === "Capture")?.steps ?? [];
-  assert.deepEqual(capture.map((one) => [one.name, one.type, one.disabled ?? false]), [["Sysprep", "prepare-capture", false], ["PE", "run-command-line", true], ["Back", "restart", false], ["Create WIM", "group", false]]);
-  assert.deepEqual(capture[2]?.with, { to: "environment" });
-  const image = capture[3]?.steps ?? [];
+  assert.deepEqual(capture.map((one) => [one.name, one.type, one.disabled ?? false]), [["Drivers of XP", "auto-apply-drivers", false], ["Sysprep", "prepare-capture", false], ["PE", "run-command-line", true], ["Back", "restart", false], ["Create WIM", "group", false]]);
+  assert.deepEqual(capture[3]?.with, { to: "environment" });
+  const image = capture[4]?.steps ?? [];
   assert.deepEqual(image.map((one) => one.type), ["connect-network-folder", "connect-network-folder", "connect-network-folder", "connect-network-folder", "set-variable", "set-variable", "set-variable", "capture-os-image"]);
   assert.deepEqual([image.at(-1)?.with, image.at(-1)?.when], [{ to: "%BackupTo%", file: "%BackupFile%", name: "%_SMSTSPackageName%", append: true }, undefined]);
   const wrong = lintSequence(sequence, { platform: "windows" }).filter((one) => ["step-in-wrong-environment", "capture-without-preparation", "updates-without-a-source"].includes(one.rule));

@@ -17,8 +17,8 @@ export function moveToInstalled(steps: StepInput[], id: string, moved: Set<strin
   if (from === undefined || target === undefined || target.parents.some((parent) => parent.id === id)) return false;
   const conditions = [...from.parents, from.step].map((one) => one.when).filter((one) => one !== undefined).flatMap(withoutPlace);
   if (conditions.some((one) => one === undefined)) return false;
-  const group = find(steps, target.step.id);
-  const old = find(steps, id);
+  const group = findStep(steps, target.step.id);
+  const old = findStep(steps, id);
   if (group === undefined || old === undefined) return false;
   const [step] = old.list.splice(old.list.findIndex((one) => one.id === id), 1);
   if (step === undefined) return false;
@@ -35,7 +35,7 @@ export function moveToInstalled(steps: StepInput[], id: string, moved: Set<strin
 }
 
 /** The terms of a condition that do not say the place; undefined where one says it together with something else. */
-function withoutPlace(condition: Condition): (Condition | undefined)[] {
+export function withoutPlace(condition: Condition): (Condition | undefined)[] {
   const terms = "all" in condition ? condition.all : [condition];
   return terms.filter((one) => !("variable" in one && placeVariables.test(one.variable))).map((one) => (namesPlace(one) ? undefined : one));
 }
@@ -45,10 +45,10 @@ function namesPlace(condition: Condition): boolean {
   return ("variable" in condition && placeVariables.test(condition.variable)) || inner.some(namesPlace);
 }
 
-function find(steps: StepInput[], id: string): { list: StepInput[]; step: StepInput } | undefined {
+export function findStep(steps: StepInput[], id: string): { list: StepInput[]; step: StepInput } | undefined {
   for (const step of steps) {
     if (step.id === id) return { list: steps, step };
-    const inside = find(step.steps ?? [], id);
+    const inside = findStep(step.steps ?? [], id);
     if (inside !== undefined) return inside;
   }
   return undefined;

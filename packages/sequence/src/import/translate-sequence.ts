@@ -1,17 +1,17 @@
 import { placeSteps } from "../lint/place-steps.ts";
-import { variablesIn } from "../text-in-settings.ts";
 import type { StepInput } from "../schema.ts";
 import { stepTypeOf } from "../steps/index.ts";
 import { parseTaskSequenceYaml } from "../parse-yaml.ts";
 import { isSecretName, redact } from "./redact.ts";
-import { attributeOf, childrenOf } from "../read-xml.ts";
-import type { XmlElement } from "../read-xml.ts";
 import type { SourceNode, SourceSequence } from "./source-sequence.ts";
 import { reportOf } from "./import-report.ts";
 import type { ImportLine, ImportReport } from "./import-report.ts";
+import { moveBehindImage } from "./behind-image.ts";
 import { moveToInstalled } from "./move-to-installed.ts";
 import { placeOfPhase } from "./translators-mdt.ts";
 import { translatorOf } from "./step-translators.ts";
+import { described, nameOf, why } from "./describe-node.ts";
+import { variablesUsed } from "./variables-used.ts";
 import { translateCondition } from "./translate-condition.ts";
 import type { ShareKnowledge, SourceReference, TranslatedStep, Translation, TranslationContext } from "./translation.ts";
 import { writeSequenceYaml } from "./write-sequence-yaml.ts";
@@ -33,7 +33,7 @@ export interface ImportOptions {
 export interface ImportedSequence { name: string; yaml: string; report: ImportReport; references: SourceReference[] }
 
 /** A step of ours with its line of the report; `step` is changed in place when it turns out not to be runnable where it stands. */
-interface Placed { node: SourceNode; line: ImportLine; step: StepInput; windowsCommand: boolean; inInstalled?: boolean }
+interface Placed { node: SourceNode; line: ImportLine; step: StepInput; windowsCommand: boolean; inInstalled?: boolean; behindImage?: boolean }
 
 /** Translates a task sequence. What cannot be translated is kept as a disabled step that says why; nothing is left out. */
 export function importSequence(source: SourceSequence, options: ImportOptions): ImportedSequence {
@@ -41,6 +41,7 @@ export function importSequence(source: SourceSequence, options: ImportOptions): 
   const work = new Work(source, options);
   const steps = [...work.before, ...work.nodes(source.nodes, [], true)];
   if (steps.length === 0) steps.push({ id: "empty", name: "Nothing", type: "group", steps: [], description: "The source has no steps." });
+  work.layBehindImage(steps);
   work.refuseWhereNothingRuns(steps);
   const sequence = { ...(options.id !== undefined && { id: options.id }), name, ...(source.description !== "" && { description: redact(source.description).text.slice(0, 1000) }), steps };
   const yaml = writeSequenceYaml(sequence, new Map(work.placed.map(({ step, line }) => [step.id, line])));
@@ -129,7 +130,7 @@ class Work {
     if ("notNeeded" in translation && !("refused" in condition)) return this.#notNeeded(node, line, { ...common, type: "run-command-line", with: { command: "false" }, disabled: true }, translation.notNeeded);
     const refusal = "disabled" in translation ? translation.disabled : "refused" in condition ? condition.refused : undefined;
     const step: StepInput = refusal === undefined && "steps" in translation ? { ...common, ...this.#of(node, translation) } : { ...common, type: "run-command-line", with: { command: "false" }, disabled: true };
-    const placed: Placed = { node, line, step, windowsCommand: "windowsCommand" in translation && translation.windowsCommand === true, inInstalled: "inInstalled" in translation && translation.inInstalled === true };
+    const placed: Placed = { node, line, step, windowsCommand: "windowsCommand" in translation && translation.windowsCommand === true, inInstalled: "inInstalled" in translation && translation.inInstalled === true, behindImage: "behindImage" in translation && translation.behindImage === true };
     this.placed.push(placed);
     if (refusal !== undefined) {
       this.#disable(placed, refusal);
@@ -212,6 +213,20 @@ class Work {
     step.disabled = true;
   }
 
+  /** In their order; where there is no place, the step is kept disabled. */
+  layBehindImage(steps: StepInput[]): void {
+    let after: string | undefined;
+    for (const placed of this.placed.filter((one) => one.behindImage === true && !one.node.disabled && one.line.status !== "disabled" && one.line.enabled)) {
+      if (!moveBehindImage(steps, placed.step.id, after)) {
+        this.#disable(placed, "it stands before the image, which deletes what it lays: put a step of its kind behind the image");
+        continue;
+      }
+      after = placed.step.id;
+      placed.line.status = "withNote";
+      placed.line.notes.push("moved behind the image, which deletes what lies on the disk before it");
+    }
+  }
+
   /**
    * A step is translated only where it can run: in the boot environment, which is Linux, or in an installed Windows. Refusing a restart moves
    * the steps after it, so this goes on until nothing changes.
@@ -273,39 +288,4 @@ class Work {
     this.#ids.add(id);
     return id;
   }
-}
-
-function nameOf(node: SourceNode): string {
-  return redact(node.name.trim() || node.type || node.kind).text.slice(0, 256);
-}
-
-function described(description: string): { description?: string } {
-  return description.trim() === "" ? {} : { description: redact(description.trim()).text.slice(0, 1000) };
-}
-
-/** What a disabled step says of itself: why, what it was, and its own description; never a password. */
-function why(node: SourceNode, reason: string): string {
-  const was = [node.type || "a step without a type", ...(node.action === "" ? [] : [redact(node.action).text])].join(": ");
-  return `Not translated: ${reason}. It was ${was}${node.description.trim() === "" ? "" : `\n${redact(node.description.trim()).text}`}`.slice(0, 1000);
-}
-
-/** Every variable a sequence names: between percent signs, and in conditions. */
-function variablesUsed(source: SourceSequence): Set<string> {
-  const used = new Set<string>();
-  const conditions = (element: XmlElement | undefined): void => {
-    if (element === undefined) return;
-    for (const name of variablesIn(element.text)) used.add(name.toLowerCase());
-    if (element.name === "expression" && /VariableCondition/.test(attributeOf(element, "type"))) for (const one of childrenOf(element, "variable")) if (attributeOf(one, "name") === "Variable") used.add(one.text.trim().toLowerCase());
-    element.children.forEach(conditions);
-  };
-  const walk = (nodes: readonly SourceNode[]): void => {
-    for (const node of nodes) {
-      if (node.disabled) continue;
-      conditions(node.condition);
-      for (const text of [node.action, ...node.settings.map((one) => one.value)]) for (const name of variablesIn(text)) used.add(name.toLowerCase());
-      walk(node.children);
-    }
-  };
-  walk(source.nodes);
-  return used;
 }

@@ -10,8 +10,8 @@ export interface TranslatedStep { type: string; name?: string; with?: JsonSettin
 
 /** What a translator makes of a step. */
 export type Translation =
-  /** One step, or several that become a group. `windowsCommand`: it runs a command of Windows, so nowhere but in an installed Windows. `inInstalled`: it may be done after the first start of the new system just as well, where it stands before. */
-  | { steps: TranslatedStep[]; notes: string[]; windowsCommand?: true; inInstalled?: true }
+  /** One step, or several that become a group. `windowsCommand`: it runs a command of Windows, so nowhere but in an installed Windows. `inInstalled`: it may be done after the first start of the new system just as well, where it stands before. `behindImage`: it goes behind the step that applies the image. */
+  | { steps: TranslatedStep[]; notes: string[]; windowsCommand?: true; inInstalled?: true; behindImage?: true }
   /** What it does is done here without a step; how, in words. It is kept as a disabled step that says so. */
   | { notNeeded: string }
   /** It is kept as a disabled step; `reason` says why. */

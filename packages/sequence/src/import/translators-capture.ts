@@ -1,5 +1,6 @@
 import type { XmlElement } from "../read-xml.ts";
 import type { Condition } from "../schema.ts";
+import { behindImage } from "./behind-image.ts";
 import { redact } from "./redact.ts";
 import { isTrue } from "./source-sequence.ts";
 import type { JsonSettings, TranslatedStep, TranslationContext, Translator } from "./translation.ts";
@@ -88,10 +89,10 @@ export const windowsUpdateOfMdt: Translator = (context) => {
   return { steps: [{ type: "install-updates" }], notes: ["from the server that WSUSServer names, else from where the computer is set to ask; updates that WUMU_ExcludeKB and WUMU_ExcludeID name are to be declined there"], windowsCommand: true };
 };
 
-/** ZTIPatches: packages of the share, before the first start; a staged Windows has them after it. */
+/** ZTIPatches: packages of the share, laid onto the Windows that was applied, which adds them at its first start. */
 export const patchesOfMdt: Translator = (context) => {
   const profile = context.take("PackageSelectionProfile") || "All Packages";
   context.ignore(/./);
   if (/^nothing$/i.test(profile)) return { notNeeded: "its selection profile is Nothing" };
-  return { steps: [{ type: "install-updates", with: { package: context.reference("package", profile) } }], notes: ["make a package of the updates (.msu, .cab) that the selection profile names; they are installed after the first start, language packs are not among them"], windowsCommand: true, inInstalled: true };
+  return behindImage(context, /\bZTIPatches\.wsf/i, { steps: [{ type: "install-updates", with: { package: context.reference("package", profile) } }], notes: ["make a package of the updates (.msu, .cab) that the selection profile names; Windows adds them at its first start; language packs are not among them"] });
 };

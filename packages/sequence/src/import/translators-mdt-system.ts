@@ -1,5 +1,5 @@
-import { sourceSteps } from "./source-sequence.ts";
-import type { TranslatedStep, Translation, TranslationContext, Translator } from "./translation.ts";
+import { behindImage } from "./behind-image.ts";
+import type { TranslatedStep, Translation, Translator } from "./translation.ts";
 import { isInStateCapture } from "./translators-mdt.ts";
 import { bitLocker, join } from "./translators-system.ts";
 
@@ -8,26 +8,11 @@ const windowsVariables: readonly (readonly [mdt: string, ours: string])[] = [
   ["FullName", "OSDRegisteredUserName"], ["OrgName", "OSDRegisteredOrgName"], ["ProductKey", "OSDProductKey"], ["TimeZoneName", "OSDTimeZone"], ["KeyboardLocale", "OSDInputLocale"], ["UserLocale", "OSDUserLocale"], ["UILanguage", "OSDUILanguage"],
 ];
 
-/**
- * MDT keeps what it finds out before the image is applied, and writes it into the system afterwards. Here a step writes at once, and the image deletes
- * what lies on the disk before it: only what stands behind the image counts.
- */
-function beforeImage(context: TranslationContext, script: RegExp): Translation | undefined {
-  const steps = [...sourceSteps(context.sequence.nodes)].filter((node) => !node.disabled);
-  const image = steps.findIndex((node) => /\bLTIApply\.wsf"?\s*$/i.test(node.action));
-  const at = steps.indexOf(context.node);
-  if (at < 0 || at > image) return undefined;
-  const again = steps.slice(image).some((node) => script.test(node.action));
-  return again ? { notNeeded: "the same step stands behind the image, which deletes what lies on the disk before it" } : { disabled: "it stands before the image, which deletes what it lays: put a step of its kind behind the image" };
-}
-
 /** ZTIConfigure: puts what rules and wizard said into the answer file. */
 export const configureOfMdt: Translator = (context) => {
   const steps: TranslatedStep[] = windowsVariables.map(([mdt, ours]) => ({ type: "set-variable", name: `${ours} from ${mdt}`, with: { name: ours, value: `%${mdt}%` }, when: { variable: mdt, exists: true } }));
   context.ignore(/./);
-  const early = beforeImage(context, /\bZTIConfigure\.wsf/i);
-  if (early !== undefined) return early;
-  return { steps: [...steps, { type: "apply-windows-settings", name: "Apply Windows settings" }], notes: ["an Unattend.xml of the sequence's own: import its folder as a package and name it in apply-windows-settings (answerFile, package); the built-in Administrator stays disabled, whatever AdminPassword says"] };
+  return behindImage(context, /\bZTIConfigure\.wsf/i, { steps: [...steps, { type: "apply-windows-settings", name: "Apply Windows settings" }], notes: ["an Unattend.xml of the sequence's own: import its folder as a package and name it in apply-windows-settings (answerFile, package); the built-in Administrator stays disabled, whatever AdminPassword says"] });
 };
 
 /** ZTINICConfig: addresses that the rules say, by the variables that the reference has for them. */
@@ -67,11 +52,9 @@ export const driversOfMdt: Translator = (context) => {
   const profile = context.take("DriverSelectionProfile") || "All Drivers";
   context.ignore(/./);
   if (/^nothing$/i.test(profile)) return { notNeeded: "its selection profile is Nothing" };
-  const early = beforeImage(context, /\bZTIDrivers\.wsf/i);
-  if (early !== undefined) return early;
   const groups = [...(context.share.driverGroups ?? [])];
   const names = groups.length > 0 && /^(all drivers|everything)$/i.test(profile) ? groups : [profile];
-  return { steps: [{ type: "auto-apply-drivers", with: { driverPackages: names.map((name) => context.reference("driver-package", name)) } }], notes: ["Windows takes the best driver for each device, from every driver package for its model"] };
+  return behindImage(context, /\bZTIDrivers\.wsf/i, { steps: [{ type: "auto-apply-drivers", with: { driverPackages: names.map((name) => context.reference("driver-package", name)) } }], notes: ["Windows takes the best driver for each device, from every driver package for its model"] });
 };
 
 /** ZTIOSRole and ZTIOSRole /uninstall: roles, role services and features by name. */
