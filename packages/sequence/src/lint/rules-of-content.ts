@@ -73,7 +73,8 @@ export const rulesOfContent: readonly LintRule[] = [
 function* variablesSetBy({ type, with: settings = {} }: Step): Generator<string> {
   const text = (key: string) => (typeof settings[key] === "string" ? [settings[key]] : []);
   if (type === "set-variable") yield* text("name");
-  if (type === "run-script") yield* text("outputVariable");
+  if (type === "run-script" || type === "run-command-line") yield* text("outputVariable");
+  if (type === "connect-network-folder") yield* text("variable");
   const packages = settings["packages"];
   if (type === "download-package-content" && Array.isArray(packages)) for (const [i] of packages.entries()) yield* text("variable").map((name) => `${name}${String(i + 1).padStart(2, "0")}`);
   const rules = settings["rules"];
