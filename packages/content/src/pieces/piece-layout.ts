@@ -47,6 +47,11 @@ export function blockRange({ count, listAt }: PieceFile, block: number): { start
   return { start, end: start + blockHeader + Math.min(blockPieces, count - block * blockPieces) * recordSize };
 }
 
+/** What the records of so many pieces take. */
+export function listBytes(pieces: number): number {
+  return pieces * recordSize;
+}
+
 /** A block of a file's list; the lengths and hashes are those of its pieces in order. */
 export function encodeBlock(at: number, pieces: readonly Pick<PieceRecord, "storedSize" | "rolling" | "check">[]): Buffer {
   const bytes = Buffer.alloc(blockHeader + pieces.length * recordSize);

@@ -4,7 +4,7 @@ import { costOf, planStoredRanges, requestCost } from "../description/stored-ran
 import type { StoredRun } from "../description/stored-ranges.ts";
 import type { OldData } from "./old-data.ts";
 import { worthSearching } from "./old-data.ts";
-import { blockOf, blockRange, parseBlock, pieceSize } from "./piece-layout.ts";
+import { blockOf, blockRange, listBytes, parseBlock, pieceSize } from "./piece-layout.ts";
 import type { PieceFile, PieceRecord } from "./piece-layout.ts";
 import type { PiecePack } from "./piece-pack.ts";
 import { PieceSearch } from "./piece-search.ts";
@@ -27,8 +27,11 @@ const mostPieces = 1_000_000;
 const longestRun = 1024 * 1024;
 /** So many ranges of the lists are asked for at once. */
 const readAtOnce = 8;
-/** Where fewer of the pieces around known data were found, nothing is expected of those that lie among nothing known: their lists would cost more. */
+/** Pieces that lie among nothing known are looked for where so many of the others were found, and for as long as they save what their lists cost. */
 const worthListing = 0.03;
+const growth = 4;
+/** So many blocks are asked for by one request: single ones would cost more in requests, or bring their neighbours along. */
+const blocksTogether = 8;
 
 interface Wanted { piece: PieceRecord; found?: { from: OldData; at: number } }
 interface Search {
@@ -46,7 +49,7 @@ interface Search {
 
 /**
  * Plans files with pieces, where that is less than by stored chunks alone: fetches the lists of the unknown parts, first of the stored chunks that are
- * known in part, and looks for what they name in the old data. A list that cannot be had or makes no sense ends it for its file. By SHA-256.
+ * known in part, then of more and more others, and looks for what they name in the old data. A list that cannot be had or makes no sense ends it for its file. By SHA-256.
  */
 export async function planPieces(pack: PiecePack, candidates: readonly PieceCandidate[], old: readonly OldData[], signal?: AbortSignal): Promise<Map<string, PiecePlan>> {
   let room = mostPieces;
@@ -60,8 +63,12 @@ export async function planPieces(pack: PiecePack, candidates: readonly PieceCand
   }
   const data = worthSearching(old, open.map(({ candidate }) => candidate.path));
   const listed = await searchFor(pack, open.map((search) => ({ search, numbers: search.first })), data, signal);
-  const more = listed.filter(({ wanted, later }) => later.length > 0 && [...wanted.values()].filter(({ found }) => found !== undefined).length >= wanted.size * worthListing);
-  await searchFor(pack, more.map((search) => ({ search, numbers: search.later })), data, signal);
+  let going = listed.filter((search) => foundOf(search, search.first) >= search.first.length * worthListing);
+  while ((going = going.filter(({ later }) => later.length > 0)).length > 0) {
+    const round = going.map((search) => ({ search, numbers: takeLater(search) }));
+    const came = new Set(await searchFor(pack, round, data, signal));
+    going = round.filter(({ search, numbers }) => came.has(search) && savedBy(search, numbers) >= listBytes(numbers.length)).map(({ search }) => search);
+  }
   const plans = new Map<string, PiecePlan>();
   for (const search of listed) {
     const plan = cheapest(search, pack.file);
@@ -187,6 +194,28 @@ function cheapest({ candidate: { stored, needed }, wanted }: Search, file: strin
   }
   plan.runs = planStoredRanges(stored, plan.stored);
   return plan;
+}
+
+function foundOf({ wanted }: Search, numbers: readonly number[]): number {
+  return numbers.filter((number) => wanted.get(number)?.found !== undefined).length;
+}
+
+/** What these pieces, of stored chunks of which nothing is known, save against the chunks, at most. */
+function savedBy({ candidate: { stored }, wanted }: Search, numbers: readonly number[]): number {
+  const chunks = Map.groupBy(numbers, (number) => Math.floor((number * pieceSize) / stored.chunkSize));
+  return [...chunks].reduce((sum, [chunk, inside]) => {
+    const missing = inside.flatMap((number) => wanted.get(number)).flatMap((one) => (one === undefined || one.found !== undefined ? [] : [one.piece]));
+    return sum + Math.max(0, (stored.chunkSizes[chunk] ?? 0) - addedCost(undefined, missing));
+  }, 0);
+}
+
+/** The next pieces to look for among nothing known: some blocks from here and there in the file, a few times as many pieces as were looked for so far. */
+function takeLater(search: Search): number[] {
+  const blocks = [...Map.groupBy(search.later, blockOf).values()];
+  const step = Math.max(1, Math.floor(search.later.length / (search.wanted.size * growth)));
+  const isNext = (i: number) => Math.floor(i / blocksTogether) % step === 0;
+  search.later = blocks.flatMap((numbers, i) => (isNext(i) ? [] : numbers));
+  return blocks.flatMap((numbers, i) => (isNext(i) ? numbers : []));
 }
 
 /** The pieces these parts lie in, in order; undefined where one is not listed. */
