@@ -35,6 +35,8 @@ export const programLinks: Readonly<Record<string, string>> = {
   "usr/sbin/mkfs.vfat": "mkfs.fat",
   "usr/sbin/mkfs.ntfs": "mkntfs",
   "usr/sbin/mount.ntfs-3g": "../bin/ntfs-3g",
+  // Where the kernel looks for it when a file system or cipher is asked for by name.
+  "usr/sbin/modprobe": "../bin/busybox",
 };
 
 /** Busybox's own; where a full program stands above, that one is used. */
