@@ -113,7 +113,7 @@ test("a data image, an encrypted volume, a mounted share, static addresses, user
   assert.match(await readFile(join(fixture.folder, "share/drawings/from-boot"), "utf8"), /^ID=debian$/m);
   await withDataVolume(staged.path, async (reader) => {
     assert.equal((await reader.readFile("etc/proven")).toString(), "proven\n");
-    assert.match((await reader.readFile("etc/prestage-deployment")).toString(), /^PRESTAGE_TASK_SEQUENCE="[A-Z0-9]{8}"\nPRESTAGE_TASK_SEQUENCE_NAME="Deploy"\n[^]*PRESTAGE_COMPUTER_NAME="CUT-01"\nPRESTAGE_IMAGE_VERSION="12"\nPRESTAGE_TIME="/m);
+    assert.match((await reader.readFile("etc/prestage-deployment")).toString(), /^PRESTAGE_TASK_SEQUENCE="[A-Z0-9]{8}"\nPRESTAGE_TASK_SEQUENCE_NAME="Deploy"\n[^]*PRESTAGE_IMAGE_VERSION="12"\nPRESTAGE_TIME="/m);
     assert.match((await reader.readFile("etc/crypttab")).toString(), /^records UUID=[0-9a-f-]{36} \/etc\/cryptsetup-keys\.d\/records\.key luks,nofail$/m);
     assert.equal(await reader.has("prestage"), false);
   });
