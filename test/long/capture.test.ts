@@ -3,17 +3,15 @@ import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { TestContext } from "node:test";
-import type { StatusRecord } from "@prestage/contract";
 import { runProgram } from "@prestage/disk";
 import { openWimFile } from "@prestage/wim";
 import { debianImage } from "../../demo/debian-image.ts";
-import { approveWhenShown, silenceMs, waitForSequence } from "../../demo/deploy.ts";
 import type { ImportedObject } from "../../demo/factory.ts";
 import { withDataVolume } from "../support/disk-faults.ts";
 import { FaultSite } from "../support/fault-site.ts";
 import type { StagedDisk } from "../support/fault-site.ts";
 import { FileServer } from "../support/file-server.ts";
-import { withMachine } from "../support/machines.ts";
+import { runToItsEnd, withMachine } from "../support/machines.ts";
 
 const limit = { timeout: 60 * 60_000 };
 const sharePassword = "of the share: a,b=c";
@@ -79,13 +77,8 @@ after(async () => {
 
 /** Deploys a disk to its end; every step has succeeded. */
 async function deploy(t: TestContext, name: string, disk: StagedDisk): Promise<void> {
-  await withMachine(t, fixture, name, { disk: disk.path }, async ({ machine }) => {
-    const device = await approveWhenShown(fixture.site, machine);
-    await waitForSequence(fixture.site, machine, device.id);
-    await machine.serial.waitFor(/@@prestage done \{/, { timeoutMs: silenceMs });
-    await machine.powerButton();
-    assert.equal((await machine.waitForExit()).reason, "guest-shutdown");
-    const status = (await fixture.site.run<StatusRecord[]>(["status", "list", "--device", device.id, "--all"])).map(({ message }) => message);
+  await withMachine(t, fixture, name, { disk: disk.path }, async (on) => {
+    const { status } = await runToItsEnd(fixture, on);
     const ended = status.filter((message) => message.kind === "step-finished").map((message) => [message.step?.id, message.outcome, message.exitCode ?? "", message.error?.message ?? "", message.seconds ?? 0]);
     t.diagnostic(JSON.stringify(ended));
     assert.deepEqual(ended.filter(([, outcome]) => outcome !== "succeeded"), []);

@@ -2,14 +2,12 @@ import assert from "node:assert/strict";
 import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { StatusRecord } from "@prestage/contract";
 import { debianImage } from "../../demo/debian-image.ts";
-import { approveWhenShown, silenceMs, waitForSequence } from "../../demo/deploy.ts";
 import type { ImportedObject } from "../../demo/factory.ts";
 import { runProgram } from "../../demo/program.ts";
 import { bytesSent } from "../support/access-log.ts";
 import { withDataVolume } from "../support/disk-faults.ts";
-import { withMachine } from "../support/machines.ts";
+import { runToItsEnd, withMachine } from "../support/machines.ts";
 import { checkDisk, checkStatus, openDebianFixture } from "../support/power-cuts.ts";
 import type { DebianFixture } from "../support/power-cuts.ts";
 
@@ -36,13 +34,8 @@ test("a revised operating system costs what differs from the one on the disk, is
   const { fixture, staged } = debian;
   const [planned] = (await fixture.site.run<{ objectId: string; state: string }[]>(["media", "plan", staged.receipt.mediaId])).filter((one) => one.objectId === debian.osImage.id);
   assert.equal(planned?.state, "revised");
-  await withMachine(t, fixture, "revised", { disk: staged.path }, async ({ machine }) => {
-    const device = await approveWhenShown(fixture.site, machine);
-    await waitForSequence(fixture.site, machine, device.id);
-    await machine.serial.waitFor(/@@prestage done \{/, { timeoutMs: silenceMs });
-    await machine.powerButton();
-    assert.equal((await machine.waitForExit()).reason, "guest-shutdown");
-    const status = (await fixture.site.run<StatusRecord[]>(["status", "list", "--device", device.id, "--all"])).map(({ message }) => message);
+  await withMachine(t, fixture, "revised", { disk: staged.path }, async (on) => {
+    const { status } = await runToItsEnd(fixture, on);
     checkStatus(status);
     const resolved = status.find((message) => message.kind === "content-resolved" && message.content?.objectId === debian.osImage.id)?.content;
     const sent = [...(await bytesSent(fixture.site, revised.contentId)).values()].reduce((sum, bytes) => sum + bytes, 0);

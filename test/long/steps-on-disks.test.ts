@@ -2,9 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { StatusRecord } from "@prestage/contract";
 import { runProgram } from "@prestage/disk";
-import { approveWhenShown, silenceMs, waitForSequence } from "../../demo/deploy.ts";
 import type { ImportedObject } from "../../demo/factory.ts";
 import { debFolder } from "../../demo/real-content.ts";
 import { withDataVolume } from "../support/disk-faults.ts";
@@ -12,7 +10,7 @@ import { FileServer } from "../support/file-server.ts";
 import { FaultSite } from "../support/fault-site.ts";
 import type { StagedDisk } from "../support/fault-site.ts";
 import { debianImage } from "../../demo/debian-image.ts";
-import { withMachine } from "../support/machines.ts";
+import { runToItsEnd, withMachine } from "../support/machines.ts";
 
 const limit = { timeout: 40 * 60_000 };
 const passphrase = "recovery of this test's records";
@@ -98,13 +96,8 @@ after(async () => {
 });
 
 test("a data image, an encrypted volume, a mounted share, static addresses, users' files and groups, and drivers that fit are there after every start", limit, async (t) => {
-  await withMachine(t, fixture, "steps-on-disks", { disk: staged.path, extraDisks: [{ path: data, bus: "virtio" }] }, async ({ machine }) => {
-    const device = await approveWhenShown(fixture.site, machine);
-    await waitForSequence(fixture.site, machine, device.id);
-    await machine.serial.waitFor(/@@prestage done \{/, { timeoutMs: silenceMs });
-    await machine.powerButton();
-    assert.equal((await machine.waitForExit()).reason, "guest-shutdown");
-    const status = (await fixture.site.run<StatusRecord[]>(["status", "list", "--device", device.id, "--all"])).map(({ message }) => message);
+  await withMachine(t, fixture, "steps-on-disks", { disk: staged.path, extraDisks: [{ path: data, bus: "virtio" }] }, async (on) => {
+    const { status } = await runToItsEnd(fixture, on);
     const ended = status.filter((message) => message.kind === "step-finished").map((message) => [message.step?.id, message.outcome, message.error?.message ?? ""]);
     t.diagnostic(JSON.stringify(ended));
     assert.deepEqual(ended.filter(([, outcome]) => outcome !== "succeeded"), []);

@@ -3,12 +3,10 @@ import { randomBytes } from "node:crypto";
 import { cp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { StatusRecord } from "@prestage/contract";
-import { approveWhenShown, silenceMs, waitForSequence } from "../../demo/deploy.ts";
 import type { ImportedObject } from "../../demo/factory.ts";
 import { realContent } from "../../demo/real-content.ts";
 import { withDataVolume } from "../support/disk-faults.ts";
-import { withMachine } from "../support/machines.ts";
+import { runToItsEnd, withMachine } from "../support/machines.ts";
 import { checkDisk, openDebianFixture } from "../support/power-cuts.ts";
 import type { DebianFixture } from "../support/power-cuts.ts";
 
@@ -58,13 +56,8 @@ after(() => debian?.fixture.close());
 
 test("a disk refreshed on the shelf starts and runs every kind of step in its real place: readiness, rules, scripts, conditions on the computer, retries, time limits, a child sequence, the post action", limit, async (t) => {
   const { fixture, staged } = debian;
-  await withMachine(t, fixture, "steps", { disk: staged.path }, async ({ machine }) => {
-    const device = await approveWhenShown(fixture.site, machine);
-    await waitForSequence(fixture.site, machine, device.id);
-    await machine.serial.waitFor(/@@prestage done \{/, { timeoutMs: silenceMs });
-    await machine.powerButton();
-    assert.equal((await machine.waitForExit()).reason, "guest-shutdown");
-    const status = (await fixture.site.run<StatusRecord[]>(["status", "list", "--device", device.id, "--all"])).map(({ message }) => message);
+  await withMachine(t, fixture, "steps", { disk: staged.path }, async (on) => {
+    const { deviceId, status } = await runToItsEnd(fixture, on);
     const ended = status.filter((message) => message.kind === "step-finished" || message.kind === "step-skipped").map((message) => [message.step?.id, message.outcome, message.error?.code ?? message.exitCode ?? message.text]);
     t.diagnostic(JSON.stringify(ended));
     assert.deepEqual(ended.map(([id, outcome]) => `${String(id)} ${String(outcome)}`), [
@@ -73,7 +66,7 @@ test("a disk refreshed on the shelf starts and runs every kind of step in its re
     ]);
     assert.deepEqual(ended.filter(([id]) => id === "common.limited" || id === "never").map(([, , what]) => what === "PRESTAGE_AGENT_STEP_TIME_LIMIT" || /^hardware memoryMiB is "\d+"$/.test(String(what))), [true, true]);
     assert.deepEqual(status.filter((message) => message.kind === "sequence-finished").map((message) => message.outcome), ["succeeded"]);
-    assert.equal((await fixture.site.run<{ mediaId: string }>(["device", "show", device.id])).mediaId, mediaId);
+    assert.equal((await fixture.site.run<{ mediaId: string }>(["device", "show", deviceId])).mediaId, mediaId);
   });
   await withDataVolume(staged.path, async (reader) => {
     const text = async (path: string) => (await reader.readFile(path)).toString();

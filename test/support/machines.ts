@@ -1,10 +1,12 @@
+import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import type { StatusRecord } from "@prestage/contract";
 import { readCapture } from "@prestage/lab";
 import type { BootDiskOptions, CapturedPacket, Machine } from "@prestage/lab";
-import { silenceMs, startMachine } from "../../demo/deploy.ts";
+import { approveWhenShown, silenceMs, startMachine, waitForSequence } from "../../demo/deploy.ts";
 import type { DeploymentEvents } from "../../demo/deploy.ts";
 import type { FaultSite } from "./fault-site.ts";
 
@@ -20,6 +22,16 @@ export interface TestMachine {
   packets: () => CapturedPacket[];
   /** A key on the serial port. */
   press: (key: string) => void;
+}
+
+/** Approves a machine that asks to be let in, waits until its sequence has ended and the installed system is up, and turns it off. Returns what it has told the site. */
+export async function runToItsEnd({ site }: FaultSite, { machine }: TestMachine): Promise<{ deviceId: string; status: StatusRecord["message"][] }> {
+  const { id: deviceId } = await approveWhenShown(site, machine);
+  await waitForSequence(site, machine, deviceId);
+  await machine.serial.waitFor(/@@prestage done \{/, { timeoutMs: silenceMs });
+  await machine.powerButton();
+  assert.equal((await machine.waitForExit()).reason, "guest-shutdown");
+  return { deviceId, status: (await site.run<StatusRecord[]>(["status", "list", "--device", deviceId, "--all"])).map(({ message }) => message) };
 }
 
 /** Runs a machine for one test: it is gone afterwards, and the path of its logs is told when the test fails. */
