@@ -25,7 +25,8 @@ export const step = defineStep(connectNetworkFolderStep, async (run, { path, acc
   const common = [readOnly ? "ro" : "rw", "nosuid", "nodev", ...(port === undefined ? [] : [`port=${port}`])];
   try {
     if (account !== undefined && password !== undefined) await writeFile(credentials, credentialsFile(account, run.secrets.value(password)), { mode: 0o600, flag: "w" });
-    const options = smb ? [...common, "vers=3", account === undefined ? "guest" : `credentials=${credentials}`] : [...common, "vers=4", "soft", "timeo=100"];
+    // nobrl: the server would hold a program's lock against its own other handle, as wimlib has two of a .wim it changes (mount.cifs(8)).
+    const options = smb ? [...common, "vers=3", "nobrl", account === undefined ? "guest" : `credentials=${credentials}`] : [...common, "vers=4", "soft", "timeo=100"];
     await runProgram("mount", ["-t", smb ? "cifs" : "nfs4", "-o", options.join(","), path, place], { signal: AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]) });
   } catch (cause) {
     signal.throwIfAborted();
