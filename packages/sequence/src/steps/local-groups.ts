@@ -2,15 +2,13 @@ import { z } from "zod";
 import { cmdlet, powerShellFile, powerShellScript } from "../windows/powershell.ts";
 import type { PowerShellValue } from "../windows/powershell.ts";
 import { flagSchema } from "./settings.ts";
+import { noStore, storeSetting, windowsStore } from "./state-store-setting.ts";
 import { defineStepType } from "./step-definition.ts";
 
 const groupName = z.string().regex(/^[^\p{Cc}\\/:*?"<>|,;=+[\]@]{1,256}$/u, "a group's name");
 const groups = z.array(groupName).max(1000).optional().describe("These only; left out: all");
-const store = z.string().min(1).max(1000).regex(/^[^\p{Cc}]+$/u, "one line").optional().describe("The folder; left out: the one that request-state-store has found");
-const noStore = "on Windows it needs a folder, which request-state-store finds";
 const raw = (text: string): PowerShellValue => ({ raw: text });
 const quiet = (call: string): string => `${call} | ${cmdlet("Out-Null")}`;
-const isWindowsFolder = (path: string | undefined): path is string => path !== undefined && /^([A-Za-z]:\\|\\\\)/.test(path);
 
 /** Which users are in which local groups (MDT's Capture Groups). */
 export const captureLocalGroupsStep = defineStepType({
@@ -20,12 +18,13 @@ export const captureLocalGroupsStep = defineStepType({
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],
   environmentsOnWindows: ["installed"],
-  settings: z.strictObject({ store, groups }),
+  settings: z.strictObject({ store: storeSetting, groups }),
   variables: { store: "OSDStateStorePath" },
   again: "The list is written beside, and takes the former one's place.",
   errors: ["PRESTAGE_AGENT_NO_STATE_STORE"],
-  windows: ({ store: folder, groups: chosen }, { work }) => {
-    if (!isWindowsFolder(folder)) return noStore;
+  windows: ({ store, groups: chosen }, { work }) => {
+    const folder = windowsStore(store);
+    if (folder === undefined) return noStore;
     const place = `${folder}\\local-groups`;
     const members = cmdlet("Get-LocalGroupMember", { Name: raw("$group.Name"), ErrorAction: "Continue" });
     const file = `(${cmdlet("Join-Path", { Path: place, ChildPath: raw("$group.Name") })})`;
@@ -48,12 +47,13 @@ export const restoreLocalGroupsStep = defineStepType({
   summary: "Puts users into the local groups they were in, as capture-local-groups has kept it. Who is no user here is left out, and said; nobody is taken out of a group.",
   environments: ["installed"],
   platforms: ["linux", "windows"],
-  settings: z.strictObject({ store, groups, createGroups: flagSchema.default(true).describe("Make groups that are not there") }),
+  settings: z.strictObject({ store: storeSetting, groups, createGroups: flagSchema.default(true).describe("Make groups that are not there") }),
   variables: { store: "OSDStateStorePath" },
   again: "Who is in the group already stays in it.",
   errors: ["PRESTAGE_AGENT_NO_STATE_STORE", "PRESTAGE_AGENT_STATE_STORE_DAMAGED", "PRESTAGE_DISK_PROGRAM_FAILED"],
-  windows: ({ store: folder, groups: chosen, createGroups }, { work }) => {
-    if (!isWindowsFolder(folder)) return noStore;
+  windows: ({ store, groups: chosen, createGroups }, { work }) => {
+    const folder = windowsStore(store);
+    if (folder === undefined) return noStore;
     const place = `${folder}\\local-groups`;
     const of = raw("$file.Name");
     const make = `if (-not (${cmdlet("Get-LocalGroup", { Name: of, ErrorAction: "SilentlyContinue" })})) { ${quiet(cmdlet("New-LocalGroup", { Name: of }))} }`;

@@ -2,23 +2,13 @@ import { z } from "zod";
 import { cmdlet, powerShellFile, powerShellScript } from "../windows/powershell.ts";
 import { loadUserState, scanUserState } from "../windows/user-state-tool.ts";
 import { flagSchema, referenceSchema } from "./settings.ts";
+import { isAbsoluteFolder, localOnWindows, noStore, storeSetting, windowsStore } from "./state-store-setting.ts";
 import { defineStepType } from "./step-definition.ts";
 
 const userName = z.string().regex(/^([^\p{Cc}\\/:*?"<>|,;=+[\]@]{1,64}\\)?[^\p{Cc}\\/:*?"<>|,;=+[\]@]{1,64}$/u, "a user's name; on Windows also DOMAIN\\user");
-const linuxFolder = /^\/(?!$)(?!.*(^|\/)\.\.(\/|$))[^\p{Cc}]+$/u;
-const windowsFolder = /^([A-Za-z]:|\\\\[^\\/:*?"<>|\p{Cc}]+\\[^\\/:*?"<>|\p{Cc}]+)(\\(?!\.\.(\\|$))[^\\/:*?"<>|\p{Cc}]+)+$/u;
-/** Where `local` is on Windows: beside the deployment, as on Linux. */
-const localOnWindows = String.raw`C:\prestage\user-state`;
-const storeSetting = z.string().min(1).max(1000).regex(/^[^\p{Cc}]+$/u, "one line").optional().describe("The folder; left out: the one that request-state-store has found");
 const toolSetting = referenceSchema.optional().describe("Windows: the package of the User State Migration Tool, its folder amd64 at the top");
 const rulesSetting = z.array(z.string().max(200).regex(/^[^\p{Cc}\\/:*?"<>|]+\.xml$/iu, "a file's name that ends in .xml")).max(20).default(["MigDocs.xml", "MigApp.xml"]).describe("Windows: the tool's rules, files beside it");
 const noTool = "on Windows a package with the User State Migration Tool is named";
-const noStore = "on Windows it needs a folder, which request-state-store finds";
-
-/** Takes a store that is a folder of Windows, or says why it is none. */
-function windowsStore(store: string | undefined): string | undefined {
-  return store !== undefined && windowsFolder.test(store) ? store : undefined;
-}
 
 /** Request State Store (features.md F257, F258, F262). */
 export const requestStateStoreStep = defineStepType({
@@ -30,7 +20,7 @@ export const requestStateStoreStep = defineStepType({
   environmentsOnWindows: ["installed"],
   settings: z.strictObject({
     action: z.enum(["capture", "restore"]).describe("What it is for; a store to restore from must hold something"),
-    store: z.union([z.enum(["local", "site"]), z.string().max(1000).refine((text) => linuxFolder.test(text) || windowsFolder.test(text), "local, site or an absolute path")]).default("site").describe("local, site, or a folder of this computer alone"),
+    store: z.union([z.enum(["local", "site"]), z.string().max(1000).refine((text) => isAbsoluteFolder(text), "local, site or an absolute path")]).default("site").describe("local, site, or a folder of this computer alone"),
   }),
   again: "The same place is found again.",
   windows: ({ action, store }, { work }) => {
