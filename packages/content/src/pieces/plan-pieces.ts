@@ -128,6 +128,7 @@ async function searchFor(pack: PiecePack, searches: readonly { search: Search; n
   for (const from of data) {
     if (places.isEmpty) break;
     await places.scan(from.read(), ({ of }, at) => void (of.found = { from, at }), signal);
+    // A search takes seconds: screens and network get their turn between two files.
     await setImmediate();
   }
   return listed;
