@@ -6,6 +6,9 @@ import { dirname, join } from "node:path";
 
 export const nodeVersion = "24.21.0";
 
+/** What every Node 24 is started with: certificate authorities this system trusts (a company's proxy has its own) count as well as Node's; Debian's Node, which installs it, knows them anyway. */
+export const nodeEnvironment = { NODE_USE_SYSTEM_CA: "1" };
+
 /** Installs Node 24 from the npm registry into the cache; the package has no install script. Returns the binary's path. */
 export function ensureNode(cache) {
   const prefix = join(cache, "node24");
@@ -24,7 +27,7 @@ export function ensureNpmPackages(root, node) {
   const lock = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
   console.error("Installing npm packages (npm ci)");
-  run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` } });
+  run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, env: { ...process.env, ...nodeEnvironment, PATH: `${dirname(node)}:${process.env.PATH}` } });
   writeFileSync(stamp, lock);
 }
 

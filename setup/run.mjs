@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder } from "./cache-folder.mjs";
 import { debianPackages, ensureDebianPackages } from "./debian-packages.mjs";
-import { ensureNode, ensureNpmPackages } from "./node-runtime.mjs";
+import { ensureNode, ensureNpmPackages, nodeEnvironment } from "./node-runtime.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const [task, ...args] = process.argv.slice(2);
@@ -41,7 +41,7 @@ async function main() {
 function runNode(node, [file, ...rest], cache) {
   const child = spawn(node, [join(root, file), ...rest], {
     stdio: "inherit",
-    env: { ...process.env, PRESTAGE_CACHE: cache, PATH: `${dirname(node)}:${process.env.PATH}:/usr/sbin:/sbin`, NODE_NO_WARNINGS: "1", ...(task === "cli" && { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(cache, "compile") }) },
+    env: { ...process.env, ...nodeEnvironment, PRESTAGE_CACHE: cache, PATH: `${dirname(node)}:${process.env.PATH}:/usr/sbin:/sbin`, NODE_NO_WARNINGS: "1", ...(task === "cli" && { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(cache, "compile") }) },
   });
   const ignore = () => {};
   process.on("SIGINT", ignore).on("SIGTERM", () => child.kill("SIGTERM"));
