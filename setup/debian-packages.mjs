@@ -19,6 +19,7 @@ export const debianPackages = {
     "nginx-light", // a web server as distribution point
     "slapd", "ldap-utils", "sssd-common", "sssd-ldap", "libnss-sss", // a directory to join, and what asks it
     "cryptsetup-bin", "dmsetup", // volumes a sequence encrypts
+    "libhivex-bin", // what reads the registry's hives a step writes
     "systemd", "iproute2", // what reads the network settings a sequence writes
   ],
   long: [

@@ -9,7 +9,7 @@ import { bootSwitchBlock, bootSwitchSector, readBootSwitch, switchBoot } from ".
 test("a boot switch reads back as it was written, and all of it lies in the first sector", () => {
   fc.assert(
     fc.property(fc.uuid(), (rootUuid) => {
-      for (const state of [{ boot: "environment" }, { boot: "installed", rootUuid }] as const) {
+      for (const state of [{ boot: "environment" }, { boot: "installed", rootUuid }, { boot: "windows" }] as const) {
         const block = bootSwitchBlock(state);
         assert.equal(block.length, 1024);
         assert.deepEqual(readBootSwitch(block), state);

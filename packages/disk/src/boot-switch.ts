@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DiskError } from "./error.ts";
 
 /** What a start leads to, as the first sector of prestage/boot.env says. */
-export type BootSwitch = { boot: "environment" } | { boot: "installed"; rootUuid: string };
+export type BootSwitch = { boot: "environment" } | { boot: "installed"; rootUuid: string } | { boot: "windows" };
 
 const blockSize = 1024;
 const sectorSize = 512;
@@ -19,10 +19,11 @@ export function readBootSwitch(bytes: Uint8Array): BootSwitch {
     const match = /^([a-z_]+)=(.*)$/.exec(line);
     if (match?.[1] !== undefined && match[2] !== undefined) values.set(match[1], match[2]);
   }
-  if (values.get("boot") === "environment") return { boot: "environment" };
+  const boot = values.get("boot");
+  if (boot === "environment" || boot === "windows") return { boot };
   const rootUuid = values.get("root_uuid") ?? "";
-  if (values.get("boot") === "installed" && uuidPattern.test(rootUuid)) return { boot: "installed", rootUuid };
-  throw broken(`boot=${values.get("boot") ?? ""} root_uuid=${rootUuid}`);
+  if (boot === "installed" && uuidPattern.test(rootUuid)) return { boot: "installed", rootUuid };
+  throw broken(`boot=${boot ?? ""} root_uuid=${rootUuid}`);
 }
 
 /** The whole block of 1,024 bytes for a state; all that changes between states lies in the first 512. */
@@ -58,5 +59,5 @@ export async function switchBoot(espMountPoint: string, state: BootSwitch): Prom
 }
 
 function broken(found: string): DiskError {
-  return new DiskError("PRESTAGE_DISK_BAD_BOOT_SWITCH", `Expected a GRUB environment block of ${blockSize} bytes that says boot=environment or boot=installed, found ${found}.`);
+  return new DiskError("PRESTAGE_DISK_BAD_BOOT_SWITCH", `Expected a GRUB environment block of ${blockSize} bytes that says boot=environment, boot=installed or boot=windows, found ${found}.`);
 }

@@ -10,6 +10,8 @@ export const diskErrors = {
   PRESTAGE_DISK_IMAGE_REFUSED: "An OS image holds names in its root that belong to the deployment.",
   PRESTAGE_DISK_NO_KERNEL: "The applied OS image holds no kernel with an initramfs.",
   PRESTAGE_DISK_BAD_SETTING: "A setting for the installed system is not valid.",
+  PRESTAGE_DISK_BAD_REGISTRY: "A hive of Windows' registry is damaged, or was not closed before it was captured.",
+  PRESTAGE_DISK_NO_BOOT_FILES: "The applied Windows lacks files it starts from.",
   PRESTAGE_DISK_ENCRYPTED: "A partition to encrypt is encrypted already, by other keys.",
 } as const;
 

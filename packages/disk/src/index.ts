@@ -24,3 +24,11 @@ export { applyDataImage, volumeFacts, type ApplyDataImageOptions } from "./data-
 export { captureImage, unfinishedFolder, type CaptureImageOptions } from "./capture-image.ts";
 export { isDataMount, mountUnit } from "./mount-unit.ts";
 export { finishLuks, prepareLuks, type LuksOptions } from "./luks-volume.ts";
+export { layWindowsBootFiles, windowsBootFolder, type WindowsBootOptions } from "./windows/windows-boot-files.ts";
+export { changeHive, currentControlSet } from "./windows/change-hive.ts";
+export { windowsPath } from "./windows/windows-path.ts";
+export { bcdStore, type BcdOptions } from "./windows/bcd-store.ts";
+export { putKey } from "./registry/hive-edit.ts";
+export { emptyHive } from "./registry/empty-hive.ts";
+export { Hive } from "./registry/hive.ts";
+export type { RegistryKey, RegistryValue } from "./registry/registry-key.ts";
