@@ -66,6 +66,8 @@ export const policyContentSchema = z.strictObject({
   storageBytes: z.int().min(2).optional(),
   /** Earlier versions of the same object, newest first: what the disk may hold. */
   earlierContentIds: z.array(sha256Schema).max(64),
+  /** Those of them that have so little of this version that its chunks are not worth asking for. */
+  unlikeContentIds: z.array(sha256Schema).max(64).optional(),
   /** Patches from some of them to this version. */
   patches: z.array(offeredPatchesSchema).max(64).optional(),
   definition: objectDefinitionSchema,

@@ -26,6 +26,8 @@ export interface WantedVersion extends DescriptionSizes {
   /** Of content.wim. */
   storedBytes: number;
   earlierContentIds: readonly string[];
+  /** Those of them that have too little of this version for its chunks to be asked for. */
+  unlikeContentIds?: readonly string[] | undefined;
   patches?: readonly OfferedPatches[] | undefined;
 }
 export interface PlannedVersion {
@@ -148,9 +150,9 @@ async function describeFiles(cache: LocalCache, sources: readonly ContentSource[
   return { version: { index, chunks: Buffer.alloc(0), lists: fetched.lists, storage }, bytes: bytes + fetched.bytes };
 }
 
-/** Those of the files the disk may hold a part of: there is an older version with chunks, or the file itself, damaged or begun. */
-async function filesWithParts(cache: LocalCache, { contentId, earlierContentIds }: WantedVersion, index: ContentIndex, files: readonly IndexFile[]): Promise<IndexFile[]> {
-  if (await cache.holdsChunks(earlierContentIds, index)) return [...files];
+/** Those of the files the disk may hold a part of: there is an older version with chunks that is like it, or the file itself, damaged or begun. */
+async function filesWithParts(cache: LocalCache, { contentId, earlierContentIds, unlikeContentIds = [] }: WantedVersion, index: ContentIndex, files: readonly IndexFile[]): Promise<IndexFile[]> {
+  if (await cache.holdsChunks(earlierContentIds.filter((id) => !unlikeContentIds.includes(id)), index)) return [...files];
   const found: IndexFile[] = [];
   for (const file of files) {
     const places = [cache.filePath(contentId, file.path), cache.assemblyPath(contentId, file.sha256)];

@@ -5,23 +5,23 @@ import type { ContentLibrary, StoredVersion } from "../library/content-library.t
 import type { PlannedWay } from "./fetch-plan.ts";
 import { cheapPatches } from "./fetch-version.ts";
 import { chunksOf } from "./paper-chunks.ts";
-import { chunkListsOf, piecesOf } from "../description/file-pieces.ts";
-import { openStorageMap } from "../description/index-document.ts";
+import { distinct, placeOf, storageOf } from "./paper-places.ts";
+import type { PaperPlace } from "./paper-places.ts";
+import { isUnlike } from "./unlike-version.ts";
+import { chunkListsOf } from "../description/file-pieces.ts";
 import type { FileState } from "../cache/local-cache.ts";
 import { listBytes } from "./chunk-lists.ts";
 import { deltaOnPaper } from "../image-delta/paper-delta.ts";
 import { openPatchIndex, patchFileNames } from "../patches/patch-index.ts";
 import type { FilePatch } from "../patches/patch-index.ts";
 import { bytesOfPatch, costOfPatch } from "../patches/plan-patches.ts";
-import { wholeWimAsStoredFile } from "../description/storage-map.ts";
 import { inImages, resourcesBySha256 } from "../image-delta/missing-data.ts";
 import { oldResources } from "../pieces/old-data.ts";
 import type { OldData } from "../pieces/old-data.ts";
 import { isPieceOffer, openStoredPack } from "../pieces/piece-pack.ts";
 import { planPieces, worthPieces } from "../pieces/plan-pieces.ts";
 import type { PieceCandidate, PiecePlan } from "../pieces/plan-pieces.ts";
-import type { FilePiece } from "../description/file-pieces.ts";
-import type { IndexFile, OfferedPatches, StorageMap, StoredFile } from "../description/schema.ts";
+import type { IndexFile, OfferedPatches } from "../description/schema.ts";
 import { costOf, planStoredRanges, requestCost } from "../description/stored-ranges.ts";
 
 /** What a computer that holds certain versions, all right, would fetch of another; sizes in bytes. */
@@ -57,7 +57,9 @@ export async function planOnPaper(library: ContentLibrary, wantedId: string, hel
   const reach = await patchesOnPaper(wanted, held, offered, left);
   const decided = cheapPatches(wanted.index, wanted.storedBytes, new Map([...reach.patches].map(([sha256, patch]) => [sha256, { patch }])));
   const open = [...left.values()].filter(([file]) => file !== undefined && !decided.has(file.sha256)).flat();
-  const chunks = await chunksOf(held, wanted.index);
+  const like: StoredVersion[] = [];
+  for (const version of held) if (!(await isUnlike(wanted, version, offered.some((offer) => isPieceOffer(offer, wantedId))))) like.push(version);
+  const chunks = await chunksOf(like, wanted.index);
   const storage = await storageOf(wanted);
   const lists = chunkListsOf(wanted.index, await readFile(join(wanted.folder, "chunks.bin")));
   const places = new Map([...left].map(([sha256, twins]) => [sha256, placeOf(twins, storage, lists, chunks)]));
@@ -68,22 +70,6 @@ export async function planOnPaper(library: ContentLibrary, wantedId: string, hel
   const ways = [...left].map(([sha256, twins]) => chooseWay(twins, places.get(sha256)!, fine.plans.get(sha256), reach.patches.get(sha256), decided.has(sha256)));
   const described = sizes.index + reach.fetched + fine.fetched + (open.length === 0 ? 0 : wanted.index.shape === "image" ? sizes.chunks : sizes.storage + (chunks.size === 0 ? 0 : listBytes(wanted.index, open)));
   return { state, ways: ways.sort((a, b) => ((a.paths[0] ?? "") < (b.paths[0] ?? "") ? -1 : 1)), bytes: ways.reduce((sum, way) => sum + way.bytes, 0), described, full };
-}
-
-function distinct(files: readonly IndexFile[]): Map<string, IndexFile[]> {
-  return Map.groupBy(files, (file) => file.sha256);
-}
-
-/** Where a file is stored, and which of its chunks nobody holds; `missing` undefined: none is held, or it has none. */
-interface PaperPlace { stored: StoredFile; missing: FilePiece[] | undefined }
-
-function placeOf(twins: readonly IndexFile[], storage: StorageMap, lists: ReadonlyMap<string, Buffer>, chunks: ReadonlySet<string>): PaperPlace {
-  const [file] = twins;
-  const stored = storage.files.find((one) => one.path === file?.path);
-  if (file === undefined || stored === undefined) throw new RangeError(`expected the storage map to place ${file?.path ?? ""}`);
-  const pieces = piecesOf(file, lists.get(file.path));
-  const missing = pieces?.filter((piece) => !chunks.has(piece.digest.toString("base64")));
-  return { stored, missing: missing?.length === pieces?.length ? undefined : missing };
 }
 
 function chooseWay(twins: readonly IndexFile[], { stored, missing }: PaperPlace, fine: PiecePlan | undefined, patch: FilePatch | undefined, decided: boolean): PlannedWay {
@@ -126,12 +112,6 @@ async function patchesOnPaper(wanted: StoredVersion, held: readonly StoredVersio
     for (const patch of index.files) if (left.has(patch.sha256) && bases.has(patch.from.sha256) && bytesOfPatch(patch) < bytesOfPatch(patches.get(patch.sha256))) patches.set(patch.sha256, patch);
   }
   return { patches, fetched };
-}
-
-async function storageOf({ index, folder, storageSha256 }: StoredVersion): Promise<StorageMap> {
-  const map = openStorageMap(await readFile(join(folder, "storage.json")), storageSha256);
-  const [image] = index.files;
-  return index.shape === "image" && image !== undefined ? { ...map, files: [wholeWimAsStoredFile(image.size)] } : map;
 }
 
 async function descriptionSizes({ folder }: StoredVersion): Promise<{ index: number; chunks: number; storage: number }> {

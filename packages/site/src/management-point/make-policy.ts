@@ -13,6 +13,7 @@ import { chooseOffers, deploymentsReaching } from "../store/deployments.ts";
 import { listDistributionPoints } from "../store/distribution-points.ts";
 import { objectRevisions } from "../store/objects.ts";
 import { openSequence } from "../store/sequences.ts";
+import { unlikeVersions } from "../store/unlike-versions.ts";
 import type { EnrolledDevice } from "./authenticate.ts";
 
 const policyLifetimeMs = 24 * 3_600_000;
@@ -99,7 +100,8 @@ export async function resolveContent(context: SiteContext, objectIds: readonly s
     // The pack of pieces, if there is one, lies among the patches as one from the version itself.
     const froms = earlierContentIds.length === 0 ? [] : [contentId, ...earlierContentIds].slice(0, 64);
     const patches = (await Promise.all(froms.map((from) => offeredPatches(context.library, from, contentId)))).filter((offer) => offer !== undefined && offer.bytes > 0) as OfferedPatches[];
-    resolved.set(id, { objectId, kind, name, softwareVersion, revision, contentId, storageSha256, storedBytes, ...(await descriptionSizes(context, contentId)), definition, earlierContentIds, ...(patches.length > 0 && { patches }) });
+    const unlikeContentIds = await unlikeVersions(context, contentId, earlierContentIds, patches.some((offer) => offer.from === contentId));
+    resolved.set(id, { objectId, kind, name, softwareVersion, revision, contentId, storageSha256, storedBytes, ...(await descriptionSizes(context, contentId)), definition, earlierContentIds, ...(unlikeContentIds.length > 0 && { unlikeContentIds }), ...(patches.length > 0 && { patches }) });
     if (definition.kind === "application") open.push(...definition.dependencies, ...(definition.supersedes ?? []));
   }
   return [...resolved.values()].sort((a, b) => (a.objectId < b.objectId ? -1 : 1));

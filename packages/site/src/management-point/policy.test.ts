@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -109,6 +109,23 @@ test("the policy is for this device's key, numbered upwards, issued now, and car
 test("requests at the same moment get different numbers", async () => {
   const numbers = await Promise.all(Array.from({ length: 8 }, async () => (await device.policy()).number));
   assert.equal(new Set(numbers).size, 8);
+});
+
+test("the policy names the earlier versions a computer need not ask about: nothing of them is in the newest", async () => {
+  const source = join(folder, "packed");
+  await mkdir(source, { recursive: true });
+  const add = async (bytes: Buffer) => {
+    await writeFile(join(source, "program"), bytes);
+    const job = await site.job("/imports", { kind: "package", name: "Packed inside", source, definition: { kind: "package", programs: [{ name: "Run", command: "true" }] } });
+    assert.equal(job.state, "succeeded", JSON.stringify(job.error));
+    return job.result?.["object"] as { id: string; contentId: string };
+  };
+  const [first, like] = [randomBytes(400_000), randomBytes(400_000)];
+  const [one, two] = [await add(first), await add(like)];
+  await add(Buffer.concat([like.subarray(0, 300_000), randomBytes(100_000)]));
+  const id = await deploy({ taskSequenceId: String((await site.must("/task-sequences", "POST", { yaml: `name: Packed\nsteps:\n  - { name: Packed, type: install-package, with: { package: ${one.id}, program: Run } }\n` }))["id"]) });
+  const { selected } = await device.policy({ deploymentId: id });
+  assert.deepEqual(selected?.content.map((content) => [content.earlierContentIds, content.unlikeContentIds]), [[[two.contentId, one.contentId], [one.contentId]]]);
 });
 
 test("the policy fixes the newest versions, with dependencies and earlier versions; content URLs are given for these alone", async () => {

@@ -1,0 +1,32 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { chunkListsOf } from "../description/file-pieces.ts";
+import { costOf, planStoredRanges, requestCost } from "../description/stored-ranges.ts";
+import type { StoredVersion } from "../library/content-library.ts";
+import { listBytes } from "./chunk-lists.ts";
+import { chunksOf } from "./paper-chunks.ts";
+import { distinct, placeOf, storageOf } from "./paper-places.ts";
+
+/** Where a computer can fetch pieces, it finds more than whole chunks once so much of the new files is known. */
+const worthLooking = 0.03;
+
+/**
+ * Whether an older version has so little of a newer one's chunks that the lists a computer would fetch to find them cost it more than they save:
+ * programs that are compressed inside, as a rule. Said of trees of files alone; the files both have are not asked about.
+ * `pieces`: the newer one has a pack of them.
+ */
+export async function isUnlike(wanted: StoredVersion, older: StoredVersion, pieces: boolean): Promise<boolean> {
+  // Another chunking would have to be read through; an image's lists are fetched in any case.
+  if (wanted.index.shape !== "files" || older.index.shape !== "files" || wanted.index.chunking !== older.index.chunking) return false;
+  const same = new Set(older.index.files.map((file) => file.sha256));
+  const left = distinct(wanted.index.files.filter((file) => file.size > 0 && !same.has(file.sha256)));
+  const lists = listBytes(wanted.index, [...left.values()].flat());
+  if (lists === 0) return false;
+  const chunks = await chunksOf([older], wanted.index);
+  const [storage, chunkLists] = [await storageOf(wanted), chunkListsOf(wanted.index, await readFile(join(wanted.folder, "chunks.bin")))];
+  const places = [...left.values()].map((twins) => placeOf(twins, storage, chunkLists, chunks));
+  const known = places.reduce((sum, { stored, missing }) => sum + (missing === undefined ? 0 : stored.size - missing.reduce((bytes, { length }) => bytes + length, 0)), 0);
+  if (pieces && known >= worthLooking * places.reduce((sum, { stored }) => sum + stored.size, 0)) return false;
+  const saved = places.reduce((sum, { stored, missing }) => sum + Math.max(0, missing === undefined ? 0 : stored.storedSize - costOf(planStoredRanges(stored, missing))), 0);
+  return saved < lists + requestCost;
+}
