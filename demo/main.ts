@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { copyFile, cp, mkdir, rm, statfs, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, cp, mkdir, readdir, readFile, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { StatusRecord } from "@prestage/contract";
 import { retryOnGuestCrash } from "@prestage/lab";
 import type { Machine } from "@prestage/lab";
@@ -36,6 +36,8 @@ async function main(): Promise<number> {
   const work = join(cacheRoot(), "demo", createHash("sha256").update(options.output).digest("hex").slice(0, 12));
   await rm(work, { recursive: true, force: true });
   await mkdir(work, { recursive: true });
+  await writeFile(join(work, "output"), options.output);
+  await sweepWorkFolders(dirname(work));
   narrator.part("The site");
   const site = await SiteProcess.start(join(work, "site"), { patches: options.patches });
   say(`The site runs at ${site.guestUrl} (as its devices see it)`);
@@ -188,6 +190,16 @@ async function finish(site: SiteProcess, status: StatusRecord[], factory: Factor
   say("");
   say(`${report.outcome === "succeeded" ? "Succeeded" : "FAILED"} in ${report.durationSeconds} s. Media, disk, receipt, report, logs and screenshots are in ${options.output}`);
   return report.outcome === "succeeded" ? 0 : 1;
+}
+
+/** Demonstrations whose output is gone have left a site of half a gigabyte each; one that says nothing of its output is of an earlier version. */
+async function sweepWorkFolders(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    const output = await readFile(join(path, "output"), "utf8").catch(() => undefined);
+    const dayOld = Date.now() - (await stat(path)).mtimeMs > 24 * 3_600_000;
+    if (output === undefined ? dayOld : !(await stat(output).then(() => true, () => false))) await rm(path, { recursive: true, force: true });
+  }
 }
 
 async function prepareOutput(output: string): Promise<void> {
