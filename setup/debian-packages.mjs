@@ -24,6 +24,7 @@ export const debianPackages = {
   ],
   long: [
     "ceph-mon", "ceph-osd", "radosgw", "ceph-common", // an S3 store as distribution point
+    "gcc-mingw-w64-x86-64", "wine", "wine64", "wixl", // the agent's service for Windows, and where it is tried
     "samba", "samba-ad-provision", "samba-dsdb-modules", "adcli", "smbclient", // an Active Directory to join, a file server
   ],
   bench: ["casync", "xdelta3", "zsync", "nginx-light", "wrk"], // what a top-up is measured against

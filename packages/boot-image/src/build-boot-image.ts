@@ -15,6 +15,8 @@ import type { BootProfile } from "./profiles.ts";
 import { pruneCache, touch } from "./prune-cache.ts";
 import { runProgram } from "./run-program.ts";
 import { fixWimTimes } from "./wim-times.ts";
+import { windowsFiles, windowsRuntime } from "./windows/windows-runtime.ts";
+import type { WindowsRuntime } from "./windows/windows-runtime.ts";
 
 export interface BootImageOptions {
   profile: BootProfile;
@@ -32,6 +34,8 @@ export interface BootImageOptions {
   addDebs?: readonly string[];
   /** Address of a Debian main archive to use instead of the machine's own sources. */
   mirror?: string;
+  /** Adds what the agent needs in an installed Windows: for media that deploy one. */
+  windows?: boolean;
   /** Asks the archives for newer packages although the cache holds some. */
   refresh?: boolean;
   /** zstd level of the initramfs, 15 by default; 3 is ten times faster and a tenth larger. */
@@ -77,7 +81,8 @@ export async function buildBootImage(options: BootImageOptions): Promise<BootIma
     profile: options.profile, nodeBinary: options.nodeBinary, cacheDir: options.cacheDir, addModules: options.addModules ?? [], addFirmware: options.addFirmware ?? [],
     addDebs: options.addDebs ?? [], mirror: options.mirror, refresh: options.refresh ?? false, compressionLevel: level, signal: options.signal, onProgress,
   });
-  const key = createHash("sha256").update(JSON.stringify([base.key, (await runProgram("wimlib-imagex", ["--version"])).split("\n")[0]])).update(options.keyring).update("\0").update(agent).digest();
+  const windows = options.windows === true ? await windowsRuntime({ nodeBinary: options.nodeBinary, cacheDir: options.cacheDir, signal: options.signal, onProgress }) : undefined;
+  const key = createHash("sha256").update(JSON.stringify([base.key, (await runProgram("wimlib-imagex", ["--version"])).split("\n")[0], ...(windows === undefined ? [] : [windows.hash])])).update(options.keyring).update("\0").update(agent).digest();
   const cached = join(options.cacheDir, "boot-image", `${key.toString("hex")}.wim`);
   const sizesPath = `${cached}.json`;
   const fromCache = existsSync(cached) && existsSync(sizesPath);
@@ -87,7 +92,7 @@ export async function buildBootImage(options: BootImageOptions): Promise<BootIma
     try {
       const boot = join(work, "boot");
       const initrd = await layBootFiles(boot, base, options.keyring, agent, level, options.signal);
-      await layAgentFiles(join(work, "agent"), base, agent);
+      await layAgentFiles(join(work, "agent"), base, agent, windows);
       onProgress("capturing the boot image");
       const wim = `${cached}.partial-${process.pid}`;
       await capture(work, wim, base.time, key.subarray(0, 16), options.signal);
@@ -131,8 +136,16 @@ async function layBootFiles(folder: string, base: BaseInitramfs, keyring: Uint8A
 }
 
 /** Lays out image 2: what the installed system and the boot environment both find under /prestage/agent. */
-async function layAgentFiles(folder: string, base: BaseInitramfs, agent: Uint8Array): Promise<void> {
+async function layAgentFiles(folder: string, base: BaseInitramfs, agent: Uint8Array, windows: WindowsRuntime | undefined): Promise<void> {
   await mkdir(folder);
+  if (windows !== undefined) {
+    await mkdir(join(folder, "windows"));
+    for (const name of ["node", "service"] as const) {
+      await copyFile(windows[name], join(folder, "windows", windowsFiles[name]), constants.COPYFILE_FICLONE);
+      await chmod(join(folder, "windows", windowsFiles[name]), 0o644);
+    }
+    await chmod(join(folder, "windows"), 0o755);
+  }
   await writeFile(join(folder, "agent.mjs"), agent);
   await copyFile(base.node, join(folder, "node"), constants.COPYFILE_FICLONE);
   await chmod(join(folder, "agent.mjs"), 0o644);

@@ -66,6 +66,7 @@ test("the boot switch begins at the environment, in a block of 1,024 bytes", () 
   assert.equal(block.length, 1024);
   assert.match(block.toString("latin1"), /^# GRUB Environment Block\nboot=environment\n#+$/);
   assert.match(grubConfig, /prestage\.esp=\$espid/);
+  assert.match(grubConfig, /"\$boot" = "windows" -a -e \$windows \]; then\n  chainloader \$windows\n/);
 });
 
 test("missing inputs are named before anything is downloaded", async () => {

@@ -8,7 +8,7 @@ import { CliError } from "../error.ts";
 import { bytes, print, Progress, table } from "../output.ts";
 import { defaultDataDirectory } from "../site-client.ts";
 
-type Flags = { data?: string; keyring?: string; profile: "hardware" | "virtual"; output: string; addModule?: readonly string[]; addFirmware?: readonly string[]; addDeb?: readonly string[]; mirror?: string; refresh?: boolean; json?: boolean }
+type Flags = { data?: string; keyring?: string; profile: "hardware" | "virtual"; output: string; addModule?: readonly string[]; addFirmware?: readonly string[]; addDeb?: readonly string[]; mirror?: string; windows?: boolean; refresh?: boolean; json?: boolean }
 
 export const bootImageBuild = command<Flags>({
   brief: "Build the boot environment of a site from Debian packages: signed shim, GRUB and kernel, initramfs with the agent",
@@ -24,6 +24,7 @@ export const bootImageBuild = command<Flags>({
       addFirmware: texts("Another firmware file", "NAME"),
       addDeb: texts("Another Debian package, by name or file", "PACKAGE"),
       mirror: optionalText("Debian archive to use instead of this machine's", "URL"),
+      windows: { kind: "boolean", optional: true, brief: "Add what the agent needs in an installed Windows (94 MB): for media that deploy one" },
       refresh: { kind: "boolean", optional: true, brief: "Ask the archives for newer packages" },
     },
   },
@@ -40,7 +41,7 @@ export const bootImageBuild = command<Flags>({
       const result = await buildBootImage({
         profile: flags.profile, keyring, agentBundle, nodeBinary: process.execPath, output: resolve(flags.output), cacheDir: process.env["PRESTAGE_CACHE"] ?? join(tmpdir(), "prestage-cache"),
         ...(flags.addModule && { addModules: flags.addModule }), ...(flags.addFirmware && { addFirmware: flags.addFirmware }), ...(flags.addDeb && { addDebs: flags.addDeb }),
-        ...(flags.mirror && { mirror: flags.mirror }), ...(flags.refresh && { refresh: true }), signal: context.signal, onProgress: (event) => progress.say(event.message),
+        ...(flags.mirror && { mirror: flags.mirror }), ...(flags.windows && { windows: true }), ...(flags.refresh && { refresh: true }), signal: context.signal, onProgress: (event) => progress.say(event.message),
       });
       const list = table(["MODULE OR FIRMWARE", "BYTES"], [...result.modules, ...result.firmware].map((file) => [file.name, String(file.size)]));
       print(context, flags.json, result, `${list}\n\n${result.output}: kernel ${result.kernelVersion} (${bytes(result.sizes.vmlinuz)}), initrd ${bytes(result.sizes.initrd)}, ${result.modules.length} modules, ${result.firmware.length} firmware files, ${bytes(result.sizes.total)} in all${result.fromCache ? ", from the cache" : ""}\nSHA-256 ${result.sha256}`);
