@@ -23,6 +23,7 @@ export const agentErrors = {
   PRESTAGE_AGENT_STEP_TIME_LIMIT: "A step did not end within its time limit and was ended.",
   PRESTAGE_AGENT_STEP_INTERRUPTED: "A step was interrupted again and again and never ended.",
   PRESTAGE_AGENT_DISK_PROTECTED: "A step would destroy the disk the deployment runs from.",
+  PRESTAGE_AGENT_ACCOUNT_UNKNOWN: "The account a step is to run as is not one of the installed system.",
   PRESTAGE_AGENT_DIRECTORY_JOIN: "A directory did not take the computer: it cannot be reached, or refuses the account, its password or the place.",
   PRESTAGE_AGENT_FOLDER_UNREACHABLE: "A folder of a file server cannot be mounted.",
   PRESTAGE_AGENT_NO_STATE_STORE: "There is no place for users' files: none was requested, or the site has none.",

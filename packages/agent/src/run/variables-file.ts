@@ -1,6 +1,6 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, open, rm, writeFile } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { readBounded } from "@prestage/content";
 import { variableNameSchema } from "@prestage/media/schema";
 
 export interface NamedValue { name: string; value: string }
@@ -24,27 +24,36 @@ export interface VariablesFile {
   environment: { PRESTAGE_VARIABLES: string };
   /** A folder for the PATH. */
   programs: string;
-  /** The last value of each variable that is not as it was. A line that is none is given to `refused`, which throws. */
+  /** The last value of each variable that is not as it was. A line that is none, or that there is too much, is given to `refused`, which throws. */
   changed: (refused: (line: string) => never) => Promise<NamedValue[]>;
   remove: () => Promise<void>;
 }
 
-/** Writes the variables and the program into a folder of root's alone, made here. */
-export async function openVariablesFile(folder: string, variables: readonly NamedValue[]): Promise<VariablesFile> {
+/**
+ * Writes the variables and the program into a folder of root's alone, made here. Where the command runs as another account, that one may enter the folder and
+ * write the file; what it set is then read from the very file that was made, whatever it has laid at its path by then.
+ */
+export async function openVariablesFile(folder: string, variables: readonly NamedValue[], account?: { uid: number; gid: number }): Promise<VariablesFile> {
   const path = join(folder, "variables");
   const programs = join(folder, "bin");
   await mkdir(programs, { recursive: true, mode: 0o700 });
   const oneLine = (value: string) => value.replace(/[\r\n]+/g, " ");
-  await writeFile(path, variables.map(({ name, value }) => `${name}=${oneLine(value)}\n`).join(""), { mode: 0o600 });
+  const written = variables.map(({ name, value }) => `${name}=${oneLine(value)}\n`).join("");
+  await writeFile(path, written, { mode: 0o600 });
   await writeFile(join(programs, "prestage-variable"), helper, { mode: 0o700 });
+  const held = account === undefined ? undefined : await open(path, "r");
+  if (account !== undefined) {
+    await chown(path, account.uid, account.gid);
+    for (const one of [folder, programs, join(programs, "prestage-variable")]) await chmod(one, 0o755);
+  }
   const before = new Map(variables.map(({ name, value }) => [name.toUpperCase(), oneLine(value)]));
-  const written = await readFile(path, "utf8");
   const own = new Set(written.split("\n"));
   return {
     environment: { PRESTAGE_VARIABLES: path }, programs,
     changed: async (refused) => {
       const values = new Map<string, NamedValue>();
-      for (const line of (await readBounded(path, Buffer.byteLength(written) + mostAdded)).toString("utf8").split("\n")) {
+      const text = await readStart(held ?? path, Buffer.byteLength(written) + mostAdded);
+      for (const line of text?.split("\n") ?? [refused(`more than ${mostAdded} bytes`)]) {
         if (line === "") continue;
         const at = line.indexOf("=");
         const [name, value] = [line.slice(0, at), line.slice(at + 1)];
@@ -55,6 +64,25 @@ export async function openVariablesFile(folder: string, variables: readonly Name
       }
       return [...values.values()].filter(({ name, value }) => before.get(name.toUpperCase()) !== value);
     },
-    remove: () => rm(folder, { recursive: true, force: true }),
+    remove: async () => {
+      await held?.close();
+      // What the account can change is removed with the place it lies in.
+      if (account === undefined) await rm(folder, { recursive: true, force: true });
+    },
   };
+}
+
+/** A file's text; undefined where it has more bytes than that. It may still grow while it is read: no more than it had at first is. */
+async function readStart(file: FileHandle | string, limit: number): Promise<string | undefined> {
+  const handle = typeof file === "string" ? await open(file, "r") : file;
+  try {
+    const { size } = await handle.stat();
+    if (size > limit) return undefined;
+    const bytes = Buffer.alloc(size);
+    let length = 0;
+    for (let got = -1; got !== 0 && length < size; length += got) got = (await handle.read(bytes, length, size - length, length)).bytesRead;
+    return bytes.toString("utf8", 0, length);
+  } finally {
+    if (typeof file === "string") await handle.close();
+  }
 }

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError } from "../error.ts";
 import { openVariablesFile } from "../run/variables-file.ts";
+import type { AccountPlace } from "./account-place.ts";
 import { keptOutput } from "./kept-output.ts";
 import { runShell, shellStepResult } from "./run-shell.ts";
 import type { StepResult, StepRun } from "./step-executor.ts";
@@ -15,6 +16,8 @@ export interface StepCommandOptions {
   timeoutSeconds?: number | undefined;
   /** What it prints goes into this variable when it has succeeded. */
   outputVariable?: string | undefined;
+  /** Whom it runs as; the agent itself where left out. */
+  as?: AccountPlace | undefined;
 }
 
 /**
@@ -23,13 +26,15 @@ export interface StepCommandOptions {
  */
 export async function runStepCommand(run: StepRun, command: string, options: StepCommandOptions): Promise<StepResult & { restartAsked: boolean }> {
   const { dataRoot, signal } = run.context;
-  const work = join(dataRoot, "prestage/work");
+  const { cwd, timeoutSeconds, as } = options;
+  const work = as?.folder ?? join(dataRoot, "prestage/work");
   await mkdir(work, { recursive: true, mode: 0o700 });
   const output = keptOutput(run);
-  const variables = await openVariablesFile(await mkdtemp(join(work, "variables-")), [...run.variables().values()]);
+  const variables = await openVariablesFile(await mkdtemp(join(work, "variables-")), [...run.variables().values()], as?.account);
   try {
-    const { cwd, timeoutSeconds } = options;
-    const result = await runShell(command, { cwd, signal, timeoutSeconds, secrets: run.secrets, onLine: output.onLine, environment: variables.environment, programs: variables.programs });
+    await as?.open();
+    const common = { signal, timeoutSeconds, secrets: run.secrets, onLine: output.onLine, programs: variables.programs };
+    const result = await runShell(command, { ...common, ...(as === undefined ? { cwd, environment: variables.environment } : { cwd: "/", program: as.program(command, cwd), environment: { ...variables.environment, ...as.environment } }) });
     const outcome = shellStepResult(result, options.what, options.successCodes, options.restartCodes);
     const changed = await variables.changed((line) => {
       throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected ${options.what} to set variables whose names begin with a letter, to at most 4,000 characters on one line; found ${JSON.stringify(run.secrets.redact(line).slice(0, 80))}.`, "Correct what the step runs.");

@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { contentReferences } from "@prestage/sequence";
 import type { Step, StepDefinition, WindowsCommand, WindowsPlan } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
@@ -10,6 +10,9 @@ import { keptOutput } from "../steps/kept-output.ts";
 import { runShell, shellStepResult } from "../steps/run-shell.ts";
 import { defineStep } from "../steps/step-executor.ts";
 import type { StepExecutor, StepResult, StepRun } from "../steps/step-executor.ts";
+
+/** How long what is run in the end may take. */
+const alwaysSeconds = 120;
 
 /** Settings every step that runs programs has alike. */
 interface CommonSettings { timeoutSeconds?: number; outputVariable?: string; workingFolder?: string }
@@ -30,9 +33,18 @@ export function windowsExecutor<T>(definition: StepDefinition<T>): StepExecutor 
       const model = [...copies.values()].some((copy) => copy.models.length > 0) ? ((await hardwareFact("model")) ?? "") : "";
       const plan = definition.windows?.(settings, { work: own, node: process.execPath, folderOf: (id) => copies.get(id)?.folder ?? own, filesIn: (id) => copies.get(id)?.files ?? [], systemRoot: process.env["SystemRoot"] ?? String.raw`C:\Windows`, fits: (id) => isForModel(model, copies.get(id)?.models ?? []) });
       if (plan === undefined || typeof plan === "string") throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected settings of ${definition.type} that mean something on Windows; ${plan ?? "it does nothing there"}.`, "Correct the step in the task sequence and deploy it again.");
-      for (const { name, content: text } of plan.files ?? []) await writeFile(join(own, name), text, { mode: 0o600 });
+      if (plan.ownSession === true && (run.step.secrets ?? []).length > 0) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a step without secrets, as its program runs as another account, which they do not reach; found ${run.step.secrets?.join(", ") ?? ""}.`, "Take them off the step, or have the agent itself run it.");
+      for (const { name, content: text } of plan.files ?? []) {
+        await mkdir(dirname(join(own, name)), { recursive: true });
+        await writeFile(join(own, name), text, { mode: 0o600 });
+      }
       const common = settings as CommonSettings;
-      const outcome = await runCommands(run, plan, resolve([...copies.values()][0]?.folder ?? own, common.workingFolder ?? "."), common);
+      let outcome: StepResult;
+      try {
+        outcome = await runCommands(run, plan, resolve([...copies.values()][0]?.folder ?? own, common.workingFolder ?? "."), common);
+      } finally {
+        await runAlways(run, plan, own);
+      }
       if (outcome.failure === undefined) for (const { name, value } of plan.variables ?? []) run.setVariable(name, value);
       if (outcome.restart !== undefined && plan.againAfterRestart === true) run.setVariable("SMSTSRetryRequested", "true");
       return outcome;
@@ -57,6 +69,14 @@ async function runCommands(run: StepRun, plan: WindowsPlan, cwd: string, { timeo
   }
   output.into(outputVariable);
   return { ...last, ...(restart && { restart: run.context.environment === "boot" ? "environment" : "installed" }) };
+}
+
+/** What must not stay, whatever came before: a stop of the run does not stop it. */
+async function runAlways(run: StepRun, plan: WindowsPlan, cwd: string): Promise<void> {
+  for (const { what, program, arguments: given, verbatim = false } of plan.always ?? []) {
+    const { exitCode, outputTail } = await runShell(program, { cwd, signal: new AbortController().signal, timeoutSeconds: alwaysSeconds, onLine: run.output, program: { file: program, arguments: given, verbatim } });
+    if (exitCode !== 0) run.output(`${what}: ended with ${exitCode}: ${outputTail}`);
+  }
 }
 
 function secretsOf(run: StepRun, command: WindowsCommand): Record<string, string> {

@@ -43,6 +43,29 @@ test("a step's files and commands are carried out in order, in a folder that is 
   assert.ok(fixture.logged.some((line) => line.includes("of the package")) && !fixture.logged.join("\n").includes("s3cret-value"));
 });
 
+test("what is always to be run is run after a failure, out of time and after a stop; a program in a session of its own gets no secrets", async () => {
+  const definition = defineStepType({
+    type: "on-windows", title: "t", summary: "s", environments: ["installed"], platforms: ["windows"], again: "a", example: "e", settings: z.strictObject({ command: z.string(), timeoutSeconds: z.int().optional() }),
+    windows: ({ command }, { work }) => ({
+      files: [{ name: "sub/run.sh", content: command }], commands: [{ what: "it", program: "sh", arguments: [`${work}/sub/run.sh`] }],
+      always: [{ what: "removing", program: "sh", arguments: ["-c", `echo removed ${command.slice(0, 5)}; exit 7`] }], ownSession: true,
+    }),
+  });
+  const step = (command: string, more: Record<string, number> = {}) => ({ type: "on-windows", with: { command, ...more }, continueOnError: true });
+  const fixture = await makeRunFixture([step("exit 3"), step("sleep 600", { timeoutSeconds: 1 }), { ...step("true"), secrets: ["JOIN"] }, step("echo begun; exec sleep 601")]);
+  const stop = new AbortController();
+  const context = await fixture.context({ environment: "installed", signal: stop.signal, log: (line) => {
+    fixture.logged.push(line);
+    if (line.endsWith("begun")) stop.abort(new Error("stopped"));
+  } });
+  await assert.rejects(runSequence(context, { bootId: "1", machine, executors: new Map([["on-windows", windowsExecutor(definition)]]) }), /stopped/);
+  await (await fixture.context({ environment: "installed" })).status.flush();
+  const told = fixture.kept.filter((message) => message.kind === "step-finished");
+  assert.deepEqual(told.map((one) => [one.exitCode, one.error?.code]), [[3, "PRESTAGE_AGENT_STEP_FAILED"], [143, "PRESTAGE_AGENT_STEP_FAILED"], [undefined, "PRESTAGE_AGENT_STEP_INVALID"]]);
+  assert.deepEqual(fixture.logged.filter((line) => /\] removed/.test(line)), ["[s1] removed exit", "[s2] removed sleep", "[s4] removed echo"]);
+  assert.equal(fixture.logged.filter((line) => line.includes("removing: ended with 7")).length, 3);
+});
+
 test("apply-windows-settings writes the answer file where Windows Setup looks, and adds to what a step before it wrote", async () => {
   const fixture = await makeRunFixture([
     { type: "apply-windows-settings", with: { answerFile: "own.xml", package: "ABC00001", skipWelcome: "false" } },

@@ -27,6 +27,7 @@ const fixtures: Record<string, { fails: string; passes: string; knows?: LintKnow
   "secret-in-plain-text": { fails: "  - { name: Set, type: set-variable, with: { name: JoinPassword, value: hunter2 } }\n", passes: '  - { name: Set, type: set-variable, with: { name: JoinPassword, value: "%FROM_SITE%" } }\n' },
   "command-restarts-by-itself": { fails: command("apt-get -y upgrade && systemctl reboot"), passes: command("echo reboots are done elsewhere") },
   "command-waits-for-a-person": { fails: command("apt-get install jq"), passes: command("apt-get install -y jq") + command("read -r answer", ", timeoutSeconds: 10") },
+  "account-out-of-place": { fails: command("whoami", ", account: { name: svc }"), passes: `${restart}${command("whoami", ", account: { name: svc }")}` },
   "prestart-can-hang": { fails: restart, passes: restart, knows: { media: { ...media, prestartCommand: "read -p name NAME; echo $NAME" } }, knowsGood: { media: { ...media, prestartCommand: "sh ask.sh --default" } } },
   "unattended-without-preferred-deployment": { fails: restart, passes: restart, knows: { media: { ...media, unattended: true } }, knowsGood: { media: { ...media, unattended: true, variables: ["SMSTSPreferredAdvertID"] } } },
   "updates-without-a-source": { fails: "  - { name: Updates, type: install-updates }\n", passes: `  - { name: Updates, type: install-updates, with: { package: ABC00005 } }\n${restart}  - { name: Updates, type: install-updates }\n` },
@@ -79,4 +80,11 @@ test("variables are set by scripts, rules and downloads, too", () => {
   assert.deepEqual(lintSequence(read(`${restart}  - { name: Share, type: connect-network-folder, with: { path: //a.example.org/b, variable: Share } }\n${command("ls %Share%", ", outputVariable: Listed")}${command("echo %Listed%")}`)), []);
   assert.deepEqual(lintSequence(read(setting("") + command("echo %Got03%"))).map(({ rule }) => rule), ["variable-nobody-sets"]);
   assert.deepEqual(lintSequence(read(setting("_"))).map(({ rule, step }) => [rule, step?.id]), [["variable-read-only", "rules"], ["variable-read-only", "script"], ["variable-read-only", "fetch"], ["variable-read-only", "fetch"]]);
+});
+
+test("on Windows an account needs its password, and secrets do not reach it", () => {
+  const rules = (more: string, secrets = "") => lintSequence(read(`${restart}${command("whoami", more).replace(", with:", `${secrets}, with:`)}`), { platform: "windows" }).map(({ rule }) => rule);
+  assert.deepEqual(rules(", account: { name: svc }"), ["step-without-meaning"]);
+  assert.deepEqual(rules(", account: { name: svc, password: { secret: RUN } }"), []);
+  assert.deepEqual(rules(", account: { name: svc, password: { secret: RUN } }", ", secrets: [LICENCE]"), ["account-out-of-place"]);
 });

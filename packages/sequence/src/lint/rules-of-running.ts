@@ -26,6 +26,17 @@ export const rulesOfRunning: readonly LintRule[] = [
     },
   },
   {
+    id: "account-out-of-place", level: "error", title: "a program that runs as another account where it cannot",
+    why: "In the reference, too, the boot environment knows no accounts (features.md F234); on Windows a program of another account has a session of its own.",
+    *check({ steps, platform }) {
+      for (const at of steps) {
+        if (at.step.with?.["account"] === undefined || !["run-command-line", "run-script"].includes(at.step.type)) continue;
+        if (!at.environments.has("installed")) yield { at, message: "In the boot environment there is no account but root.", fix: "Move the step behind the restart into the installed system, or take its account off." };
+        else if (platform === "windows" && at.step.secrets !== undefined) yield { at, message: "The step's secrets do not reach a program that Windows runs as another account.", fix: "Take them off the step, or have the agent itself run it." };
+      }
+    },
+  },
+  {
     id: "prestart-can-hang", level: "warning", title: "a prestart command that can hang",
     why: "Before anything is enrolled nobody sees why a computer stands still: prestart scripts without their end were a support case of their own (features.md I10).",
     *check({ media }) {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { commandShell } from "../windows/command-line.ts";
-import { commandSchema, outputVariableSchema, referenceSchema, restartCodesSchema, successCodesSchema, timeoutSchema } from "./settings.ts";
+import { asAccount, windowsFolder } from "../windows/run-as-account.ts";
+import { accountSchema, commandSchema, outputVariableSchema, referenceSchema, restartCodesSchema, successCodesSchema, timeoutSchema } from "./settings.ts";
 import { defineStepType } from "./step-definition.ts";
 
 /** Run Command Line (features.md F234, F196). */
@@ -18,10 +19,16 @@ export const runCommandLineStep = defineStepType({
     successCodes: successCodesSchema,
     restartCodes: restartCodesSchema,
     timeoutSeconds: timeoutSchema,
+    account: accountSchema,
   }),
   again: "The command is run again: write it so that this does no harm.",
-  errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED"],
-  windows: ({ command, successCodes, restartCodes }) => ({ commands: [{ ...commandShell(command, "the command"), successCodes, restartCodes }] }),
+  errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED", "PRESTAGE_AGENT_ACCOUNT_UNKNOWN", "PRESTAGE_AGENT_SECRET_UNAVAILABLE"],
+  windows: ({ command, successCodes, restartCodes, account, package: id, workingFolder }, { work, folderOf }) => {
+    const shell = { ...commandShell(command, "the command"), successCodes, restartCodes };
+    if (account === undefined) return { commands: [shell] };
+    const folder = id === undefined ? undefined : folderOf(id);
+    return asAccount(shell, account, { work, workingFolder: windowsFolder(folder, workingFolder), reads: folder === undefined ? [] : [folder] });
+  },
   example: `- name: Time zone
   type: run-command-line
   with: { command: "timedatectl set-timezone %OSDTimeZone%", successCodes: [0] }`,

@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { commandSchema, outputVariableSchema, referenceSchema, restartCodesSchema, successCodesSchema, timeoutSchema } from "./settings.ts";
+import { accountSchema, commandSchema, outputVariableSchema, referenceSchema, restartCodesSchema, successCodesSchema, timeoutSchema } from "./settings.ts";
 import { powerShellFile } from "../windows/powershell.ts";
+import { accountFolder, asAccount } from "../windows/run-as-account.ts";
 import { defineStepType } from "./step-definition.ts";
 
 export const scriptLanguages = ["sh", "javascript", "powershell"] as const;
@@ -23,18 +24,24 @@ export const runScriptStep = defineStepType({
       successCodes: successCodesSchema,
       restartCodes: restartCodesSchema,
       timeoutSeconds: timeoutSchema,
+      account: accountSchema,
     })
     .refine((value) => (value.script === undefined) !== (value.file === undefined), "either script or file")
     .refine((value) => value.file === undefined || value.package !== undefined, "a file lies in a package"),
   again: "The script is run again: write it so that this does no harm.",
-  errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED"],
-  windows: ({ language, script, file, package: id, parameters, successCodes, restartCodes }, { work, node, folderOf }) => {
+  errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED", "PRESTAGE_AGENT_ACCOUNT_UNKNOWN", "PRESTAGE_AGENT_SECRET_UNAVAILABLE"],
+  windows: ({ language, script, file, package: id, parameters, successCodes, restartCodes, account }, { work, node, folderOf }) => {
     if (language === "sh") return "there is no sh on Windows: write it in PowerShell or JavaScript";
     const name = language === "powershell" ? "script.ps1" : "script.mjs";
-    const path = script === undefined ? `${folderOf(id ?? "")}\\${(file ?? "").replaceAll("/", "\\")}` : `${work}\\${name}`;
-    const command = language === "powershell" ? powerShellFile(path, parameters, "the script") : { what: "the script", program: node, arguments: [path, ...parameters] };
+    const own = account === undefined ? work : accountFolder(work);
+    const path = script === undefined ? `${folderOf(id ?? "")}\\${(file ?? "").replaceAll("/", "\\")}` : `${own}\\${name}`;
+    const program = account === undefined ? node : `${own}\\${node.split("\\").at(-1) ?? ""}`;
+    const command = { ...(language === "powershell" ? powerShellFile(path, parameters, "the script") : { what: "the script", program, arguments: [path, ...parameters] }), successCodes, restartCodes };
     // Windows PowerShell reads a file without a mark in the computer's own code page.
-    return { files: script === undefined ? [] : [{ name, content: language === "powershell" ? `\uFEFF${script}` : script }], commands: [{ ...command, successCodes, restartCodes }] };
+    const files = script === undefined ? [] : [{ name, content: language === "powershell" ? `\uFEFF${script}` : script }];
+    if (account === undefined) return { files, commands: [command] };
+    const folder = id === undefined ? undefined : folderOf(id);
+    return asAccount(command, account, { work, workingFolder: folder, reads: folder === undefined ? [] : [folder], files, copies: language === "javascript" ? [node] : [] });
   },
   example: `- name: Which branch
   type: run-script

@@ -15,3 +15,12 @@ export const baseVariableSchema = z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,25
 export const outputVariableSchema = z.string().max(256).optional().describe("The first 1,000 characters it prints go into this variable");
 /** A password, key or token: `{ secret: NAME }`; a literal is refused. */
 export const secretSetting = secretReferenceSchema;
+/** Who a step's program runs as, in place of the agent. */
+export const accountSchema = z
+  .strictObject({
+    name: z.string().min(1).max(256).regex(/^[^\p{Cc}"/:*?<>|-][^\p{Cc}"/:*?<>|]*$/u, "an account: user, DOMAIN\\user or user@domain").describe("The account"),
+    password: secretSetting.optional().describe("Its password, which Windows needs and Linux does not"),
+  })
+  .optional()
+  .describe("Who it runs as, in the installed system alone. On Linux it gets its own HOME and a copy of the package that it can read, and nothing of the agent's is opened to it. On Windows a scheduled task runs it: the account needs the right to log on as a batch job, and `secrets` do not reach it");
+export type RunAccount = NonNullable<z.infer<typeof accountSchema>>;

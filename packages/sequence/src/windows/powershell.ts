@@ -1,7 +1,7 @@
 import type { WindowsCommand } from "./windows-plan.ts";
 
-/** A value in PowerShell: text is quoted; `raw` stands as it is; true is a switch. */
-export type PowerShellValue = string | number | true | { raw: string };
+/** A value in PowerShell: text is quoted; `raw` stands as it is; true is a switch, false one that is on if not said otherwise. */
+export type PowerShellValue = string | number | boolean | { raw: string };
 
 /** Single quotes: nothing within them is expanded (about_Quoting_Rules). The typographic ones end a text as well, so they are doubled, too. */
 export function powerShellText(text: string): string {
@@ -10,11 +10,11 @@ export function powerShellText(text: string): string {
 
 /** A cmdlet with its parameters; one that is undefined is left out. */
 export function cmdlet(name: string, parameters: Readonly<Record<string, PowerShellValue | undefined>> = {}): string {
-  const given = Object.entries(parameters).flatMap(([parameter, value]) => (value === undefined ? [] : [value === true ? `-${parameter}` : `-${parameter} ${valueText(value)}`]));
+  const given = Object.entries(parameters).flatMap(([parameter, value]) => (value === undefined ? [] : [typeof value === "boolean" ? `-${parameter}${value ? "" : ":$false"}` : `-${parameter} ${valueText(value)}`]));
   return [name, ...given].join(" ");
 }
 
-function valueText(value: Exclude<PowerShellValue, true>): string {
+function valueText(value: Exclude<PowerShellValue, boolean>): string {
   if (typeof value === "number") return String(value);
   return typeof value === "string" ? powerShellText(value) : value.raw;
 }

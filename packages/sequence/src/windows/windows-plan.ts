@@ -18,10 +18,14 @@ export interface WindowsCommand {
 
 /** What a step does on Windows: files in a folder of its own, commands in their order, parts of the answer file that Windows Setup reads at its first start. */
 export interface WindowsPlan {
-  /** Name in the step's own folder, and text. */
+  /** Name in the step's own folder, with `/` where it lies in a folder there, and text. */
   files?: readonly { name: string; content: string }[];
   commands?: readonly WindowsCommand[];
   answers?: readonly AnswerComponent[];
+  /** Run in the end, also where a command failed, ran out of time or was stopped. */
+  always?: readonly WindowsCommand[];
+  /** The program runs in a session of its own, which the step's environment does not reach: a step with `secrets` is refused. */
+  ownSession?: true;
   /** Set when all of it has succeeded. */
   variables?: readonly { name: string; value: string }[];
   /** After a restart that a command has asked for the step is run again. */

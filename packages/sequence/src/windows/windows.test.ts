@@ -19,8 +19,8 @@ import type { WindowsPlan } from "./windows-plan.ts";
 const more: Readonly<Record<string, readonly Record<string, unknown>[]>> = {
   "install-updates": [{ names: ["KB5030219", "kb5031356"], restart: "false" }, { server: "http://wsus.example.org:8530" }, { package: "ABC00001" }, { names: ["openssl"] }],
   "prepare-capture": [{ virtualMachine: true }],
-  "run-command-line": [{ command: 'msiexec /i "a b.msi" /qn & exit 3010' }],
-  "run-script": [{ language: "powershell", script: "exit 0" }, { language: "powershell", file: "in/a folder/setup.ps1", package: "ABC00001", parameters: ["-Name", 'a "b" c\\'] }, { language: "javascript", script: "process.exit(0)" }],
+  "run-command-line": [{ command: 'msiexec /i "a b.msi" /qn & exit 3010' }, { command: "setup \"it's\"", package: "ABC00001", workingFolder: "sub/folder", account: { name: "CORP\\o'brien", password: { secret: "RUN" } } }, { command: "setup", account: { name: "svc@example.org", password: { secret: "RUN" } } }],
+  "run-script": [{ language: "powershell", script: "exit 0" }, { language: "powershell", file: "in/a folder/setup.ps1", package: "ABC00001", parameters: ["-Name", 'a "b" c\\'] }, { language: "javascript", script: "process.exit(0)" }, { language: "javascript", script: "process.exit(0)", parameters: ['a "b"', ""], account: { name: "svc", password: { secret: "RUN" } } }, { language: "powershell", script: "exit 0", account: { name: "svc", password: { secret: "RUN" } } }, { language: "powershell", file: "a b.ps1", package: "ABC00001", account: { name: "svc", password: { secret: "RUN" } } }],
   "enable-bitlocker": [{ protector: "tpmAndPin", pin: { secret: "PIN" }, recoveryTo: "entra-id", usedSpaceOnly: false, skipHardwareTest: "false", method: "aes256" }, { drive: "D:", recoveryTo: "nowhere" }],
   "disable-bitlocker": [{ restarts: "0" }, { drive: "D:", restarts: 15 }],
   "connect-network-folder": [{ path: "//files.example.org/share/it's", variable: "Files" }, { path: "nfs.example.org:/export", variable: "Files" }],
@@ -46,6 +46,17 @@ function planOf(type: string, settings: unknown): WindowsPlan | string | undefin
   return definition.windows?.(definition.settings.parse(settings), shownSurroundings);
 }
 
+/** Start-Process puts its arguments together as they are: each is one word of the command line, but for what cmd.exe reads itself. */
+function argumentsOf(parameters: Record<string, { kind: string; value: string }[]>): string[] {
+  const given = (parameters["ArgumentList"] ?? []).filter((token) => token.kind === "text").map((token) => token.value);
+  if (parameters["FilePath"]?.[0]?.value === "cmd.exe") return given;
+  return given.map((one) => {
+    const words = splitWindowsCommandLine(one);
+    assert.equal(words.length, 1, one);
+    return words[0] ?? "";
+  });
+}
+
 test("what each step does on Windows is what the documentation of its programs, cmdlets and settings allows", () => {
   let checked = 0;
   for (const definition of stepTypes.filter((one) => one.windows !== undefined)) {
@@ -54,17 +65,17 @@ test("what each step does on Windows is what the documentation of its programs, 
       const plan = planOf(definition.type, settings);
       if (typeof plan !== "object") continue;
       checked++;
-      for (const command of plan.commands ?? []) {
+      for (const command of [...(plan.commands ?? []), ...(plan.always ?? [])]) {
         assertDocumented(command.program, command.arguments);
         // Read back as Windows would, nothing has become two.
         if (command.verbatim !== true) assert.deepEqual(splitWindowsCommandLine(windowsCommandLine(command)), [command.program, ...command.arguments]);
         for (const name of Object.keys(command.secrets ?? {})) assert.match(name, /^PRESTAGE_[A-Z_]+$/);
       }
-      const own = (plan.files ?? []).filter((file) => file.name.endsWith(".ps1") && file.name !== "script.ps1");
+      const own = (plan.files ?? []).filter((file) => file.name.endsWith(".ps1") && !file.name.endsWith("script.ps1"));
       for (const file of own) {
         const calls = readPowerShell(file.content);
         calls.forEach(assertCmdletDocumented);
-        for (const { parameters } of calls.filter((call) => call.name === "Start-Process")) assertDocumented(parameters["FilePath"]?.[0]?.value ?? "", (parameters["ArgumentList"] ?? []).filter((token) => token.kind === "text").map((token) => token.value));
+        for (const { parameters } of calls.filter((call) => call.name === "Start-Process")) assertDocumented(parameters["FilePath"]?.[0]?.value ?? "", argumentsOf(parameters));
       }
       for (const answers of plan.answers ?? []) assertAnswersDocumented(answers);
       if ((plan.answers ?? []).length > 0) readXmlText(answerFile(plan.answers ?? [], "x64"));
@@ -122,4 +133,25 @@ test("an answer file keeps what somebody wrote, and what is asked for wins", () 
   for (const part of ["<Path>b</Path>", "theirs.cmd", "<TimeZone>UTC</TimeZone>", "<CopyProfile>true</CopyProfile>", "A&amp;B"]) assert.ok(laid.includes(part), part);
   assert.equal(answerFile([], "x64", own, laid), laid, "laid over again nothing changes");
   for (const bad of ["<unattend/>", "<a>", "<!DOCTYPE unattend []><unattend xmlns='urn:schemas-microsoft-com:unattend'/>", "<x xmlns='urn:schemas-microsoft-com:unattend'/>"]) assert.throws(() => answerFile([], "x64", bad), { code: "PRESTAGE_SEQUENCE_ANSWER_FILE" }, bad);
+});
+
+test("as another account: its password is in no file and no argument; what the agent runs lies where the account cannot write; without a password it means nothing", () => {
+  const settings = { command: "whoami", account: { name: "svc", password: { secret: "RUN" } }, successCodes: [1], restartCodes: [5] };
+  const plan = planOf("run-command-line", settings);
+  assert.ok(typeof plan === "object");
+  const commands = plan.commands ?? [];
+  assert.deepEqual(commands.map((one) => [one.program, one.secrets ?? {}]), [["icacls.exe", {}], ["icacls.exe", {}], ["powershell.exe", { PRESTAGE_PASSWORD: { secret: "RUN" } }]]);
+  assert.deepEqual(commands[0]?.arguments.slice(1), ["/inheritance:r", "/grant:r", "*S-1-5-18:(OI)(CI)F", "*S-1-5-32-544:(OI)(CI)F", "/q"]);
+  assert.deepEqual(commands[1]?.arguments, [`${shownSurroundings.work}\\account`, "/grant", "svc:(OI)(CI)M", "/q"]);
+  assert.deepEqual([commands[2]?.successCodes, commands[2]?.restartCodes, plan.ownSession], [[1], [5], true]);
+  const scripts = new Map((plan.files ?? []).map((file) => [file.name, file.content]));
+  assert.deepEqual([...scripts.keys()], ["account/run.ps1", "start.ps1", "remove.ps1"]);
+  // A success code of the program's own is none of the Task Scheduler's.
+  const start = scripts.get("start.ps1") ?? "";
+  assert.match(start, /-Password \$env:PRESTAGE_PASSWORD/);
+  assert.match(start, /\} catch \{[^}]*\}\r\nexit 267014\r\n$/);
+  assert.match(scripts.get("remove.ps1") ?? "", /Unregister-ScheduledTask -TaskName 'Prestage step' -Confirm:\$false/);
+  assert.equal(planOf("run-command-line", { ...settings, account: { name: "svc" } }), "an account there needs its password");
+  assert.throws(() => planOf("run-command-line", { ...settings, account: { name: "svc", password: "hunter2" } }));
+  for (const name of ["", "-u", 'a"b', "a:b", "a\nb"]) assert.throws(() => planOf("run-command-line", { ...settings, account: { name } }), name);
 });

@@ -30,6 +30,7 @@ export const frErrors: Readonly<Record<ScreenErrorCode, ErrorText>> = {
   PRESTAGE_AGENT_STEP_INTERRUPTED: { cause: "Une étape a été interrompue maintes fois et n'a jamais fini.", next: "Un programme ne doit pas redémarrer l'ordinateur lui-même : qu'il finisse par un code de redémarrage. Vérifiez aussi l'alimentation." },
   PRESTAGE_AGENT_STEP_ENVIRONMENT: { cause: "Une étape ne peut s'exécuter dans cet environnement.", next: correctSequence },
   PRESTAGE_AGENT_DISK_PROTECTED: { cause: "Une étape détruirait le disque d'où vient le déploiement, ou un disque utilisé.", next: correctSequence },
+  PRESTAGE_AGENT_ACCOUNT_UNKNOWN: { cause: "Le compte d'une étape n'existe pas dans le système installé.", next: correctSequence },
   PRESTAGE_AGENT_DIRECTORY_JOIN: { cause: "L'annuaire n'a pas admis cet ordinateur.", next: "Vérifiez le réseau, le compte, son mot de passe et son droit d'y joindre des ordinateurs." },
   PRESTAGE_AGENT_FOLDER_UNREACHABLE: { cause: "Un dossier partagé du réseau n'a pu être monté.", next: "Vérifiez son chemin, le compte, et le réseau." },
   PRESTAGE_AGENT_NO_STATE_STORE: { cause: "Il n'y a pas d'endroit pour les fichiers des utilisateurs.", next: correctSequence },
