@@ -24,6 +24,11 @@ if (positionals[0] === "top-up") {
   await benchTopUp(cache, { level: options["no-patches"] === true ? undefined : Number(options.level), only: options.only, say });
   process.exit(0);
 }
+if (positionals[0] === "on-computer") {
+  const { benchOnComputer } = await import("./on-computer.ts");
+  await benchOnComputer(cache, { level: Number(options.level), only: options.only, say });
+  process.exit(0);
+}
 if (positionals[0] === "dp") {
   const { benchDistributionPoint } = await import("./distribution-point.ts");
   await benchDistributionPoint({ runs: Number(options.runs), say });

@@ -27,7 +27,7 @@ export const debianPackages = {
     "gcc-mingw-w64-x86-64", "wine", "wine64", "wixl", // the agent's service for Windows, and where it is tried
     "samba", "samba-ad-provision", "samba-dsdb-modules", "adcli", "smbclient", // an Active Directory to join, a file server
   ],
-  bench: ["casync", "xdelta3", "zsync", "nginx-light", "wrk"], // what a top-up is measured against
+  bench: ["casync", "xdelta3", "zsync", "nginx-light", "wrk", "time"], // what a top-up is measured against
 };
 
 /** Servers the tests start themselves, each on a port of its own: installing one must not open a port of this machine. */

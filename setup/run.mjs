@@ -20,7 +20,7 @@ const tasks = {
   "fuzz-wim": { usage: "npm run fuzz:wim [-- --minutes 10 --cases 1000000 --seed 1 --target NAME]\n  Damaged WIMs until both numbers are reached; ends with 1 and the case's seed when the reader does what it must not.", packages: debianPackages.all, commands: [["packages/wim/src/fuzz/main.ts", ...args]] },
   torture: { usage: "npm run torture [-- ROUNDS]\n  So many stagings and refreshes cut once, and deployments with three power cuts each. PRESTAGE_SEED=N repeats the instants.", packages: debianPackages.all, commands: [["setup/torture.mjs", ...args]] },
   screenshots: { usage: "npm run screenshots\n  Makes the pictures of docs/ anew.", packages: debianPackages.all, commands: [["test/support/screenshots.ts"]] },
-  bench: { usage: "npm run bench [-- [wim | dp | top-up] [--runs 5] [--megabytes 400] [--folder DIR] [--only NAME] [--level N | --no-patches]]\n  Ours beside the machine's own tools; bench/README.md says what is measured.", packages: [...debianPackages.all, ...debianPackages.bench], commands: [["bench/main.ts", ...args]] },
+  bench: { usage: "npm run bench [-- [wim | dp | top-up | on-computer] [--runs 5] [--megabytes 400] [--folder DIR] [--only NAME] [--level N | --no-patches]]\n  Ours beside the machine's own tools; bench/README.md says what is measured.", packages: [...debianPackages.all, ...debianPackages.bench], commands: [["bench/main.ts", ...args]] },
 };
 
 async function main() {
