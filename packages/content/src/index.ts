@@ -28,6 +28,7 @@ export { makePatches, offeredPatches, removePatches } from "./patches/make-patch
 export type { MakePatchesOptions } from "./patches/make-patches.ts";
 export { openPatchIndex, patchFileNames } from "./patches/patch-index.ts";
 export type { FilePatch, PatchIndex, PatchPiece } from "./patches/patch-index.ts";
+export { makePiecesApart } from "./pieces/make-pieces-apart.ts";
 export { makePieces } from "./pieces/make-pieces.ts";
 export type { MakePiecesOptions } from "./pieces/make-pieces.ts";
 export { isPieceOffer } from "./pieces/piece-pack.ts";

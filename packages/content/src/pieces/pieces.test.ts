@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile, rename, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import fc from "fast-check";
@@ -19,6 +19,7 @@ import { makePatches } from "../patches/make-patches.ts";
 import { openPatchIndex, patchFileNames } from "../patches/patch-index.ts";
 import { decodePiece } from "./apply-pieces.ts";
 import { makePieces } from "./make-pieces.ts";
+import { makePiecesApart } from "./make-pieces-apart.ts";
 import { blockRange, encodeBlock, parseBlock, pieceLayout, pieceSize, piecesInBlock } from "./piece-layout.ts";
 import { openPieceHeader, packPieceHeader } from "./piece-pack.ts";
 
@@ -253,6 +254,24 @@ test("a header of another version, another format or more than it may unpack to 
   assert.throws(() => openPieceHeader(packPieceHeader({ ...header, more: 1 } as typeof header), { contentId: header.content }), refused);
   assert.throws(() => openPieceHeader(packPieceHeader({ ...header, sha256: "b".repeat(1_000_000) }), { contentId: header.content }), refused);
   assert.throws(() => openPieceHeader(Buffer.from("no frame"), { contentId: header.content }), refused);
+});
+
+test("made in a process of its own the pack is the same, the progress is told, its errors keep their codes, and an abort ends it without a trace", async () => {
+  const names = patchFileNames(newer.contentId);
+  const read = () => Promise.all([names.index, names.data].map((name) => readFile(join(newer.folder, name))));
+  const before = await read();
+  for (const name of [names.index, names.data]) await rm(join(newer.folder, name));
+  const told: number[] = [];
+  assert.deepEqual(await makePiecesApart(library, newer.contentId, { onProgress: ({ done, total }) => void told.push(done / total) }), offered);
+  assert.deepEqual(await read(), before);
+  assert.equal(told.at(-1), 1);
+  await assert.rejects(makePiecesApart(library, newer.contentId, { spaceBytes: 1000 }), { code: "PRESTAGE_CONTENT_PATCH_SPACE" });
+  await assert.rejects(makePiecesApart(library, "0".repeat(64)), { code: "PRESTAGE_CONTENT_NOT_FOUND" });
+  const stopped = new AbortController();
+  await assert.rejects(makePiecesApart(library, newer.contentId, { signal: stopped.signal, onProgress: () => stopped.abort() }), { name: "AbortError" });
+  await library.sweep();
+  assert.deepEqual(await readdir(join(library.root, "incoming")), []);
+  assert.deepEqual(await read(), before);
 });
 
 test("more space than there is, and nothing is kept", async () => {

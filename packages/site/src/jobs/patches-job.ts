@@ -1,4 +1,4 @@
-import { ContentError, makePatches, makePieces, removePatches } from "@prestage/content";
+import { ContentError, makePatches, makePiecesApart, removePatches } from "@prestage/content";
 import type { PatchRecord } from "@prestage/contract";
 import { z } from "zod";
 import type { SiteContext } from "../site-context.ts";
@@ -62,7 +62,7 @@ async function makeMissing(wanted: readonly PatchRecord[], what: "patches" | "pi
     try {
       const onProgress = ({ done, total }: { done: number; total: number }) => tools.onProgress({ phase: `${what} of ${pair.name} (${i + 1} of ${missing.length})`, done, total });
       const options = { spaceBytes, signal: tools.signal, onProgress };
-      const offer = what === "patches" ? await makePatches(context.library, pair.from, pair.to, { level: context.configuration.patchLevel, ...options }) : await makePieces(context.library, pair.to, options);
+      const offer = what === "patches" ? await makePatches(context.library, pair.from, pair.to, { level: context.configuration.patchLevel, ...options }) : await makePiecesApart(context.library, pair.to, options);
       if (offer === undefined) continue;
       work.bytes += offer.bytes;
       work.made++;
