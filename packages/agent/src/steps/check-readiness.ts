@@ -1,21 +1,40 @@
 import { readdir, readFile } from "node:fs/promises";
 import { checkReadinessStep } from "@prestage/sequence";
+import type { z } from "zod";
 import { systemFact } from "../facts/system.ts";
 import { hardwareFact } from "../facts/hardware.ts";
 import { wiredInterfaces } from "../network/wired-interfaces.ts";
+import { windowsFacts } from "../windows/windows-facts.ts";
+import type { WindowsFacts } from "../windows/windows-facts.ts";
 import { defineStep } from "./step-executor.ts";
 
 /** The reference's code for a computer that is not ready (features.md F218). */
 const notReady = 4316;
 
 interface Check { variable: string; what: string; expected: string; found: string; holds: boolean }
+type Needs = z.infer<typeof checkReadinessStep.settings>;
+
+/** What the computer says of itself; what it says nothing of is not there. */
+export interface ReadinessFacts { hardware: (name: string) => Promise<string | undefined>; architecture: () => Promise<string | undefined>; acPower: () => Promise<boolean>; network: () => Promise<boolean>; wiredNetwork: () => Promise<boolean> }
 
 /** Makes every check that is asked for, logs each, and fails where one is not met. */
 export const step = defineStep(checkReadinessStep, async (run, needs) => {
+  const checks = await checksOf(needs, process.platform === "win32" ? await factsOfWindows(run.context.signal) : factsOfLinux(run.context.dataRoot));
+  for (const one of checks) run.output(`${one.holds ? "met" : "NOT MET"}: ${one.what}: expected ${one.expected}, found ${one.found}`);
+  for (const variable of new Set(checks.map((one) => one.variable))) run.say(variable, checks.every((one) => one.variable !== variable || one.holds) ? "1" : "0");
+  const missed = checks.filter((one) => !one.holds);
+  const outputTail = checks.map((one) => `${one.holds ? "met" : "NOT MET"}: ${one.what}: expected ${one.expected}, found ${one.found}`).join("\n");
+  if (missed.length === 0) return { outputTail };
+  const found = missed.map((one) => `${one.what} ${one.found}, needed ${one.expected}`).join("; ");
+  return { exitCode: notReady, outputTail, failure: { code: "PRESTAGE_AGENT_NOT_READY", message: `Expected a computer that is ready for this sequence; found ${found}.`, next: "Use another computer, or ask less of it in the step." } };
+});
+
+/** Every check that is asked for, in the order of the documentation. */
+export async function checksOf(needs: Needs, facts: ReadinessFacts): Promise<Check[]> {
   const checks: Check[] = [];
   const atLeast = async (variable: string, what: string, least: number | undefined, fact: string) => {
     if (least === undefined) return;
-    const found = Number((await hardwareFact(fact)) ?? 0);
+    const found = Number((await facts.hardware(fact)) ?? 0);
     checks.push({ variable, what, expected: `at least ${least}`, found: String(found), holds: found >= least });
   };
   const is = async (variable: string, what: string, expected: boolean | string | undefined, found: () => Promise<boolean | string>) => {
@@ -26,21 +45,32 @@ export const step = defineStep(checkReadinessStep, async (run, needs) => {
   await atLeast("_TS_CRMEMORY", "memory in MiB", needs.memoryMiB, "memoryMiB");
   await atLeast("_TS_CRSPEED", "processor speed in MHz", needs.processorMHz, "processorMHz");
   await atLeast("_TS_CRDISK", "disk in MiB", needs.diskMiB, "diskMiB");
-  await is("_TS_CRARCH", "architecture", needs.architecture, async () => (await systemFact(run.context.dataRoot, "architecture")) ?? "");
-  await is("_TS_CRUEFI", "UEFI", needs.uefi, async () => (await hardwareFact("firmware")) === "uefi");
-  await is("_TS_CRUEFI", "Secure Boot", needs.secureBoot, async () => (await hardwareFact("secureBoot")) === "Enabled");
-  await is("_TS_CRTPMENABLED", "TPM 2.0", needs.tpm, async () => (await hardwareFact("tpm")) === "2");
-  await is("_TS_CRACPOWER", "AC power", needs.acPower, onAcPower);
-  await is("_TS_CRNETWORK", "a network with a link", needs.network, async () => (await linked(await readdir("/sys/class/net"))).length > 0);
-  await is("_TS_CRWIRED", "a wired network with a link", needs.wiredNetwork, async () => (await linked(await wiredInterfaces())).length > 0);
-  for (const one of checks) run.output(`${one.holds ? "met" : "NOT MET"}: ${one.what}: expected ${one.expected}, found ${one.found}`);
-  for (const variable of new Set(checks.map((one) => one.variable))) run.say(variable, checks.every((one) => one.variable !== variable || one.holds) ? "1" : "0");
-  const missed = checks.filter((one) => !one.holds);
-  const outputTail = checks.map((one) => `${one.holds ? "met" : "NOT MET"}: ${one.what}: expected ${one.expected}, found ${one.found}`).join("\n");
-  if (missed.length === 0) return { outputTail };
-  const found = missed.map((one) => `${one.what} ${one.found}, needed ${one.expected}`).join("; ");
-  return { exitCode: notReady, outputTail, failure: { code: "PRESTAGE_AGENT_NOT_READY", message: `Expected a computer that is ready for this sequence; found ${found}.`, next: "Use another computer, or ask less of it in the step." } };
-});
+  await is("_TS_CRARCH", "architecture", needs.architecture, async () => (await facts.architecture()) ?? "");
+  await is("_TS_CRUEFI", "UEFI", needs.uefi, async () => (await facts.hardware("firmware")) === "uefi");
+  await is("_TS_CRUEFI", "Secure Boot", needs.secureBoot, async () => (await facts.hardware("secureBoot")) === "Enabled");
+  await is("_TS_CRTPMENABLED", "TPM 2.0", needs.tpm, async () => (await facts.hardware("tpm")) === "2");
+  await is("_TS_CRACPOWER", "AC power", needs.acPower, facts.acPower);
+  await is("_TS_CRNETWORK", "a network with a link", needs.network, facts.network);
+  await is("_TS_CRWIRED", "a wired network with a link", needs.wiredNetwork, facts.wiredNetwork);
+  return checks;
+}
+
+function factsOfLinux(root: string): ReadinessFacts {
+  return {
+    hardware: hardwareFact, architecture: () => systemFact(root, "architecture"), acPower: onAcPower,
+    network: async () => (await linked(await readdir("/sys/class/net"))).length > 0, wiredNetwork: async () => (await linked(await wiredInterfaces())).length > 0,
+  };
+}
+
+/** Asked at once: PowerShell takes seconds to start. */
+async function factsOfWindows(signal: AbortSignal): Promise<ReadinessFacts> {
+  return readinessOfWindows(await windowsFacts(signal));
+}
+
+/** From what Windows said. Node.js itself knows the memory. */
+export function readinessOfWindows({ hardware, system, acPower, network, wiredNetwork }: WindowsFacts): ReadinessFacts {
+  return { hardware: async (name) => (name === "memoryMiB" ? hardwareFact(name) : hardware[name]), architecture: async () => system["architecture"], acPower: async () => acPower, network: async () => network, wiredNetwork: async () => wiredNetwork };
+}
 
 /** A supply of the kind Mains that is online; a computer without any battery runs from the mains. */
 async function onAcPower(): Promise<boolean> {

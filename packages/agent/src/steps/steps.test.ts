@@ -6,6 +6,9 @@ import { stepTypes } from "@prestage/sequence";
 import { contentOf, makeRunFixture } from "../fixtures/run-fixture.ts";
 import { runSequence } from "../run/run-sequence.ts";
 import { Journal } from "../journal/journal.ts";
+import { readCim } from "../windows/cim.ts";
+import { factsOf } from "../windows/windows-facts.ts";
+import { checksOf, readinessOfWindows } from "./check-readiness.ts";
 import { isForModel } from "./install-drivers.ts";
 import { stepExecutors } from "./index.ts";
 import { gatewaysOf } from "./set-dynamic-variables.ts";
@@ -50,6 +53,15 @@ test("readiness: every check is made and told; one that is not met fails the ste
   assert.deepEqual([finished?.exitCode, finished?.error?.code, finished?.outputTail?.split("\n").map((line) => line.split(":")[0])], [4316, "PRESTAGE_AGENT_NOT_READY", ["NOT MET", "met", "NOT MET"]]);
   assert.match(finished?.error?.message ?? "", /memory in MiB \d+, needed at least 999999999; architecture x64, needed arm64/);
   assert.deepEqual(await variablesOf(bad.folder), { _TS_CRMEMORY: "0", _TS_CRSPEED: "1", _TS_CRARCH: "0" });
+});
+
+test("readiness of an installed Windows is judged by what it says of itself", async () => {
+  const answers = ['[{"Vendor":"L"}]', "[]", "[]", '[{"SpecVersion":"2.0, 0, 1.38"}]', '[{"Size":"512110190592","MediaType":"Fixed hard disk media"}]', '{"MaxClockSpeed":2400}', '[{"OSArchitecture":"64-bit"}]', "[]", '{"BatteryStatus":1}', '{"MediaConnectState":1,"NdisPhysicalMedium":14,"HardwareInterface":true}'];
+  const said = factsOf(readCim(answers, answers.length));
+  const needs = { memoryMiB: 1, processorMHz: 2000, diskMiB: 500_000, architecture: "x64" as const, uefi: true, secureBoot: true, tpm: true, acPower: true, network: true, wiredNetwork: true };
+  const checks = await checksOf(needs, readinessOfWindows({ ...said, hardware: { ...said.hardware, firmware: "uefi", secureBoot: "Disabled" } }));
+  assert.deepEqual(checks.filter((one) => !one.holds).map((one) => [one.variable, one.found]), [["_TS_CRDISK", "488386"], ["_TS_CRUEFI", "false"], ["_TS_CRACPOWER", "false"]]);
+  assert.equal(checks.length, 10);
 });
 
 test("scripts: of the sequence and of a package, by sh and by the agent's Node.js; arguments reach them as they are; output goes into a variable; nothing is left", async () => {

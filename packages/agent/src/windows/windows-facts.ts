@@ -3,7 +3,12 @@ import { askCim } from "./cim.ts";
 import type { CimInstance } from "./cim.ts";
 import { registryValue } from "./registry.ts";
 
-export interface WindowsFacts { hardware: Readonly<Record<string, string | undefined>>; system: Readonly<Record<string, string | undefined>>; gateways: string[] }
+export interface WindowsFacts { hardware: Readonly<Record<string, string | undefined>>; system: Readonly<Record<string, string | undefined>>; gateways: string[]; acPower: boolean; /** A network adapter of the computer's own has a link; a wired one has. */ network: boolean; wiredNetwork: boolean }
+
+/** BatteryStatus where the computer does not run from it: mains, fully charged, charging in four ways (Win32_Battery). */
+const onMains = new Set(["2", "3", "6", "7", "8", "9"]);
+/** MediaConnectState: connected. NdisPhysicalMedium: 802.3 (MSFT_NetAdapter). */
+const [connected, ethernet] = ["1", "14"];
 
 /** Everything Windows says of computer and system, in one question: PowerShell takes seconds to start. */
 export async function windowsFacts(signal: AbortSignal): Promise<WindowsFacts> {
@@ -19,7 +24,8 @@ export async function windowsFacts(signal: AbortSignal): Promise<WindowsFacts> {
 /** From the answers to `windowsFactQueries`, in their order. */
 export function factsOf(answers: readonly (readonly CimInstance[])[]): WindowsFacts {
   const [product, enclosure, computer, tpm, , processor, system] = answers.map((instances) => instances[0]);
-  const [disks = [], adapters = []] = [answers[4], answers[7]];
+  const [disks = [], adapters = [], batteries = [], cards = []] = [answers[4], answers[7], answers[8], answers[9]];
+  const linked = cards.filter((one) => text(one, "HardwareInterface") === "true" && text(one, "MediaConnectState") === connected);
   const sizes = disks.filter((one) => /^fixed/i.test(text(one, "MediaType") ?? "")).map((one) => Number(text(one, "Size") ?? 0));
   return {
     hardware: {
@@ -29,6 +35,8 @@ export function factsOf(answers: readonly (readonly CimInstance[])[]): WindowsFa
     },
     system: { name: system === undefined ? undefined : "Windows", version: text(system, "Version"), language: first(system, "MUILanguages"), architecture: /64/.test(text(system, "OSArchitecture") ?? "") ? (/arm/i.test(text(system, "OSArchitecture") ?? "") ? "arm64" : "x64") : undefined },
     gateways: [...new Set(adapters.flatMap((one) => (Array.isArray(one["DefaultIPGateway"]) ? one["DefaultIPGateway"] : [])).map(String))],
+    acPower: batteries.length === 0 || batteries.some((one) => onMains.has(text(one, "BatteryStatus") ?? "")),
+    network: linked.length > 0, wiredNetwork: linked.some((one) => text(one, "NdisPhysicalMedium") === ethernet),
   };
 }
 

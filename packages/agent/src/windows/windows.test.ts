@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { defineStepType, secretReferenceSchema, splitWindowsCommandLine, stepTypes, windowsCommandLine } from "@prestage/sequence";
+import { defineStepType, secretReferenceSchema, splitWindowsCommandLine, stepTypes, windowsCommandLine, windowsFactQueries } from "@prestage/sequence";
 import { z } from "zod";
 import { contentOf, makeRunFixture } from "../fixtures/run-fixture.ts";
 import { runSequence } from "../run/run-sequence.ts";
@@ -133,11 +133,17 @@ test("what Windows answers becomes the facts that Linux has; what it leaves out 
   const lines = [
     '[{"Vendor":"LENOVO","Name":"21C1","Version":"ThinkPad","IdentifyingNumber":"PF1","UUID":"4C4C4544-0000"}]', '[{"SMBIOSAssetTag":" ","ChassisTypes":[10]}]', '[{"HypervisorPresent":false,"SystemSKUNumber":"SKU"}]', '[{"SpecVersion":"2.0, 0, 1.38"}]',
     '[{"Size":"512110190592","MediaType":"Fixed hard disk media"},{"Size":"999999999999","MediaType":"Removable Media"}]', '{"MaxClockSpeed":2400}', '[{"Version":"10.0.22631","MUILanguages":["de-DE"],"OSArchitecture":"64-Bit"}]', '[{"DefaultIPGateway":["10.0.0.1"]},{"DefaultIPGateway":null}]',
+    '{"BatteryStatus":1}', '[{"MediaConnectState":1,"NdisPhysicalMedium":9,"HardwareInterface":true},{"MediaConnectState":2,"NdisPhysicalMedium":14,"HardwareInterface":true},{"MediaConnectState":1,"NdisPhysicalMedium":14,"HardwareInterface":false}]',
   ];
-  const { hardware, system, gateways } = factsOf(readCim(lines, 8));
+  const { hardware, system, gateways, acPower, network, wiredNetwork } = factsOf(readCim(lines, windowsFactQueries.length));
+  assert.deepEqual([acPower, network, wiredNetwork], [false, true, false], "a radio's link and a virtual switch are no wired network");
   assert.deepEqual([hardware["manufacturer"], hardware["uuid"], hardware["assetTag"], hardware["chassis"], hardware["virtual"], hardware["tpm"], hardware["diskMiB"], hardware["processorMHz"]], ["LENOVO", "4c4c4544-0000", undefined, "10", "false", "2", "488386", "2400"]);
   assert.deepEqual([system, gateways], [{ name: "Windows", version: "10.0.22631", language: "de-DE", architecture: "x64" }, ["10.0.0.1"]]);
-  assert.deepEqual(factsOf(readCim(["nonsense"], 8)).system["name"], undefined);
+  assert.deepEqual(factsOf(readCim(["nonsense"], 10)).system["name"], undefined);
+  const desk = factsOf(readCim([...lines.slice(0, 8), "[]", '{"MediaConnectState":1,"NdisPhysicalMedium":14,"HardwareInterface":true}'], 10));
+  assert.deepEqual([desk.acPower, desk.network, desk.wiredNetwork], [true, true, true]);
+  const charging = factsOf(readCim([...lines.slice(0, 8), '[{"BatteryStatus":6}]'], 10));
+  assert.deepEqual([charging.acPower, charging.network], [true, false]);
 });
 
 test("the registry's answers, as reg query prints them", () => {

@@ -16,7 +16,7 @@ const fixtures: Record<string, { fails: string; passes: string; knows?: LintKnow
   "step-type-unknown": { fails: "  - { name: Coffee, type: make-coffee }\n", passes: restart },
   "step-settings-invalid": { fails: "  - { name: Restart, type: restart, with: { too: installed } }\n", passes: '  - { name: Apply, type: apply-os-image, with: { osImage: "%IMAGE%", index: "%INDEX%" } }\n  - { name: Set up, type: set-up-operating-system }\n' },
   "step-in-wrong-environment": { fails: "  - { name: Tool, type: install-application, with: { application: ABC00002 } }\n", passes: `${system}${restart}  - { name: Tool, type: install-application, with: { application: ABC00002 } }\n` },
-  "step-without-meaning": { fails: system, passes: system, knows: { platform: "windows" }, knowsGood: { platform: "linux" } },
+  "step-without-meaning": { fails: system.replace("system }", "system, with: { users: [{ name: ann }] } }"), passes: system, knows: { platform: "windows" }, knowsGood: { platform: "windows" } },
   "partition-step-unguarded": { fails: "  - { name: Partition, type: partition-disk }\n", passes: "  - name: Group\n    type: group\n    when: { all: [{ variable: _smstsMediaType, notEquals: oemmedia }] }\n    steps: [{ name: Partition, type: partition-disk }]\n  - { name: Other, type: partition-disk, with: { disk: /dev/sdb } }\n" },
   "operating-system-not-set-up": { fails: "  - { name: Apply, type: apply-os-image, with: { osImage: ABC00001 } }\n", passes: system },
   "operating-system-missing": { fails: "  - { name: Set up, type: set-up-operating-system }\n", passes: system },
@@ -49,6 +49,15 @@ for (const [rule, { fails, passes, knows, knowsGood }] of Object.entries(fixture
     assert.deepEqual(lintSequence(read(passes), knowsGood).filter((one) => one.rule === rule), [], passes);
   });
 }
+
+test("settings of set-up-operating-system that mean nothing on Windows are found before a computer is, and are good on Linux", () => {
+  const found = (text: string, platform: "linux" | "windows") => lintSequence(read(`${system.replace("system }", `system, with: { ${text} } }`)}`), { platform }).filter((one) => one.rule === "step-without-meaning").map(({ message }) => message);
+  for (const text of ["serialConsole: true", "users: [{ name: ann, sshKeys: [ssh-ed25519 AAAA] }]", "users: [{ name: ann, passwordHash: x }]"]) {
+    assert.equal(found(text, "windows").length, 1, text);
+    assert.deepEqual(found(text, "linux"), []);
+  }
+  assert.deepEqual(found("computerName: OFFICE-1", "windows"), []);
+});
 
 test("secrets are found where they hide, and not where there are none", () => {
   const found = (text: string) => lintSequence(read(command(text))).some((one) => one.rule === "secret-in-plain-text");

@@ -106,7 +106,9 @@ function* onWindows(at: PlacedStep, definition: StepDefinition): Iterable<{ at: 
     yield { at, message: `${at.step.type} does not run in an installed Windows.`, fix: "Move it before the restart to the installed system." };
   }
   const parsed = definition.settings.safeParse(at.step.with ?? {});
-  const why = parsed.success && at.environments.has("installed") ? definition.windows?.(parsed.data, shownSurroundings) : undefined;
+  // What runs in both may do something else in the boot environment.
+  const judged = at.environments.has("installed") || !definition.environmentsOnWindows.includes("installed");
+  const why = parsed.success && judged ? definition.windows?.(parsed.data, shownSurroundings) : undefined;
   if (typeof why === "string") yield { at, message: `${at.step.type}: ${why}.`, fix: "Write the step for Windows." };
 }
 

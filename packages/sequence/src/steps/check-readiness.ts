@@ -8,10 +8,9 @@ const result = "1 where it was asked for and is met, 0 where it is not";
 export const checkReadinessStep = defineStepType({
   type: "check-readiness",
   title: "Check readiness",
-  summary: "Compares the computer with what the sequence needs. Every check is made and logged; the step fails, with exit code 4316, where one is not met.",
+  summary: "Compares the computer with what the sequence needs. Every check is made and logged; the step fails, with exit code 4316, where one is not met. An installed Windows is asked by CIM.",
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],
-  environmentsOnWindows: ["environment"],
   settings: z.strictObject({
     memoryMiB: integerSchema.default(768).describe("Memory at least"),
     processorMHz: integerSchema.default(800).describe("Processor speed at least"),

@@ -21,4 +21,6 @@ export const windowsFactQueries = [
   { className: "Win32_Processor", properties: ["MaxClockSpeed"] },
   { className: "Win32_OperatingSystem", properties: ["Version", "MUILanguages", "OSArchitecture"] },
   { className: "Win32_NetworkAdapterConfiguration", properties: ["DefaultIPGateway"], filter: "IPEnabled = TRUE" },
+  { className: "Win32_Battery", properties: ["BatteryStatus"] },
+  { className: "MSFT_NetAdapter", namespace: "root/StandardCimv2", properties: ["MediaConnectState", "NdisPhysicalMedium", "HardwareInterface"] },
 ] as const satisfies readonly CimQuery[];
