@@ -17,6 +17,7 @@ export const agentErrors = {
   PRESTAGE_AGENT_CONTENT_UNKNOWN: "A step names content the policy does not.",
   PRESTAGE_AGENT_STEP_FAILED: "A step of the task sequence failed.",
   PRESTAGE_AGENT_NOT_WINDOWS: "A step for Windows found none on the data volume.",
+  PRESTAGE_AGENT_NO_WINDOWS_RUNTIME: "A Windows is to go on with the sequence, and the media has no agent for Windows.",
   PRESTAGE_AGENT_STEP_INVALID: "A step's settings are not valid, or the step is of an unknown type.",
   PRESTAGE_AGENT_STEP_ENVIRONMENT: "A step cannot run in this environment.",
   PRESTAGE_AGENT_NOT_READY: "The computer lacks what a check-readiness step asks for.",

@@ -1,12 +1,19 @@
 import { addBootEntry, installedSystemSettings, readAppliedImage, runProgram, writeSettings } from "@prestage/disk";
-import { setUpOperatingSystemStep, variableValue } from "@prestage/sequence";
+import { setUpOperatingSystemStep, shownSurroundings, variableValue } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
 import { agentServiceSettings } from "./agent-service.ts";
+import { setUpWindows } from "../windows/set-up-windows.ts";
+import { hasWindows } from "../windows/write-answers.ts";
 import { defineStep } from "./step-executor.ts";
 
 /** Makes of the applied image this computer's own system, and has it go on with the sequence when it starts. */
 export const step = defineStep(setUpOperatingSystemStep, async (run, { computerName, users, serialConsole }) => {
   const { dataRoot, disk, signal } = run.context;
+  if (await hasWindows(dataRoot)) {
+    const why = setUpOperatingSystemStep.windows?.({ computerName, users, serialConsole, network: "dhcp" }, shownSurroundings);
+    if (typeof why === "string") throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected settings that mean something on Windows; ${why}.`, "Correct the step in the task sequence and deploy it again.");
+    return setUpWindows(run, computerName);
+  }
   const name = computerName ?? variableValue(run.variables(), "OSDComputerName") ?? variableValue(run.variables(), "_SMSTSMachineName");
   if (name === undefined) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", "Expected a computer name in the step, in OSDComputerName or from the site; found none.", "Set computerName in the step.");
   const changes = installedSystemSettings({

@@ -76,6 +76,9 @@ export const frErrors: Readonly<Record<ScreenErrorCode, ErrorText>> = {
   PRESTAGE_DISK_NO_KERNEL: { cause: "L'image du système n'a pas de noyau avec son initramfs.", next: "Signalez-le à l'administrateur : l'image du système est à corriger." },
   PRESTAGE_SEQUENCE_ANSWER_FILE: { cause: "Le fichier de réponses pour Windows n'est pas valable.", next: correctSequence },
   PRESTAGE_AGENT_NOT_WINDOWS: { cause: "Le volume ne contient pas de système Windows.", next: correctSequence },
+  PRESTAGE_AGENT_NO_WINDOWS_RUNTIME: { cause: "Un système Windows doit poursuivre la séquence, et le support ne contient pas d'agent pour Windows.", next: "Recréez l'image de démarrage avec --windows, puis le support." },
+  PRESTAGE_DISK_BAD_REGISTRY: { cause: "Une ruche du registre de Windows est endommagée, ou n'a pas été fermée avant sa capture.", next: "Capturez à nouveau l'image après un arrêt complet de Windows." },
+  PRESTAGE_DISK_NO_BOOT_FILES: { cause: "Il manque au système Windows appliqué des fichiers dont il démarre.", next: "Choisissez une image de Windows 8 ou plus récente, pour x64." },
   PRESTAGE_DISK_BAD_SETTING: { cause: "Un réglage du système installé n'est pas valable.", next: correctSequence },
   PRESTAGE_DISK_ENCRYPTED: { cause: "Une partition à chiffrer l'est déjà, par d'autres clés.", next: "Si ce qu'elle contient peut être perdu, que la séquence de tâches partitionne le disque à nouveau." },
 };
