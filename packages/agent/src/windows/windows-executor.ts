@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { readBounded } from "@prestage/content";
 import { contentReferences } from "@prestage/sequence";
 import type { Step, StepDefinition, WindowsCommand, WindowsPlan } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
@@ -11,6 +12,8 @@ import { runShell, shellStepResult } from "../steps/run-shell.ts";
 import { defineStep } from "../steps/step-executor.ts";
 import type { StepExecutor, StepResult, StepRun } from "../steps/step-executor.ts";
 
+/** Bytes of a text for a variable, at most 4,000 characters. */
+const longestTold = 64 << 10;
 /** How long what is run in the end may take. */
 const alwaysSeconds = 120;
 
@@ -46,6 +49,7 @@ export function windowsExecutor<T>(definition: StepDefinition<T>): StepExecutor 
         await runAlways(run, plan, own);
       }
       if (outcome.failure === undefined) for (const { name, value } of plan.variables ?? []) run.setVariable(name, value);
+      if (outcome.failure === undefined) for (const { name, file } of plan.tells ?? []) await setTold(run, name, join(own, file));
       if (outcome.restart !== undefined && plan.againAfterRestart === true) run.setVariable("SMSTSRetryRequested", "true");
       return outcome;
     } finally {
@@ -69,6 +73,15 @@ async function runCommands(run: StepRun, plan: WindowsPlan, cwd: string, { timeo
   }
   output.into(outputVariable);
   return { ...last, ...(restart && { restart: run.context.environment === "boot" ? "environment" : "installed" }) };
+}
+
+/** A text of at most what a variable may hold; PowerShell puts a mark before it and an end of line behind. */
+async function setTold(run: StepRun, name: string, path: string): Promise<void> {
+  const text = await readBounded(path, longestTold).then((bytes) => bytes.toString("utf8").replace(/^\uFEFF/, "").trim(), (cause: unknown) => {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return "";
+    throw cause;
+  });
+  if (text !== "") run.setVariable(name, text.slice(0, 4000));
 }
 
 /** What must not stay, whatever came before: a stop of the run does not stop it. */

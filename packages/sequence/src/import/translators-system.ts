@@ -3,13 +3,40 @@ import { isTrue } from "./source-sequence.ts";
 import { one } from "./translation.ts";
 import type { JsonSettings, TranslatedStep, TranslationContext, Translator } from "./translation.ts";
 
-/** The disk that the deployment goes to was partitioned by `prestage stage`; another one is a step's work, but not with file systems of Windows. */
+/** The disk that the deployment goes to was partitioned by `prestage stage`; another one is a step's work, in Windows, which counts disks as the source does. */
 export const partitionDisk: Translator = (context) => {
   const disk = context.take("DiskIndex") || context.take("OSDDiskIndex") || "0";
-  const names = context.node.settings.filter((one) => /Partitions\d+VolumeName$/i.test(one.property) && one.value !== "").map((one) => redact(one.value).text.slice(0, 40));
+  const style = context.take("PartitionStyle") || context.take("DiskType");
+  const partitions = partitionsOf(context);
   context.ignore(/./);
-  return disk === "0" ? { notNeeded: `\`prestage stage\` has partitioned the disk, with one volume for system and data${names.length === 0 ? "" : `; the partitions there were ${names.join(", ")}`}` } : { disabled: `it partitions the disk ${disk.slice(0, 20)} for Windows, and partition-disk makes no NTFS` };
+  const names = partitions.map((one) => one.volume).filter((name) => name !== "");
+  if (disk === "0") return { notNeeded: `\`prestage stage\` has partitioned the disk, with one volume for system and data${names.length === 0 ? "" : `; the partitions there were ${names.join(", ")}`}` };
+  if (!/^\d{1,5}$/.test(disk)) return { disabled: `its disk is ${disk.slice(0, 40)}: name it in a partition-disk step` };
+  if (/^mbr$/i.test(style)) return { disabled: "it writes an MBR; partition-disk writes a GPT alone" };
+  const settings = partitions.map(({ volume, type, size, unit, fileSystem, quick, letter }, i): JsonSettings | undefined => {
+    const kind = { primary: "windows", "": "windows", efi: "efi", msr: "msr", recovery: "recovery" }[type.toLowerCase()];
+    const system = { ntfs: "ntfs", fat32: "fat32", "": undefined, raw: "none" }[fileSystem.toLowerCase()];
+    const amount = Number(size);
+    const sized = /^%|^percent/i.test(unit) ? { sizePercent: amount } : { sizeMiB: Math.round(amount * (/^gb/i.test(unit) ? 1024 : 1)) };
+    const known = fileSystem === "" || system !== undefined;
+    if (kind === undefined || !known || !Number.isFinite(amount) || amount <= 0 || ("sizePercent" in sized && (!Number.isInteger(amount) || amount > 100))) return undefined;
+    const name = volume.replace(/[^A-Za-z0-9 _-]/g, "").slice(0, 36) || `Partition ${i + 1}`;
+    return { name, ...sized, type: kind, ...(system !== undefined && kind !== "msr" && { fileSystem: system }), ...(/^false$/i.test(quick) && { quickFormat: false }), ...(/^[A-Za-z]\w{0,200}$/.test(letter) && kind === "windows" && { variable: letter }) };
+  });
+  if (settings.length === 0 || settings.length > 16 || settings.some((one) => one === undefined)) return { disabled: `it partitions the disk ${disk} in a way that partition-disk has not: name the partitions in such a step` };
+  return { steps: [{ type: "partition-disk", with: { disk, partitions: settings.filter((one) => one !== undefined) } }], notes: [`disk ${disk} as Windows counts them`], windowsCommand: true, inInstalled: true };
 };
+
+interface SourcePartition { volume: string; type: string; size: string; unit: string; fileSystem: string; quick: string; letter: string }
+
+/** Partitions0Type, Partitions0Size and so on; both products write them alike. */
+function partitionsOf(context: TranslationContext): SourcePartition[] {
+  const count = Math.max(0, ...context.node.settings.map((one) => /Partitions(\d{1,2})(Type|Size|VolumeName|FileSystem)$/i.exec(one.property)?.[1]).filter((number) => number !== undefined).map((number) => Number(number) + 1));
+  return Array.from({ length: count }, (_, i) => {
+    const text = (name: string) => redact(context.take(`Partitions${i}${name}`) || context.take(`OSDPartitions${i}${name}`) || context.take(`OSDDiskPartitions${i}${name}`)).text.slice(0, 256);
+    return { volume: text("VolumeName").slice(0, 40), type: text("Type"), size: text("Size"), unit: text("SizeUnits"), fileSystem: text("FileSystem"), quick: text("QuickFormat"), letter: text("VolumeLetterVariable") };
+  });
+}
 
 /** Apply Data Image, onto a partition that is named. */
 export const applyDataImage: Translator = (context) => {

@@ -1,30 +1,51 @@
 import { z } from "zod";
-import { integerSchema } from "./settings.ts";
+import { partitionScript } from "../windows/partition-script.ts";
+import { powerShellFile } from "../windows/powershell.ts";
+import { flagSchema, integerSchema } from "./settings.ts";
 import { defineStepType } from "./step-definition.ts";
 
-const partitionSchema = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9 _-]{1,36}$/, "letters, digits, space, _ and -, at most 36").describe("Name of the partition"),
-  sizeMiB: integerSchema.optional().describe("Size in MiB; left out: all that is left"),
-  type: z.enum(["efi", "linux"]).default("linux"),
-  fileSystem: z.enum(["fat32", "ext4", "none"]).default("ext4"),
-});
+const percentSchema = integerSchema.refine((value) => value >= 1 && value <= 100, "1 to 100");
+const fileSystems = { efi: "fat32", linux: "ext4", windows: "ntfs", msr: "none", recovery: "ntfs" } as const;
+
+const partitionSchema = z
+  .strictObject({
+    name: z.string().regex(/^[A-Za-z0-9 _-]{1,36}$/, "letters, digits, space, _ and -, at most 36").describe("Name of the partition, and of its volume"),
+    sizeMiB: integerSchema.refine((value) => value >= 1, "1 or more").optional().describe("Size in MiB"),
+    sizePercent: percentSchema.optional().describe("Or percent of what is left behind the partitions before it; neither: all that is left"),
+    type: z.enum(["efi", "linux", "windows", "msr", "recovery"]).default("linux").describe("windows: basic data; msr: what Windows keeps for itself, without a file system; recovery: hidden, without a drive letter"),
+    fileSystem: z.enum(["fat32", "ext4", "ntfs", "none"]).optional().describe("Left out: what fits the type"),
+    quickFormat: flagSchema.default(true).describe("false: every block of it is written first"),
+    driveLetter: z.string().regex(/^[D-Zd-z]:?$/, "a letter from D").transform((text) => text.slice(0, 1).toUpperCase()).optional().describe("Of Windows alone; left out: the next free one"),
+    variable: z.string().max(256).optional().describe("Gets the partition: its device, in an installed Windows its drive, such as E:"),
+  })
+  .refine((value) => value.sizeMiB === undefined || value.sizePercent === undefined, "either sizeMiB or sizePercent")
+  .transform((value) => ({ ...value, fileSystem: value.fileSystem ?? fileSystems[value.type] }))
+  .refine((value) => value.type !== "msr" || value.fileSystem === "none", "an MSR has no file system");
+export type PartitionSettings = z.infer<typeof partitionSchema>;
 
 /** Format and Partition Disk (features.md F220). */
 export const partitionDiskStep = defineStepType({
   type: "partition-disk",
   title: "Format and partition disk",
-  summary: "Partitions and formats a disk other than the one that holds /prestage. On prestaged media the condition `_SMSTSMediaType` notEquals OEMMedia skips it.",
+  summary: "Partitions and formats a disk other than the one that holds /prestage, by GPT and nothing else: no machine that starts from prestaged media needs an MBR. On prestaged media the condition `_SMSTSMediaType` notEquals OEMMedia skips it.",
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],
-  environmentsOnWindows: ["environment"],
   settings: z.strictObject({
-    disk: z.string().regex(/^\/dev\/[A-Za-z0-9/_.:-]{1,200}$/, "a device, such as /dev/sdb").optional().describe("The disk; left out: the one this computer was started from, which is refused"),
-    partitions: z.array(partitionSchema).min(1).max(16).default([{ name: "data", type: "linux", fileSystem: "ext4" }]).describe("In their order on the disk"),
+    disk: z.string().regex(/^(\/dev\/[A-Za-z0-9/_.:-]{1,200}|\d{1,5})$/, "a device, such as /dev/sdb, or in an installed Windows a disk's number").optional().describe("The disk, such as /dev/sdb, or in an installed Windows its number; left out: the one this computer was started from, which is refused"),
+    partitions: z.array(partitionSchema).min(1).max(16).prefault([{ name: "data", type: "linux" }]).describe("In their order on the disk"),
   }),
   again: "It begins anew: a disk that is half partitioned is partitioned once more.",
-  errors: ["PRESTAGE_AGENT_DISK_PROTECTED"],
+  errors: ["PRESTAGE_AGENT_DISK_PROTECTED", "PRESTAGE_DISK_PROGRAM_FAILED", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED"],
+  windows: ({ disk, partitions }, { work }) => {
+    if (disk === undefined) return "the disk that Windows was started from is not partitioned";
+    if (disk.startsWith("/")) return "a disk is named by its number there, such as 1";
+    const ext4 = partitions.find((one) => one.fileSystem === "ext4");
+    if (ext4 !== undefined) return `Windows makes no ext4, as ${ext4.name} is to have`;
+    const { script, tells } = partitionScript(Number(disk), partitions, work);
+    return { files: [{ name: "partition.ps1", content: `\uFEFF${script}` }], commands: [powerShellFile(`${work}\\partition.ps1`, [], "partitioning the disk")], tells };
+  },
   example: `- name: Data disk
   type: partition-disk
-  with: { disk: /dev/sdb, partitions: [{ name: data, fileSystem: ext4 }] }
+  with: { disk: /dev/sdb, partitions: [{ name: data, sizePercent: 60 }, { name: exchange, type: windows, variable: Exchange }] }
   when: { variable: _SMSTSMediaType, notEquals: OEMMedia }`,
 });

@@ -28,6 +28,8 @@ export interface WindowsPlan {
   ownSession?: true;
   /** Set when all of it has succeeded. */
   variables?: readonly { name: string; value: string }[];
+  /** Set when all of it has succeeded, to what a command has written into a file of the step's own folder; one that is not there or is empty sets nothing. */
+  tells?: readonly { name: string; file: string }[];
   /** After a restart that a command has asked for the step is run again. */
   againAfterRestart?: true;
 }

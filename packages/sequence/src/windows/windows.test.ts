@@ -18,6 +18,10 @@ import type { WindowsPlan } from "./windows-plan.ts";
 /** Settings that reach what the examples do not. */
 const more: Readonly<Record<string, readonly Record<string, unknown>[]>> = {
   "install-updates": [{ names: ["KB5030219", "kb5031356"], restart: "false" }, { server: "http://wsus.example.org:8530" }, { package: "ABC00001" }, { names: ["openssl"] }],
+  "partition-disk": [
+    { disk: "1", partitions: [{ name: "EFI", type: "efi", sizeMiB: 260 }, { name: "MSR", type: "msr", sizeMiB: 16 }, { name: "Windows", type: "windows", sizePercent: "60", variable: "Data" }, { name: "Letters of it", type: "windows", driveLetter: "r:", sizePercent: 100, quickFormat: "false" }, { name: "Recovery", type: "recovery" }] },
+    { disk: "12", partitions: [{ name: "raw", fileSystem: "none", type: "windows" }, { name: "fat", fileSystem: "fat32", type: "linux", variable: "Fat" }] }, { disk: "1" }, { disk: "/dev/sdb" }, {},
+  ],
   "prepare-capture": [{ virtualMachine: true }],
   "run-command-line": [{ command: 'msiexec /i "a b.msi" /qn & exit 3010' }, { command: "setup \"it's\"", package: "ABC00001", workingFolder: "sub/folder", account: { name: "CORP\\o'brien", password: { secret: "RUN" } } }, { command: "setup", account: { name: "svc@example.org", password: { secret: "RUN" } } }],
   "run-script": [{ language: "powershell", script: "exit 0" }, { language: "powershell", file: "in/a folder/setup.ps1", package: "ABC00001", parameters: ["-Name", 'a "b" c\\'] }, { language: "javascript", script: "process.exit(0)" }, { language: "javascript", script: "process.exit(0)", parameters: ['a "b"', ""], account: { name: "svc", password: { secret: "RUN" } } }, { language: "powershell", script: "exit 0", account: { name: "svc", password: { secret: "RUN" } } }, { language: "powershell", file: "a b.ps1", package: "ABC00001", account: { name: "svc", password: { secret: "RUN" } } }],
