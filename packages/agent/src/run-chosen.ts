@@ -15,6 +15,7 @@ import type { NetworkSettings } from "./network/network-settings.ts";
 import type { RunContext, VariableSource } from "./run/run-context.ts";
 import { runSequence } from "./run/run-sequence.ts";
 import { SiteSecrets } from "./run/secret-access.ts";
+import { removeExitCode } from "./windows/installed-windows.ts";
 import type { DeviceState } from "./state/device-state.ts";
 
 /** What was typed at this computer, else what the variables of the media and its prestart command say. */
@@ -58,6 +59,7 @@ export async function runChosen(run: ChosenRun): Promise<number> {
   try {
     const { result } = await runSequence({ environment, dataRoot, espRoot, makeEspWritable, ...(run.beforeLeaving && { beforeLeaving: run.beforeLeaving }), disk, policy: policy.selected, sequence, variables, content, secrets, status, screen, journal, signal, log, unattended: manifest.unattended, userDeviceAffinity: manifest.userDeviceAffinity });
     if (result === "failed") return await afterFailure(run);
+    if (result === "succeeded" && environment === "installed" && process.platform === "win32") return removeExitCode;
   } finally {
     await content.close();
   }

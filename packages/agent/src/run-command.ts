@@ -7,7 +7,9 @@ export async function runCommand(program: string, args: readonly string[], signa
   const child = spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe"],
     cwd: "/",
-    env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
+    windowsHide: true,
+    // On Windows what the system gives its services: without SystemRoot hardly a program starts.
+    env: process.platform === "win32" ? process.env : { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
     ...(signal && { signal }),
   });
   let output = "";

@@ -11,17 +11,30 @@ import { SignedClock } from "./management-point/clock.ts";
 import { ManagementPointClient } from "./management-point/management-point-client.ts";
 import { managementPointsOf } from "./management-point/management-points.ts";
 import { ownDisk } from "./own-disk.ts";
+import type { RunContext } from "./run/run-context.ts";
 import { networkOf, runChosen } from "./run-chosen.ts";
 import type { Screen } from "./screens/screen.ts";
 import { DeviceState } from "./state/device-state.ts";
+import { WindowsEsp, windowsDisk, windowsRoot } from "./windows/installed-windows.ts";
 import { StatusSpool } from "./status/status-spool.ts";
 
-const dataRoot = "/";
-/** Where the installed system's fstab mounts the ESP. */
-const espRoot = "/boot/efi";
+/** The installed system the agent finds itself in. */
+interface Place { dataRoot: string; espRoot: string; makeEspWritable: () => Promise<void>; disk: RunContext["disk"] }
 
-/** Goes on with the run in the installed system, as a service: from the journal, online or not. */
+async function placeOf(): Promise<Place> {
+  // On Linux the ESP is mounted where fstab says.
+  if (process.platform !== "win32") return { dataRoot: "/", espRoot: "/boot/efi", makeEspWritable: async () => undefined, disk: await ownDisk() };
+  const esp = new WindowsEsp();
+  return { dataRoot: windowsRoot(), espRoot: esp.root, makeEspWritable: () => esp.open(), disk: windowsDisk };
+}
+
+/**
+ * Goes on with the run in the installed system, as a service: from the journal, online or not. Resolves to the exit code its service understands:
+ * 0 it is not needed until the next start; on Windows 10, the deployment is over.
+ */
 export async function startInstalled(screen: Screen, logFile: LogFile, stopped: AbortSignal): Promise<number> {
+  const place = await placeOf();
+  const { dataRoot } = place;
   logFile.open(dataRoot);
   const log = logFile.write;
   const keyring = openTrustedKeyring(await readFile(join(dataRoot, dataPaths.keyring)));
@@ -40,7 +53,7 @@ export async function startInstalled(screen: Screen, logFile: LogFile, stopped: 
   // The clock is right since the boot environment set it; the site's time is taken again when it answers.
   void keepAskingTime({ client, state, screen, log }, keyrings, signal);
   status.start((messages) => client.sendStatus(messages));
-  return runChosen({ environment: "installed", dataRoot, espRoot, makeEspWritable: async () => undefined, disk: await ownDisk(), answer, manifest, keyrings, deviceKey, sealingKey, clock, client, state, status, screen, signal, log });
+  return runChosen({ environment: "installed", ...place, answer, manifest, keyrings, deviceKey, sealingKey, clock, client, state, status, screen, signal, log });
 }
 
 /** The site may have changed its keys since this computer was restarted: first what follows its keyring, then the time. */

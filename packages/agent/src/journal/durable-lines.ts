@@ -85,11 +85,12 @@ export function appendDurableLine(path: string, line: string, sync: boolean): vo
 }
 
 export function syncFile(path: string): void {
-  withFile(path, "r", fdatasyncSync);
+  withFile(path, "r+", fdatasyncSync);
 }
 
+/** Windows flushes no folder: NTFS keeps their changes in a journal of its own. */
 export function syncFolder(path: string): void {
-  withFile(path, "r", fsyncSync);
+  if (process.platform !== "win32") withFile(path, "r", fsyncSync);
 }
 
 export function writeAll(fd: number, bytes: Buffer): void {

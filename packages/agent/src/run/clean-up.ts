@@ -1,6 +1,8 @@
-import { chmod, lstat, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { syncPath } from "@prestage/content";
 import { runCommand } from "../run-command.ts";
+import { cleanUpWindows } from "../windows/installed-windows.ts";
 import { agentUnit, removedFolder, serviceFiles } from "../steps/agent-service.ts";
 import { disconnectFolders } from "../steps/network-folders.ts";
 import { keptImages, localImages } from "../steps/capture/left-out.ts";
@@ -25,6 +27,11 @@ const espFiles = ["prestage/vmlinuz", "prestage/initrd"];
  */
 export async function cleanUp(options: CleanUpOptions): Promise<void> {
   const { dataRoot, espRoot, log } = options;
+  if (process.platform === "win32") {
+    await cleanUpWindows(dataRoot, log);
+    await keep(dataRoot, { from: localStore, holds: (name) => name === listName, to: "ProgramData/Prestage/user-state", what: "captured users' files" }, log);
+    return; // the service removes the rest, and itself
+  }
   if (dataRoot === "/") await disconnectFolders();
   for (const path of espFiles) await rm(join(espRoot, path), { force: true });
   await syncFolder(join(espRoot, "prestage"), log);
@@ -72,12 +79,7 @@ function isThere(path: string): Promise<boolean> {
 
 async function syncFolder(path: string, log: (line: string) => void): Promise<void> {
   try {
-    const folder = await open(path, "r");
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
+    await syncPath(path);
   } catch (cause) {
     log(`could not flush ${path}: ${cause instanceof Error ? cause.message : String(cause)}`);
   }

@@ -1,6 +1,8 @@
 import { runProgram, switchBoot, unmount } from "@prestage/disk";
 import type { RunEnvironment } from "@prestage/sequence";
 import { runCommand } from "../run-command.ts";
+import { flushVolume, restartWindowsNow } from "../windows/installed-windows.ts";
+import { hasWindows } from "../windows/write-answers.ts";
 import type { RunContext } from "./run-context.ts";
 
 /** How long the last messages may take before a restart; what is left stays in the spool. */
@@ -19,15 +21,18 @@ export async function restartMachine(context: RunContext, to: RunEnvironment): P
   log(`restarting to ${to}`);
   process.chdir("/");
   if (environment === "boot") {
+    const windows = to === "installed" && (await hasWindows(dataRoot));
     await leaveVolume(dataRoot, log);
-    if (to === "installed") await setSwitch({ boot: "installed", rootUuid: disk.dataFileSystemUuid });
+    if (to === "installed") await setSwitch(windows ? { boot: "windows" } : { boot: "installed", rootUuid: disk.dataFileSystemUuid });
     await unmount(espRoot).catch((cause: unknown) => log(`the ESP stays mounted: ${String(cause)}`));
     return;
   }
-  await runCommand("sync", []);
+  const onWindows = process.platform === "win32";
+  if (onWindows) flushVolume(dataRoot);
+  else await runCommand("sync", []);
   if (to === "environment") await setSwitch({ boot: "environment" });
-  const { code, output } = await runCommand("systemctl", ["reboot"]);
-  if (code !== 0) throw new Error(`systemctl reboot ended with ${code}: ${output}`);
+  const { code, output } = onWindows ? await restartWindowsNow() : await runCommand("systemctl", ["reboot"]);
+  if (code !== 0) throw new Error(`${onWindows ? "shutdown /r" : "systemctl reboot"} ended with ${code}: ${output}`);
 
   async function setSwitch(state: Parameters<typeof switchBoot>[1]): Promise<void> {
     await makeEspWritable();

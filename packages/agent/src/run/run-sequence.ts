@@ -4,6 +4,7 @@ import { evaluateCondition, explainStep, explanationText, initialState, mayRetry
 import type { Action, Facts, RunEnvironment, RunEvent, RunState, Step, StepOutcome, Variable } from "@prestage/sequence";
 import type { StatusMessage } from "@prestage/contract";
 import { setTimeout as sleep } from "node:timers/promises";
+import { windowsBootFolder } from "@prestage/disk";
 import { AgentError } from "../error.ts";
 import { gatherFacts } from "../facts/gather-facts.ts";
 import { en, textIn } from "../screens/texts/en.ts";
@@ -12,6 +13,7 @@ import { runCommand } from "../run-command.ts";
 import { stepExecutors } from "../steps/index.ts";
 import type { StepExecutor, StepResult } from "../steps/step-executor.ts";
 import { cleanUp } from "./clean-up.ts";
+import { flushVolume, windowsBootId } from "../windows/installed-windows.ts";
 import { startPostAction } from "./post-action.ts";
 import { repeatSteps } from "./repeat-steps.ts";
 import { reportDeviceUsers } from "./report-device-users.ts";
@@ -35,7 +37,7 @@ export interface RunOptions {
  * a power cut repeats a report rather than losing it, and repeats at most the step it fell into.
  */
 export async function runSequence(context: RunContext, options: RunOptions = {}): Promise<RunResult> {
-  const bootId = options.bootId ?? (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+  const bootId = options.bootId ?? (process.platform === "win32" ? windowsBootId() : (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim());
   return new SequenceRun(context, { executors: options.executors ?? stepExecutors, machine: options.machine ?? { restart: restartMachine, cleanUp, postAction: startPostAction }, bootId }).run();
 }
 
@@ -167,7 +169,8 @@ class SequenceRun {
       progress: (progress) => this.#showProgress(step, progress),
     });
     // On the disk before it is reported and journalled: a cut after this line must not find the step's work missing.
-    await runCommand("sync", ["-f", this.#context.dataRoot]);
+    if (process.platform === "win32") flushVolume(this.#context.dataRoot);
+    else await runCommand("sync", ["-f", this.#context.dataRoot]);
     const seconds = (performance.now() - started) / 1000;
     this.#progress = undefined;
     const outcome: StepOutcome = result.failure === undefined ? "succeeded" : "failed";
@@ -222,8 +225,9 @@ class SequenceRun {
 
   /** A sequence may end here; where it laid down a system, that one starts and cleans up. */
   async #endInBootEnvironment(): Promise<RunResult> {
-    const { dataRoot, screen, signal, status } = this.#context;
-    if (await stat(join(dataRoot, "boot/grub/grub.cfg")).then(() => true, () => false)) {
+    const { dataRoot, espRoot, screen, signal, status } = this.#context;
+    const starts = await Promise.all([join(dataRoot, "boot/grub/grub.cfg"), join(espRoot, windowsBootFolder, "BCD")].map((path) => stat(path).then(() => true, () => false)));
+    if (starts.includes(true)) {
       await this.#options.machine.restart(this.#context, "installed");
       return { result: "restart", to: "installed" };
     }

@@ -2,7 +2,7 @@
  * The Windows service that runs the agent: Node.js itself does not answer the service control manager.
  *
  * It lies in X:\prestage\agent\windows beside node.exe, registered by the step set-up-operating-system. It says that it runs at once, waits
- * until Windows Setup and its first questions are over, and then runs `node.exe ..\agent.mjs` with PRESTAGE_ENVIRONMENT=installed:
+ * until Windows Setup and its first questions are over, and then runs `node.exe ..\agent.mjs` with PRESTAGE_ENVIRONMENT=installed and PRESTAGE_BOOT_ID:
  *   exit code 0   the agent has nothing to do until the next start of the computer: the service stops
  *   exit code 10  the deployment is over: X:\prestage and the service are removed
  *   another       it is started again after five seconds
@@ -65,6 +65,29 @@ static DWORD setup_value(const wchar_t *name)
 	if (RegGetValueW(HKEY_LOCAL_MACHINE, L"SYSTEM\\Setup", name, RRF_RT_REG_DWORD, NULL, &value, &size) != ERROR_SUCCESS)
 		return 0;
 	return value;
+}
+
+/* Tells one start of Windows from the next: a key that is not kept beyond it holds a number made at its first use. */
+static void name_boot(void)
+{
+	wchar_t id[32];
+	DWORD size = sizeof id;
+	HKEY key;
+	ULARGE_INTEGER now;
+	FILETIME time;
+	GetSystemTimeAsFileTime(&time);
+	now.LowPart = time.dwLowDateTime, now.HighPart = time.dwHighDateTime;
+	_snwprintf(id, 32, L"%016llx", (unsigned long long)now.QuadPart);
+	id[31] = 0;
+	if (RegCreateKeyExW(HKEY_LOCAL_MACHINE, L"SOFTWARE\\PrestageAgent", 0, NULL, REG_OPTION_VOLATILE, KEY_ALL_ACCESS, NULL, &key, NULL) == ERROR_SUCCESS) {
+		wchar_t before[32];
+		if (RegGetValueW(key, NULL, L"Boot", RRF_RT_REG_SZ, NULL, before, &size) == ERROR_SUCCESS)
+			wcscpy(id, before);
+		else
+			RegSetValueExW(key, L"Boot", 0, REG_SZ, (const BYTE *)id, (DWORD)((wcslen(id) + 1) * sizeof *id));
+		RegCloseKey(key);
+	}
+	SetEnvironmentVariableW(L"PRESTAGE_BOOT_ID", id);
 }
 
 /* Windows Setup's passes and the questions of its first start; an agent in between would be restarted, or would restart it. */
@@ -185,6 +208,7 @@ static void WINAPI service_main(DWORD count, wchar_t **arguments)
 	stop_event = CreateEventW(NULL, TRUE, FALSE, NULL);
 	report(SERVICE_RUNNING);
 	if (find_paths() && SetEnvironmentVariableW(L"PRESTAGE_ENVIRONMENT", L"installed") && wait_for_setup()) {
+		name_boot();
 		DWORD code = REMOVE;
 		do {
 			if (GetFileAttributesW(agent) == INVALID_FILE_ATTRIBUTES && GetLastError() == ERROR_FILE_NOT_FOUND)
