@@ -8,7 +8,7 @@ import { applyOsImageStep } from "./apply-os-image.ts";
 import { installApplicationStep } from "./install-application.ts";
 import { installPackageStep } from "./install-package.ts";
 import { partitionDiskStep } from "./partition-disk.ts";
-import type { PartitionSettings } from "./partition-disk.ts";
+import type { PartitionSettings } from "./partition-settings.ts";
 import { restartStep } from "./restart.ts";
 import { runCommandLineStep } from "./run-command-line.ts";
 import { setUpOperatingSystemStep } from "./set-up-operating-system.ts";

@@ -1,4 +1,4 @@
-import type { PartitionSettings } from "../steps/partition-disk.ts";
+import type { PartitionSettings } from "../steps/partition-settings.ts";
 import { cmdlet, powerShellScript } from "./powershell.ts";
 import type { WindowsPlan } from "./windows-plan.ts";
 
