@@ -13,7 +13,7 @@ export { explainStep, explanationText } from "./simulate/explain.ts";
 export type { ExplainedVariable } from "./simulate/explain.ts";
 export type { SimulatedStep, Simulation } from "./simulate/simulate.ts";
 export type { AnswerComponent } from "./windows/answer-file.ts";
-export { cimScript, windowsFactQueries } from "./windows/cim-script.ts";
+export { cimScript, windowsFactQueries, windowsSettingsQueries } from "./windows/cim-script.ts";
 export type { CimQuery } from "./windows/cim-script.ts";
 export { networkAnswers } from "./windows/network-answers.ts";
 export { answerFile } from "./windows/answer-file.ts";

@@ -6,7 +6,8 @@ import { resolveInRoot } from "./resolve-in-root.ts";
 /** No such file of a system is larger, in bytes. */
 const mostBytes = 256 << 20;
 
-async function readInRoot(root: string, path: string): Promise<string> {
+/** A text file of the system below `root`; empty where there is none. */
+export async function readInRoot(root: string, path: string): Promise<string> {
   const real = await resolveInRoot(root, path);
   if (real === undefined || (await stat(real)).size > mostBytes) return "";
   return readFile(real, "utf8");

@@ -33,9 +33,11 @@ import { step as autoApplyDrivers } from "./auto-apply-drivers.ts";
 import { step as installUpdates } from "./install-updates.ts";
 import { step as prepareCapture } from "./capture/prepare-capture.ts";
 import { step as captureOsImage } from "./capture/capture-os-image.ts";
+import { step as captureNetworkSettings } from "./capture-settings/capture-network-settings.ts";
+import { step as captureSystemSettings } from "./capture-settings/capture-system-settings.ts";
 import type { StepExecutor } from "./step-executor.ts";
 
-const all = [checkReadiness, setDynamicVariables, partitionDisk, downloadPackageContent, applyOsImage, applyWindowsSettings, setUpOperatingSystem, applyNetworkSettings, applyDataImage, restart, joinDirectory, encryptDisk, connectNetworkFolder, requestStateStore, captureUserState, restoreUserState, captureLocalGroups, restoreLocalGroups, releaseStateStore, applyDriverPackage, autoApplyDrivers, installUpdates, prepareCapture, captureOsImage, installApplication, installPackage, runCommandLine, runScript, recordDeployment, setVariable];
+const all = [checkReadiness, setDynamicVariables, captureNetworkSettings, captureSystemSettings, partitionDisk, downloadPackageContent, applyOsImage, applyWindowsSettings, setUpOperatingSystem, applyNetworkSettings, applyDataImage, restart, joinDirectory, encryptDisk, connectNetworkFolder, requestStateStore, captureUserState, restoreUserState, captureLocalGroups, restoreLocalGroups, releaseStateStore, applyDriverPackage, autoApplyDrivers, installUpdates, prepareCapture, captureOsImage, installApplication, installPackage, runCommandLine, runScript, recordDeployment, setVariable];
 
 /** Every step the agent can run in a system, by type; of those that mean nothing there the executor says so. */
 export function executorsFor(platform: Platform): ReadonlyMap<string, StepExecutor> {

@@ -37,13 +37,13 @@ test("with a mapping the ids here stand in the text", () => {
 });
 
 test("what there is no step for, and what cannot run where it stands, is kept disabled and says why and what it was", () => {
-  const imported = configmgr(step("SMS_TaskSequence_ConvertDiskAction", "Join", "<action>osddiskpart.exe /type:0</action>") + step("SMS_TaskSequence_RunCommandLineAction", "Reg", settings({ CommandLine: "reg add HKLM\\X" })) + step("Vendor_Action", "Odd") + step("SMS_TaskSequence_SetVariableAction", "Off", settings({ VariableName: "A", VariableValue: "b" }), 'disable="true"'));
+  const imported = configmgr(step("SMS_TaskSequence_ConvertDiskAction", "Join", "<action>osddiskpart.exe /type:0</action>") + step("SMS_TaskSequence_RunCommandLineAction", "Reg", settings({ CommandLine: "reg add HKLM\\X" })) + step("Vendor_Action", "Odd") + step("SMS_TaskSequence_SetVariableAction", "Off", settings({ VariableName: "A", VariableValue: "b" }), 'disable="true"') + step("SMS_TaskSequence_ApplyOperatingSystemAction", "Image", settings({ ImagePackageID: "PS100012" })));
   const [join, command, odd, off] = stepsOf(imported);
   for (const one of [join, command, odd, off]) assert.equal(one?.disabled, true);
-  assert.match(join?.description ?? "", /^Not translated: there is no step for it yet: dynamic disks\. It was SMS_TaskSequence_ConvertDiskAction: osddiskpart\.exe \/type:0$/);
+  assert.match(join?.description ?? "", /^Not translated: Windows calls dynamic disks deprecated, and partition-disk makes none\. It was SMS_TaskSequence_ConvertDiskAction: osddiskpart\.exe \/type:0$/);
   assert.match(odd?.description ?? "", /Vendor_Action/);
   assert.equal(off?.type, "set-variable");
-  assert.deepEqual([imported.report.totals, imported.report.enabled], [{ translated: 1, withNote: 0, disabled: 3 }, { translated: 0, withNote: 0, disabled: 3 }]);
+  assert.deepEqual([imported.report.totals, imported.report.enabled], [{ translated: 1, withNote: 1, disabled: 3 }, { translated: 0, withNote: 1, disabled: 3 }]);
 });
 
 test("what is of the system: settings, addresses, directory, BitLocker, lists; what needs no step here says so and counts as done", () => {
@@ -115,7 +115,7 @@ test("MDT: users' files and groups are captured in the system that is replaced; 
   const imported = mdt(phase("STATECAPTURE", script("Capture", 'ZTIUserState.wsf" /capture') + script("Groups", 'ZTIGroups.wsf" /capture') + script("Addresses", 'ZTINicConfig.wsf"'))
     + phase("POSTINSTALL", script("Early", 'ZTIBde.wsf"', settings({ BdeInstall: "TPM" })) + rest + script("Late policy", 'ZTIApplyGPOPack.wsf"', `<condition>${variable("ApplyGPOPack", "notEquals", "NO")}</condition>`) + script("Hive", "") .replace(/<action>.*<\/action>/, "<action>cmd /c REG UNLOAD HKLM\\$DEST$SOFTWARE</action>") + step("SMS_TaskSequence_RebootAction", "Restart", "<action>smsboot.exe</action>"))
     + phase("STATERESTORE", script("Restore", 'ZTIUserState.wsf" /restore') + script("Back", 'ZTIGroups.wsf" /restore') + script("Tattoo", 'ZTITatoo.wsf"')));
-  assert.deepEqual(imported.report.totals, { translated: 0, withNote: 11, disabled: 0 }, JSON.stringify(imported.report.lines));
+  assert.deepEqual(imported.report.totals, { translated: 1, withNote: 10, disabled: 0 }, JSON.stringify(imported.report.lines));
   const sequence = parseTaskSequenceYaml(imported.yaml);
   const restore = sequence.steps.find((one) => one.name === "STATERESTORE");
   assert.deepEqual(restore?.steps?.map((one) => one.name), ["Early", "Recovery", "Late policy", "Restore", "Back", "Tattoo"]);

@@ -1,5 +1,5 @@
 import { applyDriverPackage, applyOperatingSystem, checkReadiness, downloadPackageContent, installApplication, installPackage, restart, runCommandLine, runPowerShell, runPowerShellOfMdt, runTaskSequence, setDynamicVariables, setVariable } from "./translators-configmgr.ts";
-import { autoApplyDrivers, connectNetworkFolder, connectOfMdt, setUpWindows, applyDataImage, applyNetworkSettings, applyWindowsSettings, disableBitLocker, enableBitLocker, joinDomain, partitionDisk } from "./translators-system.ts";
+import { autoApplyDrivers, captureNetworkSettings, captureWindowsSettings, connectNetworkFolder, connectOfMdt, setUpWindows, applyDataImage, applyNetworkSettings, applyWindowsSettings, disableBitLocker, enableBitLocker, joinDomain, partitionDisk } from "./translators-system.ts";
 import { driversOfMdt, bitLockerOfMdt, configureOfMdt, installRolesOfMdt, uninstallRolesOfMdt, joinDomainOfMdt, networkOfMdt } from "./translators-mdt-system.ts";
 import { captureGroupsOfMdt, captureUserStateOfMdt, policyOfMdt, recoveryOfMdt, restoreGroupsOfMdt, restoreUserStateOfMdt, tattooOfMdt } from "./translators-mdt-state.ts";
 import { applyPe, gather, installApplicationOfMdt, installOs, nextPhase, restartOfMdt, validate } from "./translators-mdt.ts";
@@ -31,7 +31,7 @@ export const stepTranslators: Readonly<Record<string, Translator>> = {
   SubTasksequence: runTaskSequence,
   SubTaskSequence: runTaskSequence,
   PartitionDisk: partitionDisk,
-  ConvertDisk: no("dynamic disks"),
+  ConvertDisk: none("Windows calls dynamic disks deprecated, and partition-disk makes none"),
   ApplyDataImage: applyDataImage,
   ApplyWindowsSettings: applyWindowsSettings,
   ApplyNetworkSettings: applyNetworkSettings,
@@ -48,8 +48,8 @@ export const stepTranslators: Readonly<Record<string, Translator>> = {
   ReleaseStateStore: none("its store is one that the site keeps, and sites keep no users' files yet"),
   CaptureUserState: none("its store is one that the site keeps, and sites keep no users' files yet: capture-user-state after request-state-store with a folder of a file server"),
   RestoreUserState: none("its store is one that the site keeps, and sites keep no users' files yet: restore-user-state after request-state-store with a folder of a file server"),
-  CaptureNetworkSettings: no("capture network settings"),
-  CaptureWindowsSettings: no("capture Windows settings"),
+  CaptureNetworkSettings: captureNetworkSettings,
+  CaptureWindowsSettings: captureWindowsSettings,
   InstallDeployTools: notNeeded("Sysprep is a part of Windows"),
   PrepareSMSClient: notNeeded("what the agent has on a computer is never in an image that is captured"),
   PrepareOS: prepareOs,
@@ -71,7 +71,7 @@ export const stepTranslators: Readonly<Record<string, Translator>> = {
   "ZTIDrivers.wsf": driversOfMdt,
   "ZTIConfigure.wsf": configureOfMdt,
   "ZTINICConfig.wsf": networkOfMdt,
-  "ZTINICConfig.wsf /capture": no("capture network settings"),
+  "ZTINICConfig.wsf /capture": networkOfMdt,
   "ZTIBIOSCheck.wsf": none("it checks the firmware against a list of MDT's own"),
   "ZTIPatches.wsf": patchesOfMdt,
   "ZTIWindowsUpdate.wsf": windowsUpdateOfMdt,

@@ -7,6 +7,8 @@ import type { SourceNode, SourceSequence } from "./source-sequence.ts";
 import { reportOf } from "./import-report.ts";
 import type { ImportLine, ImportReport } from "./import-report.ts";
 import { moveBehindImage } from "./behind-image.ts";
+import { setByMdt } from "./set-by-mdt.ts";
+import { appendFirstStart, inInstalledSystem, needsASystem } from "./where-it-starts.ts";
 import { moveToInstalled } from "./move-to-installed.ts";
 import { placeOfPhase } from "./translators-mdt.ts";
 import { translatorOf } from "./step-translators.ts";
@@ -39,7 +41,8 @@ interface Placed { node: SourceNode; line: ImportLine; step: StepInput; windowsC
 export function importSequence(source: SourceSequence, options: ImportOptions): ImportedSequence {
   const name = redact(options.name ?? source.name).text.trim().slice(0, 256) || "Imported task sequence";
   const work = new Work(source, options);
-  const steps = [...work.before, ...work.nodes(source.nodes, [], true)];
+  const own = work.nodes(source.nodes, [], true);
+  const steps = [...work.before, ...(needsASystem(source.nodes) ? inInstalledSystem(own, work.windowsCommands()) : own)];
   if (steps.length === 0) steps.push({ id: "empty", name: "Nothing", type: "group", steps: [], description: "The source has no steps." });
   work.layBehindImage(steps);
   work.refuseWhereNothingRuns(steps);
@@ -60,13 +63,6 @@ function onlyInInstalled(step: StepInput): void {
 
 const objectId = /^[A-Z0-9]{3}[0-9A-F]{5}$/;
 
-/** What MDT sets for a new computer before the first step, where the sequence asks for it. */
-function setByMdt(used: ReadonlySet<string>): StepInput[] {
-  const steps = [["PHASE", "PREINSTALL"], ["DeploymentType", "NEWCOMPUTER"], ["DeploymentMethod", "MEDIA"]].filter(([name = ""]) => used.has(name.toLowerCase()));
-  if (steps.length === 0) return [];
-  return [{ id: "set-by-mdt", name: "What MDT sets before the first step", type: "group", steps: steps.map(([name = "", value = ""]) => ({ id: `set-by-mdt-${name.toLowerCase()}`, name, type: "set-variable", with: { name, value } })) }];
-}
-
 class Work {
   readonly lines: ImportLine[] = [];
   readonly placed: Placed[] = [];
@@ -77,13 +73,14 @@ class Work {
   /** Steps that the source has not, before its own. */
   readonly before: StepInput[];
   readonly #used: ReadonlySet<string>;
-  readonly #restart: TranslationContext["restart"] = { next: "environment" };
+  readonly #restart: TranslationContext["restart"];
 
   constructor(source: SourceSequence, options: ImportOptions) {
     this.#source = source;
     this.#options = options;
     this.#used = variablesUsed(source);
-    this.before = [...(options.before ?? []), ...(options.origin === "mdt" ? setByMdt(this.#used) : [])];
+    this.#restart = { next: needsASystem(source.nodes) ? "installed" : "environment" };
+    this.before = [...(options.before ?? []), ...(options.origin === "mdt" ? setByMdt(source, this.#used) : [])];
     const reserve = (steps: readonly StepInput[]): void => steps.forEach((one) => {
       this.#ids.add(one.id);
       reserve(one.steps ?? []);
@@ -213,6 +210,11 @@ class Work {
     step.disabled = true;
   }
 
+  /** Of steps that are commands of Windows, and of those within a group that one of them has become. */
+  windowsCommands(): Set<string> {
+    return new Set(this.placed.filter((one) => one.windowsCommand && one.line.status !== "disabled").flatMap(({ step }) => [step.id, ...(step.steps ?? []).map((inner) => inner.id)]));
+  }
+
   /** In their order; where there is no place, the step is kept disabled. */
   layBehindImage(steps: StepInput[]): void {
     let after: string | undefined;
@@ -242,7 +244,7 @@ class Work {
         const all = step.type === "group" && step.steps !== undefined ? step.steps : [step];
         const reason = all.map((one) => this.#cannotRun(one, places.get(one.id), placed.windowsCommand)).find((one) => one !== undefined);
         if (reason === undefined) continue;
-        if (placed.inInstalled === true && !placed.node.disabled && !moved.has(step.id) && moveToInstalled(steps, step.id, moved)) {
+        if (placed.inInstalled === true && !placed.node.disabled && !moved.has(step.id) && (moveToInstalled(steps, step.id, moved) || (appendFirstStart(steps) && moveToInstalled(steps, step.id, moved)))) {
           line.status = "withNote";
           line.notes.push("moved behind the first start of the new system: the boot environment is Linux");
           changed = true;

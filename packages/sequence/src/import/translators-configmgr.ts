@@ -118,14 +118,17 @@ export const runCommandLine: Translator = (context) => {
   if (/^(cmd(\.exe)? \/c )?reg(\.exe)? unload "?HKLM\\\$DEST\$/i.test(command.trim())) return { notNeeded: "it lets go of a part of the registry that MDT's offline capture of users' files had loaded" };
   const hive = hiveUse(command, loadedHives(context.sequence.nodes));
   if (hive !== undefined && "nothing" in hive) return { notNeeded: "the registry is written while Windows runs, after its first start, and no part of it has to be loaded for that" };
+  if (/^cmd(\.exe)? \/c (mkdir|md) "?(%[A-Za-z]+%|[A-Za-z]:)\\_SMSTaskSequence"?$/i.test(command.trim())) return { notNeeded: "it makes the folder of MDT's own engine" };
   if (/^powercfg(\.exe)?\s/i.test(command.trim()) && isInWindowsPe(context)) return { notNeeded: "it sets how Windows PE uses the processor; the boot environment is Linux" };
   const why = unsuitable(context, command);
   if (why !== undefined) return { disabled: why };
   if (hive !== undefined && id === "") return { steps: [{ type: "run-command-line", with: { command: hive.command, ...codes(context) } }], notes: ["the registry of the running Windows, in place of a part of it that Windows PE has loaded"], windowsCommand: true, inInstalled: true };
   const [folder, output] = [context.take("WorkingDirectory") || context.node.startIn, context.take("OutputVariableName")];
+  const as = runAs(context);
+  if (isTrue(context.take("RunAsUser")) && as.notes.length === 0) return { disabled: "it runs as another account, and names none" };
   const shared = packageOfShare(context, command, folder);
-  if (shared !== undefined) return "disabled" in shared || id !== "" ? { disabled: "disabled" in shared ? shared.disabled : "it needs files of a package and of the deployment share: make one package of them" } : { steps: [{ type: "run-command-line", with: { ...shared.settings, ...(output !== "" && { outputVariable: output }), ...codes(context) } }], notes: shared.notes, windowsCommand: true };
-  return { steps: [{ type: "run-command-line", with: { command, ...(folder !== "" && { workingFolder: folder }), ...(output !== "" && { outputVariable: output }), ...(id !== "" && { package: context.reference("package", id) }), ...codes(context) } }], notes: [], windowsCommand: true };
+  if (shared !== undefined) return "disabled" in shared || id !== "" ? { disabled: "disabled" in shared ? shared.disabled : "it needs files of a package and of the deployment share: make one package of them" } : { steps: [{ type: "run-command-line", with: { ...shared.settings, ...(output !== "" && { outputVariable: output }), ...as.settings, ...codes(context) } }], notes: [...shared.notes, ...as.notes], windowsCommand: true };
+  return { steps: [{ type: "run-command-line", with: { command, ...(folder !== "" && { workingFolder: folder }), ...(output !== "" && { outputVariable: output }), ...(id !== "" && { package: context.reference("package", id) }), ...as.settings, ...codes(context) } }], notes: as.notes, windowsCommand: true };
 };
 
 /** Run PowerShell Script: its text is base64 of UTF-16LE, or a file of a package. */
@@ -139,18 +142,36 @@ export const runPowerShell: Translator = (context) => {
   const folder = context.take("WorkingDirectory") || context.node.startIn;
   if (folder !== "") return { disabled: `it runs in the folder ${folder}` };
   if (script.trim() === "" && (id === "" || file === "")) return { disabled: "no script is named" };
+  const as = runAs(context);
+  if (isTrue(context.take("RunAsUser")) && as.notes.length === 0) return { disabled: "it runs as another account, and names none" };
   const source: JsonSettings = script.trim() === "" ? { file: file.replaceAll("\\", "/"), package: context.reference("package", id) } : { script };
   const words = (parameters.match(/"[^"]*"|'[^']*'|\S+/g) ?? []).map((word) => word.replace(/^(["'])(.*)\1$/s, "$2"));
-  return { steps: [{ type: "run-script", with: { language: "powershell", ...source, ...(words.length > 0 && { parameters: words }), ...(output !== "" && { outputVariable: output }), ...codes(context) } }], notes: [], windowsCommand: true };
+  return { steps: [{ type: "run-script", with: { language: "powershell", ...source, ...(words.length > 0 && { parameters: words }), ...(output !== "" && { outputVariable: output }), ...as.settings, ...codes(context) } }], notes: as.notes, windowsCommand: true };
 };
 
 /** Why a command line cannot be run as it stands. */
 function unsuitable(context: TranslationContext, command: string): string | undefined {
   if (command.trim() === "") return "there is no command";
   if (redact(command).found) return "a password stands in the command, and is left out: keep it at the site (prestage secret) and name it under `secrets`";
-  if (isTrue(context.take("RunAsUser"))) return "it runs as another user";
+  const account = accountOf(context);
+  if (account !== undefined && redact(account).found) return "its account looks like a password and is left out";
   const place = /%(RESOURCEDRIVE|_SMSTSMDataPath)%/i.exec(command)?.[1];
   return place === undefined ? undefined : `it needs %${place}%, a folder of the deployment share, which no computer reaches: make a package of it`;
+}
+
+/** The account a step runs as; ConfigMgr and MDT name the setting in several ways. */
+function accountOf(context: TranslationContext): string | undefined {
+  if (!isTrue(context.take("RunAsUser"))) return undefined;
+  const account = ["UserName", "SMSTSRunCommandLineUserName", "SMSTSRunPowerShellUserName"].map((name) => context.take(name)).find((name) => name !== "");
+  return account === undefined || !/^[^\p{Cc}"/:*?<>|-][^\p{Cc}"/:*?<>|]{0,255}$/u.test(account) ? undefined : account;
+}
+
+/** Its setting here, and what is to be done for it. */
+function runAs(context: TranslationContext): { settings: JsonSettings; notes: string[] } {
+  const account = accountOf(context);
+  context.ignore(/^(SMSTSRunCommandLineUser(Name|Password)|SMSTSRunPowerShellUser(Name|Password)|UserPassword|UserName|LoadProfile)$/i);
+  if (account === undefined) return { settings: {}, notes: [] };
+  return { settings: { account: { name: account, password: { secret: "RUN_PASSWORD" } } }, notes: ["the account's password is kept at the site: prestage secret set RUN_PASSWORD; the account needs the right to log on as a batch job"] };
 }
 
 /** Where a command or its folder names files of the deployment share: the same in a package of theirs. */

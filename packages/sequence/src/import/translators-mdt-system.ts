@@ -18,7 +18,7 @@ export const configureOfMdt: Translator = (context) => {
 /** ZTINICConfig: addresses that the rules say, by the variables that the reference has for them. */
 export const networkOfMdt: Translator = (context) => {
   context.ignore(/./);
-  if (isInStateCapture(context.groups)) return { notNeeded: "it keeps the addresses of a computer that is set up anew in its place; a staged disk goes into a new one, which has its own" };
+  if (isInStateCapture(context.groups) || /\/capture"?\s*$/i.test(context.node.action)) return { steps: [{ type: "capture-network-settings" }], notes: [] };
   return { steps: [{ type: "apply-network-settings", when: { variable: "OSDAdapterCount", greater: 0 } }], notes: ["addresses by the variables OSDAdapterCount, OSDAdapter0IPAddressList and so on; without them each adapter has DHCP"] };
 };
 

@@ -1,5 +1,6 @@
 import type { Condition } from "../schema.ts";
 import type { XmlElement } from "../read-xml.ts";
+import type { SourceNode } from "./source-sequence.ts";
 import { one } from "./translation.ts";
 import type { TranslatedStep, Translation, TranslationContext, Translator } from "./translation.ts";
 
@@ -8,6 +9,7 @@ const phases: Readonly<Record<string, string>> = { VALIDATION: "STATECAPTURE", S
 /** ZTINextPhase: sets PHASE to what follows the phase of the group it stands in. */
 export const nextPhase: Translator = (context) => {
   const now = context.groups.flatMap((group) => phasesOf(group.condition)).at(-1);
+  if (now === undefined && !context.variablesUsed.has("phase")) return { notNeeded: "nothing in the sequence asks for the phase" };
   const next = now === undefined ? undefined : phases[now];
   if (next === undefined) return { disabled: "the phase it goes on from is not said by a group around it" };
   return one("set-variable", { name: "PHASE", value: next });
@@ -31,6 +33,15 @@ export function isInStateCapture(groups: TranslationContext["groups"]): boolean 
 /** Whether a step stands where MDT runs in Windows PE for certain. */
 export function isInWindowsPe(context: Pick<TranslationContext, "groups">): boolean {
   return places[context.groups.flatMap((group) => phasesOf(group.condition)).at(-1) ?? ""] === true;
+}
+
+/** The first phase that an enabled group asks for. */
+export function firstPhase(nodes: readonly SourceNode[]): string | undefined {
+  for (const node of nodes) {
+    const found = node.disabled ? undefined : (phasesOf(node.condition)[0] ?? firstPhase(node.children));
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** The phases a condition asks for. */

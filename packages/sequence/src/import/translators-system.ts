@@ -95,8 +95,25 @@ function adapterOf(context: TranslationContext, i: number): JsonSettings | undef
 export const joinDomain: Translator = (context) => {
   const [type, domain, place, account] = [context.take("Type"), context.take("DomainName"), context.take("DomainOUName"), context.take("DomainUsername")];
   context.ignore(/^(SkipReboot|DomainPassword|WorkgroupName)$/i);
-  if (type === "1" || domain === "") return { disabled: `it joins the workgroup ${context.take("WorkgroupName").slice(0, 30)}, which says no more than a name` };
+  if (type === "1" || domain === "") return joinWorkgroup(context.take("WorkgroupName"));
   return join(domain, place, account);
+};
+
+function joinWorkgroup(workgroup: string): ReturnType<Translator> {
+  if (!/^%[A-Za-z]\w*%$|^[^\p{Cc}"/\\[\]:;|=,+*?<>.%\s][^\p{Cc}"/\\[\]:;|=,+*?<>.%]{0,14}$/u.test(workgroup)) return { disabled: "it joins a workgroup whose name is none" };
+  return one("join-workgroup", { workgroup });
+}
+
+/** Capture Network Settings. */
+export const captureNetworkSettings: Translator = (context) => {
+  const [adapters, membership] = [context.take("MigrateAdapterSettings"), context.take("MigrateNetworkMembership")];
+  return one("capture-network-settings", { ...(adapters !== "" && !isTrue(adapters) && { adapters: false }), ...(isTrue(membership) && { membership: true }) });
+};
+
+/** Capture Windows Settings. */
+export const captureWindowsSettings: Translator = (context) => {
+  const [name, registration, zone] = ["MigrateComputerName", "MigrateRegistrationInfo", "MigrateTimeZone"].map((property) => isTrue(context.take(property)));
+  return one("capture-system-settings", { computerName: name === true, registration: registration === true, timeZone: zone === true, language: false });
 };
 
 export function join(domain: string, place: string, account: string): ReturnType<Translator> {

@@ -1,5 +1,6 @@
 import { referenceKeys } from "../content-references.ts";
 import type { Step } from "../schema.ts";
+import { stepTypeOf } from "../steps/index.ts";
 import { kindNames } from "./lint-rule.ts";
 import type { LintRule } from "./lint-rule.ts";
 import { textsIn, variablesIn } from "../text-in-settings.ts";
@@ -69,8 +70,11 @@ export const rulesOfContent: readonly LintRule[] = [
   },
 ];
 
-/** The names a step sets by its settings: what a step of each type says of itself is read-only and not among them. */
+/** The names a step sets by its settings or by its type; of the latter those that are read-only are not among them. */
 function* variablesSetBy({ type, with: settings = {} }: Step): Generator<string> {
+  yield* Object.keys(stepTypeOf(type)?.sets ?? {}).filter((name) => !name.startsWith("_"));
+  const partitions = settings["partitions"];
+  if (type === "partition-disk" && Array.isArray(partitions)) for (const one of partitions) if (typeof one === "object" && one !== null && !Array.isArray(one) && typeof one["variable"] === "string") yield one["variable"];
   const text = (key: string) => (typeof settings[key] === "string" ? [settings[key]] : []);
   if (type === "set-variable") yield* text("name");
   if (type === "run-script" || type === "run-command-line") yield* text("outputVariable");

@@ -8,6 +8,8 @@ import { applyOsImageStep } from "./apply-os-image.ts";
 import { installApplicationStep } from "./install-application.ts";
 import { installPackageStep } from "./install-package.ts";
 import { partitionDiskStep } from "./partition-disk.ts";
+import { captureNetworkSettingsStep, captureSystemSettingsStep } from "./capture-settings.ts";
+import { joinWorkgroupStep } from "./join-workgroup.ts";
 import type { PartitionSettings } from "./partition-settings.ts";
 import { restartStep } from "./restart.ts";
 import { runCommandLineStep } from "./run-command-line.ts";
@@ -33,7 +35,7 @@ import { installUpdatesStep } from "./install-updates.ts";
 import type { StepDefinition } from "./step-definition.ts";
 
 /** Every step type, in the order in which a deployment usually has them. */
-export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, applyWindowsSettingsStep, setUpOperatingSystemStep, applyNetworkSettingsStep, applyDataImageStep, restartStep, joinDirectoryStep, encryptDiskStep, connectNetworkFolderStep, requestStateStoreStep, captureUserStateStep, restoreUserStateStep, captureLocalGroupsStep, restoreLocalGroupsStep, releaseStateStoreStep, applyDriverPackageStep, autoApplyDriversStep, installUpdatesStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, enableBitLockerStep, disableBitLockerStep, installFeaturesStep, setUpRecoveryEnvironmentStep, applyLocalPolicyStep, recordDeploymentStep, prepareCaptureStep, captureOsImageStep, setVariableStep, runTaskSequenceStep];
+export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, captureNetworkSettingsStep, captureSystemSettingsStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, applyWindowsSettingsStep, setUpOperatingSystemStep, applyNetworkSettingsStep, applyDataImageStep, restartStep, joinDirectoryStep, joinWorkgroupStep, encryptDiskStep, connectNetworkFolderStep, requestStateStoreStep, captureUserStateStep, restoreUserStateStep, captureLocalGroupsStep, restoreLocalGroupsStep, releaseStateStoreStep, applyDriverPackageStep, autoApplyDriversStep, installUpdatesStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, enableBitLockerStep, disableBitLockerStep, installFeaturesStep, setUpRecoveryEnvironmentStep, applyLocalPolicyStep, recordDeploymentStep, prepareCaptureStep, captureOsImageStep, setVariableStep, runTaskSequenceStep];
 
 export function stepTypeOf(type: string): StepDefinition | undefined {
   return stepTypes.find((one) => one.type === type);
@@ -56,3 +58,4 @@ export { installUpdatesStep, prepareCaptureStep, captureOsImageStep };
 export { defineStepType } from "./step-definition.ts";
 export type { Platform, StepDefinition } from "./step-definition.ts";
 export type { PartitionSettings };
+export { captureNetworkSettingsStep, captureSystemSettingsStep };

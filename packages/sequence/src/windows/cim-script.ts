@@ -24,3 +24,11 @@ export const windowsFactQueries = [
   { className: "Win32_Battery", properties: ["BatteryStatus"] },
   { className: "MSFT_NetAdapter", namespace: "root/StandardCimv2", properties: ["MediaConnectState", "NdisPhysicalMedium", "HardwareInterface"] },
 ] as const satisfies readonly CimQuery[];
+
+/** What capture-network-settings and capture-system-settings ask. */
+export const windowsSettingsQueries = [
+  { className: "Win32_NetworkAdapterConfiguration", properties: ["MACAddress", "DHCPEnabled", "IPAddress", "IPSubnet", "DefaultIPGateway", "DNSServerSearchOrder", "DNSDomain"], filter: "IPEnabled = TRUE" },
+  { className: "MSFT_NetAdapter", namespace: "root/StandardCimv2", properties: ["Name", "PermanentAddress", "HardwareInterface", "NdisPhysicalMedium"] },
+  { className: "Win32_ComputerSystem", properties: ["Name", "PartOfDomain", "Domain", "Workgroup"] },
+  { className: "Win32_OperatingSystem", properties: ["RegisteredUser", "Organization", "MUILanguages"] },
+] as const satisfies readonly CimQuery[];

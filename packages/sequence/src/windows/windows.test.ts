@@ -8,7 +8,7 @@ import { assertDocumented } from "../fixtures/documented-programs.ts";
 import { readXmlText } from "../read-xml.ts";
 import { stepTypeOf, stepTypes } from "../steps/index.ts";
 import { answerFile } from "./answer-file.ts";
-import { cimScript, windowsFactQueries } from "./cim-script.ts";
+import { cimScript, windowsFactQueries, windowsSettingsQueries } from "./cim-script.ts";
 import { quotedArgument, splitWindowsCommandLine, windowsCommandLine } from "./command-line.ts";
 import { cmdlet } from "./powershell.ts";
 import { restartWindows } from "./programs.ts";
@@ -22,6 +22,7 @@ const more: Readonly<Record<string, readonly Record<string, unknown>[]>> = {
     { disk: "1", partitions: [{ name: "EFI", type: "efi", sizeMiB: 260 }, { name: "MSR", type: "msr", sizeMiB: 16 }, { name: "Windows", type: "windows", sizePercent: "60", variable: "Data" }, { name: "Letters of it", type: "windows", driveLetter: "r:", sizePercent: 100, quickFormat: "false" }, { name: "Recovery", type: "recovery" }] },
     { disk: "12", partitions: [{ name: "raw", fileSystem: "none", type: "windows" }, { name: "fat", fileSystem: "fat32", type: "linux", variable: "Fat" }] }, { disk: "1" }, { disk: "/dev/sdb" }, {},
   ],
+  "join-workgroup": [{ workgroup: "IT'S" }],
   "prepare-capture": [{ virtualMachine: true }],
   "run-command-line": [{ command: 'msiexec /i "a b.msi" /qn & exit 3010' }, { command: "setup \"it's\"", package: "ABC00001", workingFolder: "sub/folder", account: { name: "CORP\\o'brien", password: { secret: "RUN" } } }, { command: "setup", account: { name: "svc@example.org", password: { secret: "RUN" } } }],
   "run-script": [{ language: "powershell", script: "exit 0" }, { language: "powershell", file: "in/a folder/setup.ps1", package: "ABC00001", parameters: ["-Name", 'a "b" c\\'] }, { language: "javascript", script: "process.exit(0)" }, { language: "javascript", script: "process.exit(0)", parameters: ['a "b"', ""], account: { name: "svc", password: { secret: "RUN" } } }, { language: "powershell", script: "exit 0", account: { name: "svc", password: { secret: "RUN" } } }, { language: "powershell", file: "a b.ps1", package: "ABC00001", account: { name: "svc", password: { secret: "RUN" } } }],
@@ -87,7 +88,7 @@ test("what each step does on Windows is what the documentation of its programs, 
   }
   assert.ok(checked >= 12, `${checked}`);
   assertDocumented(restartWindows.program, restartWindows.arguments);
-  readPowerShell(cimScript(windowsFactQueries)).forEach(assertCmdletDocumented);
+  for (const queries of [windowsFactQueries, windowsSettingsQueries]) readPowerShell(cimScript(queries)).forEach(assertCmdletDocumented);
 });
 
 test("the checker refuses what the documentation does not allow", () => {
