@@ -54,6 +54,24 @@ test("a whole file, and every kind of range of RFC 9110, with one exact line in 
   }
 });
 
+test("many at once, some of whom go away in the middle: each of the others gets its own bytes", async () => {
+  const path = pathOf("content.wim");
+  const target = `${site.running.url}${path}?${query(path)}`;
+  const before = (await log(logged)).length;
+  const asked = Array.from({ length: 60 }, (_, i) => {
+    const first = (i * 7919 * 37) % (wim.length - 700_000);
+    return new Promise<void>((resolve, reject) => {
+      get(target, { agent: false, ca: site.context.keys.authority.certificate, headers: { range: `bytes=${first}-${first + 699_999}` } }, (answer) => {
+        const parts: Buffer[] = [];
+        if (i % 5 === 0) return void answer.once("data", () => answer.destroy()).on("error", () => resolve()).on("close", () => resolve());
+        answer.on("data", (part: Buffer) => void parts.push(part)).on("error", reject).on("end", () => (Buffer.concat(parts).equals(wim.subarray(first, first + 700_000)) ? resolve() : reject(new Error(`other bytes from ${first} on`))));
+      }).on("error", reject);
+    });
+  });
+  await Promise.all(asked);
+  logged = (await log(before + asked.length)).length;
+});
+
 test("a range past the end is 416 with the file's size", async () => {
   for (const range of [`bytes=${wim.length}-`, "bytes=-0", `bytes=${"9".repeat(40)}-`]) {
     const answer = await signed("content.wim", { range });

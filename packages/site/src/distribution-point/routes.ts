@@ -1,4 +1,5 @@
 import { open } from "node:fs/promises";
+import type { ServerResponse } from "node:http";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { contentFileSchema } from "@prestage/contract";
@@ -11,7 +12,7 @@ import type { SiteContext } from "../site-context.ts";
 import { AccessLog } from "./access-log.ts";
 import { parseRange } from "./parse-range.ts";
 
-/** Positional reads of this size into a pooled buffer: twice as fast as streams, and safe when a client goes away. */
+/** Positional reads of this size: twice as fast as streams, and safe when a client goes away. */
 const pieceSize = 256 * 1024;
 
 /** Immutable files under /content/<id>/, patches to the version among them, plain HTTP with Range (RFC 9110), each behind a short-lived signed URL. */
@@ -58,14 +59,14 @@ export function distributionPointRoutes(server: Routes, context: SiteContext): v
   });
 }
 
-async function headOnly(handle: FileHandle, response: import("node:http").ServerResponse): Promise<number> {
+async function headOnly(handle: FileHandle, response: ServerResponse): Promise<number> {
   await handle.close();
   response.end();
   return 0;
 }
 
 /** Sends bytes [start, end); returns how many the client took before it went away. */
-async function sendRange(handle: FileHandle, response: import("node:http").ServerResponse, start: number, end: number): Promise<number> {
+async function sendRange(handle: FileHandle, response: ServerResponse, start: number, end: number): Promise<number> {
   let at = start;
   const closed = new Promise<"closed">((resolve) => response.once("close", () => resolve("closed")));
   try {
