@@ -34,10 +34,11 @@ test("a command runs as the account, with its home and its groups, out of a copy
     { type: "run-script", with: { account, script: 'echo "$1"; id -un', parameters: ["it's"] } },
     { type: "run-script", with: { account, language: "javascript", script: "console.log(process.getuid() !== 0, process.argv[2]);", parameters: ["x"] } },
     { type: "run-script", with: { account, package: "ABC00007", file: "bin/tool", parameters: ["b"] } },
+    { type: "run-script", with: { account, package: "ABC00007", script: "pwd | sed 's,.*/step-[^/]*,,'", workingFolder: "bin" } },
   ]);
   assert.match(told[0]?.output ?? "", /^nobody\nnogroup\n\/\S+ nobody nobody\n\S+\/var\/lib\/prestage-accounts\/step\/package\nof the package\ntool a$/);
   assert.ok(told[1]?.output.includes("Permission denied") && !/^y$/m.test(told[1].output) && told[1].output.endsWith("tool"), told[1]?.output);
-  assert.deepEqual(told.slice(2).map((one) => one.output), ["it's\nnobody", "true x", "tool b"]);
+  assert.deepEqual(told.slice(2).map((one) => one.output), ["it's\nnobody", "true x", "tool b", "/package/bin"]);
   assert.deepEqual((await readdir(join(fixture.folder, "var/lib"))), []);
 });
 

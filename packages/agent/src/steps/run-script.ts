@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { runScriptStep } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
 import { openAccountPlace } from "./account-place.ts";
@@ -9,7 +9,7 @@ import { defineStep } from "./step-executor.ts";
 const names = { sh: "script.sh", javascript: "script.mjs", powershell: "script.ps1" };
 
 /** Runs a script of the sequence or of a package, by the program its language names. */
-export const step = defineStep(runScriptStep, async (run, { language, script, file, package: id, parameters, outputVariable, successCodes, restartCodes, timeoutSeconds, account }) => {
+export const step = defineStep(runScriptStep, async (run, { language, script, file, package: id, workingFolder, parameters, outputVariable, successCodes, restartCodes, timeoutSeconds, account }) => {
   const { content, environment, dataRoot } = run.context;
   const work = join(dataRoot, "prestage/work");
   await mkdir(work, { recursive: true, mode: 0o700 });
@@ -26,7 +26,7 @@ export const step = defineStep(runScriptStep, async (run, { language, script, fi
     const node = language === "javascript" ? await as?.lendProgram(process.execPath, "node") : undefined;
     const command = [...program(language, node ?? process.execPath), path, ...parameters].map(quoted).join(" ");
     const line = language === "powershell" ? `command -v pwsh > /dev/null || { echo "PowerShell is not installed here"; exit 127; }; exec ${command}` : `exec ${command}`;
-    const { restartAsked, ...outcome } = await runStepCommand(run, line, { cwd: folder ?? "/", what: "the script", successCodes, restartCodes, timeoutSeconds, outputVariable, as });
+    const { restartAsked, ...outcome } = await runStepCommand(run, line, { cwd: resolve(folder ?? "/", workingFolder ?? "."), what: "the script", successCodes, restartCodes, timeoutSeconds, outputVariable, as });
     return { ...outcome, ...(restartAsked && { restart: environment === "boot" ? "environment" : "installed" }) };
   } finally {
     if (own !== "") await rm(own, { recursive: true, force: true });

@@ -70,6 +70,7 @@ test("scripts: of the sequence and of a package, by sh and by the agent's Node.j
       { type: "run-script", with: { script: 'echo a message >&2; printf "%s|" "$@"; echo; echo second', parameters: ["a b", "it's", "$HOME", "%WHO%"], outputVariable: "Sh" } },
       { type: "run-script", with: { language: "javascript", script: "console.log(process.argv.slice(2).join('+')); process.exitCode = 3;", parameters: ["x"], successCodes: [3], outputVariable: "Js" } },
       { type: "run-script", with: { package: "ABC00007", file: "sub/run.sh", outputVariable: "Folder" } },
+      { type: "run-script", with: { package: "ABC00007", script: "pwd", workingFolder: "sub", outputVariable: "Below" } },
       { type: "run-script", with: { script: "yes long | head -c 5000", outputVariable: "Long" } },
       { type: "run-script", with: { package: "ABC00007", file: "none.sh" }, continueOnError: true },
       { type: "run-script", with: { package: "ABC00007", file: "../escape.sh" }, continueOnError: true },
@@ -81,9 +82,9 @@ test("scripts: of the sequence and of a package, by sh and by the agent's Node.j
   await writeFile(join(fixture.folder, "content/ABC00007/sub/run.sh"), "basename $(pwd)");
   assert.deepEqual(await runSequence(await fixture.context({ environment: "installed", variables: [{ name: "WHO", value: "you", source: "device" }] }), { bootId: "1", machine }), { result: "failed" });
   const found = await variablesOf(fixture.folder);
-  assert.deepEqual([found["Sh"], found["Js"], found["Folder"], found["Long"]?.length], ["a b|it's|$HOME|you|\nsecond", "x", "ABC00007", 999]);
+  assert.deepEqual([found["Sh"], found["Js"], found["Folder"], found["Below"], found["Long"]?.length], ["a b|it's|$HOME|you|\nsecond", "x", "ABC00007", join(fixture.folder, "content/ABC00007/sub"), 999]);
   await (await fixture.context()).status.flush();
-  assert.deepEqual(fixture.kept.filter((message) => message.kind === "step-finished").map((message) => message.error?.code ?? message.exitCode), [0, 3, 0, 0, "PRESTAGE_AGENT_STEP_INVALID", "PRESTAGE_AGENT_STEP_INVALID", "PRESTAGE_AGENT_STEP_FAILED"]);
+  assert.deepEqual(fixture.kept.filter((message) => message.kind === "step-finished").map((message) => message.error?.code ?? message.exitCode), [0, 3, 0, 0, 0, "PRESTAGE_AGENT_STEP_INVALID", "PRESTAGE_AGENT_STEP_INVALID", "PRESTAGE_AGENT_STEP_FAILED"]);
   assert.deepEqual(await readdir(join(fixture.folder, "prestage/work")), []);
 });
 

@@ -140,13 +140,13 @@ export const runPowerShell: Translator = (context) => {
   const why = unsuitable(context, `${script}\n${parameters}`);
   if (why !== undefined) return { disabled: why };
   const folder = context.take("WorkingDirectory") || context.node.startIn;
-  if (folder !== "") return { disabled: `it runs in the folder ${folder}` };
+  if (redact(folder).found) return { disabled: "its folder looks like a password and is left out" };
   if (script.trim() === "" && (id === "" || file === "")) return { disabled: "no script is named" };
   const as = runAs(context);
   if (isTrue(context.take("RunAsUser")) && as.notes.length === 0) return { disabled: "it runs as another account, and names none" };
   const source: JsonSettings = script.trim() === "" ? { file: file.replaceAll("\\", "/"), package: context.reference("package", id) } : { script };
   const words = (parameters.match(/"[^"]*"|'[^']*'|\S+/g) ?? []).map((word) => word.replace(/^(["'])(.*)\1$/s, "$2"));
-  return { steps: [{ type: "run-script", with: { language: "powershell", ...source, ...(words.length > 0 && { parameters: words }), ...(output !== "" && { outputVariable: output }), ...as.settings, ...codes(context) } }], notes: as.notes, windowsCommand: true };
+  return { steps: [{ type: "run-script", with: { language: "powershell", ...source, ...(folder !== "" && { workingFolder: folder }), ...(words.length > 0 && { parameters: words }), ...(output !== "" && { outputVariable: output }), ...as.settings, ...codes(context) } }], notes: as.notes, windowsCommand: true };
 };
 
 /** Why a command line cannot be run as it stands. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { accountSchema, commandSchema, outputVariableSchema, referenceSchema, restartCodesSchema, successCodesSchema, timeoutSchema } from "./settings.ts";
 import { powerShellFile } from "../windows/powershell.ts";
-import { accountFolder, asAccount } from "../windows/run-as-account.ts";
+import { accountFolder, asAccount, windowsFolder } from "../windows/run-as-account.ts";
 import { defineStepType } from "./step-definition.ts";
 
 export const scriptLanguages = ["sh", "javascript", "powershell"] as const;
@@ -19,6 +19,7 @@ export const runScriptStep = defineStepType({
       script: commandSchema.optional().describe("Its text; `%NAME%` is a variable"),
       file: z.string().min(1).max(1024).regex(/^(?!\/)(?!(.*\/)?\.\.(\/|$))[^\\]+$/, "a path below the package's folder").optional().describe("A file of the package instead"),
       package: referenceSchema.optional().describe("Its folder is the working directory"),
+      workingFolder: z.string().min(1).max(1024).optional().describe("The working directory instead: a path, or one below the package's folder"),
       parameters: z.array(z.string().max(8192)).max(100).default([]).describe("Arguments"),
       outputVariable: outputVariableSchema,
       successCodes: successCodesSchema,
@@ -30,7 +31,7 @@ export const runScriptStep = defineStepType({
     .refine((value) => value.file === undefined || value.package !== undefined, "a file lies in a package"),
   again: "The script is run again: write it so that this does no harm.",
   errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED", "PRESTAGE_AGENT_ACCOUNT_UNKNOWN", "PRESTAGE_AGENT_SECRET_UNAVAILABLE"],
-  windows: ({ language, script, file, package: id, parameters, successCodes, restartCodes, account }, { work, node, folderOf }) => {
+  windows: ({ language, script, file, package: id, parameters, successCodes, restartCodes, account, workingFolder }, { work, node, folderOf }) => {
     if (language === "sh") return "there is no sh on Windows: write it in PowerShell or JavaScript";
     const name = language === "powershell" ? "script.ps1" : "script.mjs";
     const own = account === undefined ? work : accountFolder(work);
@@ -41,7 +42,7 @@ export const runScriptStep = defineStepType({
     const files = script === undefined ? [] : [{ name, content: language === "powershell" ? `\uFEFF${script}` : script }];
     if (account === undefined) return { files, commands: [command] };
     const folder = id === undefined ? undefined : folderOf(id);
-    return asAccount(command, account, { work, workingFolder: folder, reads: folder === undefined ? [] : [folder], files, copies: language === "javascript" ? [node] : [] });
+    return asAccount(command, account, { work, workingFolder: windowsFolder(folder, workingFolder), reads: folder === undefined ? [] : [folder], files, copies: language === "javascript" ? [node] : [] });
   },
   example: `- name: Which branch
   type: run-script
