@@ -54,6 +54,8 @@ export class Ext4Reader {
   readonly needsRecovery: boolean;
   /** Bytes no file has; those kept for root among them. */
   readonly freeBytes: number;
+  /** Files and folders that can still be made, however small. */
+  readonly freeInodes: number;
 
   static async open(disk: string, extent: Extent): Promise<Ext4Reader> {
     const file = await open(disk, "r");
@@ -84,6 +86,7 @@ export class Ext4Reader {
     if (this.#inodeSize < 128 || this.#inodeSize > this.#blockSize || this.#inodesPerGroup === 0 || this.#descriptorSize < 32) throw bad("its superblock is damaged");
     const freeHigh = (superblock.readUInt32LE(0x60) & 0x80) === 0 ? 0 : superblock.readUInt32LE(0x158);
     this.freeBytes = (superblock.readUInt32LE(0xc) + freeHigh * 2 ** 32) * this.#blockSize;
+    this.freeInodes = superblock.readUInt32LE(0x10);
     this.needsRecovery = (superblock.readUInt32LE(0x60) & 0x4) !== 0;
     const hex = superblock.toString("hex", 0x68, 0x78);
     this.uuid = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");

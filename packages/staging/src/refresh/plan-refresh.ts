@@ -11,6 +11,8 @@ export interface RefreshPlan { edits: Ext4Edit[]; /** The EFI system partition i
 
 /** ext4 keeps a little for its own tables, in bytes. */
 const reserve = 16 << 20;
+/** For what is made beside the media's files: the receipt, the marks of an attempt. */
+const reservedInodes = 8;
 
 /** Neither the media's nor in the way: receipt, claim, logs, what file systems keep for themselves. */
 function isKept(path: string): boolean {
@@ -34,6 +36,10 @@ export function planRefresh(shelf: ShelfDisk, media: OpenMedia, wanted: readonly
   const needed = newFiles.reduce((sum, one) => sum + blocks(one.size), reserve);
   const freed = remove.reduce((sum, one) => sum + blocks(one.size), 0) + newFiles.reduce((sum, one) => sum + blocks(shelf.nodes.get(one.path)?.size ?? 0), 0);
   if (needed > shelf.freeBytes + freed) throw new StagingError("PRESTAGE_STAGING_NOT_REFRESHABLE", `Expected room for ${needed} bytes on the data volume of ${shelf.disk.path}; ${shelf.freeBytes + freed} are free once the old files are gone. Use a larger disk.`);
+  // A new file lies beside the old one of its name for a moment.
+  const inodes = newFiles.length + newFolders.length;
+  const freedInodes = remove.length + removeFolders.length + newFiles.filter((one) => shelf.nodes.has(one.path)).length;
+  if (inodes + reservedInodes > shelf.freeInodes + freedInodes) throw new StagingError("PRESTAGE_STAGING_NOT_REFRESHABLE", `Expected room for ${inodes} more files and folders on the data volume of ${shelf.disk.path}; its file system can keep ${Math.max(0, shelf.freeInodes + freedInodes - reservedInodes)} once the old ones are gone. Stage the disk anew.`);
   const removals: Ext4Edit[] = [...remove.map(({ path }): Ext4Edit => ({ kind: "remove", path })), ...removeFolders.map(({ path }): Ext4Edit => ({ kind: "remove-folder", path }))];
   const additions: Ext4Edit[] = newFolders.map(([path, entry]) => ({ kind: "folder", path, ...attributesOf(entry, 0o755) }));
   for (const { path, sha256 } of newFiles) {
@@ -49,7 +55,7 @@ export function planRefresh(shelf: ShelfDisk, media: OpenMedia, wanted: readonly
       if (!same && !laid.has(path) && node.kind === (of === "file" ? "file" : "directory")) additions.push({ kind: "attributes", of, path, ...attributes });
     }
   }
-  const edits = needed <= shelf.freeBytes && !inTheWay ? [...additions, ...removals] : [...removals, ...additions];
+  const edits = needed <= shelf.freeBytes && inodes + reservedInodes <= shelf.freeInodes && !inTheWay ? [...additions, ...removals] : [...removals, ...additions];
   // oxlint-disable-next-line no-control-regex -- those are what debugfs cannot be told; found here, the disk is still as it was
   const untold = edits.find(({ path }) => /[\u0000-\u001f\u007f]/.test(path));
   if (untold !== undefined) throw new StagingError("PRESTAGE_STAGING_NOT_REFRESHABLE", `Expected names without control characters; found ${JSON.stringify(untold.path)}. Stage the disk anew.`);

@@ -14,6 +14,7 @@ export interface ShelfDisk {
   mediaId: string | undefined;
   fileSystemUuid: string;
   freeBytes: number;
+  freeInodes: number;
   /** Every file, folder and link of the data volume by path. */
   nodes: ReadonlyMap<string, Ext4Node>;
 }
@@ -39,7 +40,7 @@ export async function openShelfDisk(path: string, options: DiskFilesOptions): Pr
     const nodes = new Map<string, Ext4Node>();
     for await (const node of reader.walk()) nodes.set(node.path, node);
     for (const node of nodes.values()) if (node.kind !== "directory" && node.path.startsWith(`${dataPaths.root}/state/`)) throw notStaged(disk.path, `one that has been started already (/${node.path})`);
-    return { disk, table, esp, volume, begun: marked !== undefined, mediaId: staged?.mediaId, fileSystemUuid: reader.uuid, freeBytes: reader.freeBytes, nodes };
+    return { disk, table, esp, volume, begun: marked !== undefined, mediaId: staged?.mediaId, fileSystemUuid: reader.uuid, freeBytes: reader.freeBytes, freeInodes: reader.freeInodes, nodes };
   } finally {
     await reader.close();
   }
