@@ -7,6 +7,7 @@ import type { ImportedObject } from "../../demo/factory.ts";
 import { debFolder } from "../../demo/real-content.ts";
 import { withDataVolume } from "../support/disk-faults.ts";
 import { FileServer } from "../support/file-server.ts";
+import { NfsServer } from "../support/nfs-server.ts";
 import { FaultSite } from "../support/fault-site.ts";
 import type { StagedDisk } from "../support/fault-site.ts";
 import { debianImage } from "../../demo/debian-image.ts";
@@ -16,17 +17,21 @@ const limit = { timeout: 40 * 60_000 };
 const passphrase = "recovery of this test's records";
 /** What the steps run in the installed system, with what minbase lacks of their libraries. */
 const tools = ["cryptsetup-bin", "libcryptsetup12", "libargon2-1", "libjson-c5", "libdevmapper1.02.1", "dmsetup", "libpopt0", "wimtools", "libwim15", "libfuse2", "libntfs-3g89", "libxml2", "libicu72", "cifs-utils", "libtalloc2", "libwbclient0", "libcap-ng0", "libbsd0", "libmd0"];
+/** mount.nfs4 with its libraries. They are unpacked alone: none of the services of nfs-common is wanted. */
+const nfsTools = ["nfs-common", "libtirpc3", "libtirpc-common", "libgssapi-krb5-2", "libkrb5-3", "libk5crypto3", "libkrb5support0", "libkeyutils1"];
 const sharePassword = "of the share: a,b=c";
 let server: FileServer;
+let nfs: NfsServer;
 let fixture: FaultSite;
 let staged: StagedDisk;
 let data = "";
 
 before(async () => {
   const quiet = (): void => undefined;
-  const [image, debs] = [await debianImage(quiet), await debFolder("step-tools", tools, quiet, {})];
+  const [image, debs, nfsDebs] = [await debianImage(quiet), await debFolder("step-tools", tools, quiet, {}), await debFolder("nfs-tools", nfsTools, quiet, {})];
   fixture = await FaultSite.open("steps-on-disks");
   server = await FileServer.start(join(fixture.folder, "share"), "nobody", sharePassword);
+  nfs = await NfsServer.start(join(fixture.folder, "nfs"));
   const folder = join(fixture.folder, "maps");
   await mkdir(folder);
   await writeFile(join(folder, "map"), "town\n");
@@ -35,6 +40,7 @@ before(async () => {
   const osImage = await add(["os-image", "import", image, "--name", "Debian 12", "--index", "1"]);
   const maps = await add(["os-image", "import", join(fixture.folder, "maps.wim"), "--name", "Maps", "--index", "1"]);
   const toolPackage = await add(["package", "import", debs, "--name", "Tools", "--program", /* cifs-utils wants Python for what is not used */ "Install=dpkg --force-depends -i ./*.deb"]);
+  const nfsPackage = await add(["package", "import", nfsDebs, "--name", "NFS", "--program", "Install=dpkg --force-depends --unpack ./*.deb"]);
   const drivers = async (name: string, alias: string): Promise<string> => {
     const source = join(fixture.folder, name);
     await mkdir(join(source, "firmware"), { recursive: true });
@@ -48,7 +54,8 @@ before(async () => {
   const command = (id: string, text: string) => line(id, "run-command-line", `command: ${JSON.stringify(text)}`);
   const proof = 'test "$(cat /srv/maps/map)" = town && test "$(findmnt -n -o SOURCE /srv/records)" = /dev/mapper/records && ip -4 -o address | grep -q "10.0.2.77/24" && test "$(stat -c %U /home/ann/letter)" = ann';
   const sequenceId = await fixture.addSequence("Deploy", [
-    line("partition", "partition-disk", "disk: /dev/vdb, partitions: [{ name: maps, sizeMiB: 100 }, { name: records, fileSystem: none }]"),
+    line("partition", "partition-disk", "disk: /dev/vdb, partitions: [{ name: maps, sizeMiB: 100 }, { name: records, sizeMiB: 250, fileSystem: none }, { name: exchange, type: windows, variable: Exchange }]"),
+    command("exchange-proof", "test %Exchange% = /dev/vdb3"),
     line("apply", "apply-os-image", `osImage: ${osImage.id}`),
     line("set-up", "set-up-operating-system", "computerName: CUT-01, serialConsole: true, users: [{ name: ann }]"),
     line("maps", "apply-data-image", `osImage: ${maps.id}, disk: /dev/vdb, partition: 1, mountPoint: /srv/maps`),
@@ -77,7 +84,17 @@ before(async () => {
     line("encrypt-again", "encrypt-disk", "disk: /dev/vdb, partition: 2, name: records, passphrase: { secret: RECOVERY }, mountPoint: /srv/records"),
     line("folder", "connect-network-folder", `path: //10.0.2.2/drawings, port: ${server.port}, account: 'EXAMPLE\\nobody', password: { secret: SHARE }, variable: Drawings`),
     command("folder-proof", 'test "$(cat %Drawings%/plan)" = "the plan" && ! touch %Drawings%/mine && ! ls /run/prestage/folders/credentials'),
+    line("as-ann", "run-command-line", `command: ${JSON.stringify('test "$(id -un)" = ann && test "$HOME" = /home/ann && prestage-variable Who "$(id -un)"')}, account: { name: ann }`),
+    line("keep-name", "capture-system-settings", ""),
+    line("keep-addresses", "capture-network-settings", ""),
+    command("kept-proof", 'test "%Who%" = ann && test "$(echo %OSDComputerName% | tr a-z A-Z)" = CUT-01 && test "%OSDAdapter0IPAddressList%" = 10.0.2.77 && test "%OSDAdapter0SubnetMask%" = 255.255.255.0'),
+    line("nfs-tools", "install-package", `package: ${nfsPackage.id}, program: Install`),
+    line("nfs", "connect-network-folder", `path: '10.0.2.2:/plans', port: ${nfs.port}, readOnly: false, variable: Plans`),
+    command("nfs-proof", 'test "$(cat %Plans%/plan)" = "the plan" && test "$(findmnt -n -o FSTYPE %Plans%)" = nfs4 && cp /etc/os-release %Plans%/from-installed'),
+    line("nfs-read-only", "connect-network-folder", `path: '10.0.2.2:/plans/', port: ${nfs.port}, variable: Same`),
+    command("nfs-same", 'test "%Same%" = "%Plans%" && test "$(findmnt -n -o TARGET %Plans% | wc -l)" = 1'),
     line("restart-again", "restart", "to: installed"),
+    command("nfs-again", 'test "$(cat %Plans%/plan)" = "the plan"'),
     command("proof-again", `${proof} && test "$(cat /srv/records/file)" = kept && echo proven > /etc/proven`),
   ].join(""));
   const deployment = await fixture.deploy(sequenceId, { purpose: "required", makeAvailableTo: "MediaAndPxe" });
@@ -92,10 +109,11 @@ before(async () => {
 
 after(async () => {
   server?.stop();
+  nfs?.stop();
   await fixture?.close();
 });
 
-test("a data image, an encrypted volume, a mounted share, static addresses, users' files and groups, and drivers that fit are there after every start", limit, async (t) => {
+test("a data image, an encrypted volume, mounted shares of SMB and NFS, static addresses, users' files and groups, and drivers that fit are there after every start; a command runs as another account; name and addresses are kept", limit, async (t) => {
   await withMachine(t, fixture, "steps-on-disks", { disk: staged.path, extraDisks: [{ path: data, bus: "virtio" }] }, async (on) => {
     const { status } = await runToItsEnd(fixture, on);
     const ended = status.filter((message) => message.kind === "step-finished").map((message) => [message.step?.id, message.outcome, message.error?.message ?? ""]);
@@ -104,6 +122,7 @@ test("a data image, an encrypted volume, a mounted share, static addresses, user
     assert.ok(![passphrase, sharePassword].some((secret) => JSON.stringify(status).includes(secret)));
   });
   assert.match(await readFile(join(fixture.folder, "share/drawings/from-boot"), "utf8"), /^ID=debian$/m);
+  assert.match(await readFile(join(fixture.folder, "nfs/plans/from-installed"), "utf8"), /^ID=debian$/m);
   await withDataVolume(staged.path, async (reader) => {
     assert.equal((await reader.readFile("etc/proven")).toString(), "proven\n");
     assert.match((await reader.readFile("etc/prestage-deployment")).toString(), /^PRESTAGE_TASK_SEQUENCE="[A-Z0-9]{8}"\nPRESTAGE_TASK_SEQUENCE_NAME="Deploy"\n[^]*PRESTAGE_IMAGE_VERSION="12"\nPRESTAGE_TIME="/m);

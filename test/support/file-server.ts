@@ -51,7 +51,8 @@ force user = root
   }
 }
 
-function freePort(): Promise<number> {
+/** A port of the loopback that nobody has. */
+export function freePort(): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>();
   const probe = createServer().listen(0, "127.0.0.1", () => {
     const address = probe.address();
