@@ -9,7 +9,9 @@
  * Without an agent beside it a removal was interrupted, and goes on.
  */
 #include <windows.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <wchar.h>
 
 #define SERVICE_NAME L"PrestageAgent"
@@ -105,6 +107,16 @@ static void limit_job(HANDLE job, DWORD flags)
 	SetInformationJobObject(job, JobObjectExtendedLimitInformation, &limits, sizeof limits);
 }
 
+/* What nobody else can say: an agent that crashed writes no log. */
+static void say(HANDLE output, DWORD code)
+{
+	char line[96];
+	DWORD written;
+	_snprintf(line, sizeof line - 1, "the agent ended with code %lu (0x%08lx) and is started again\r\n", code, code);
+	line[sizeof line - 1] = 0;
+	WriteFile(output, line, (DWORD)strlen(line), &written, NULL);
+}
+
 /* Runs the agent to its end, or to the service's; whatever it has started ends with it unless it ended well. Returns its exit code. */
 static DWORD run_agent(void)
 {
@@ -126,6 +138,8 @@ static DWORD run_agent(void)
 		ResumeThread(process.hThread);
 		if (WaitForMultipleObjects(2, either, FALSE, INFINITE) == WAIT_OBJECT_0 + 1)
 			GetExitCodeProcess(process.hProcess, &code);
+		if (code != ENDED && code != REMOVE && WaitForSingleObject(stop_event, 0) == WAIT_TIMEOUT)
+			say(output, code);
 		if (code == ENDED || code == REMOVE)
 			limit_job(job, 0); /* a command for the time after the sequence goes on */
 		else
