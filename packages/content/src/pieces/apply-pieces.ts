@@ -32,7 +32,8 @@ export async function fetchPieces(handle: FileHandle, file: string, runs: readon
   let asked = 0;
   for (const [i, run] of runs.entries()) {
     for (; asked < runs.length && asked <= i + readAhead; asked++) ahead.push(readRun(file, runs[asked]!, work));
-    const bytes = await ahead[i];
+    // What is written is let go of: a pack may have hundreds of megabytes.
+    const bytes = await ahead.shift();
     work.options.signal?.throwIfAborted();
     if (bytes instanceof RangesIgnored) throw bytes;
     // The pack cannot be had any more (the site may have dropped it since the policy was made), or is none: nor would the rest of it.

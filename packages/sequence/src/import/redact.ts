@@ -8,11 +8,12 @@ export function isSecretName(name: string): boolean {
   return secretName.test(name) && !harmless.test(name);
 }
 
+/** Every repetition before a value is bounded: a text of megabytes takes no longer than its length asks for. */
 const options: readonly RegExp[] = [
   // -Password x, /pwd:x, --token=x, -SetupPassword "x y"
-  /((?:^|[\s"'])(?:-{1,2}|\/)[a-z]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|credential)[a-z]*(?:[:=]|\s+))("[^"]*"|'[^']*'|[^\s"'&|]+)/gi,
+  /((?:^|[\s"'])(?:-{1,2}|\/)[a-z]{0,40}(?:pass(?:word|wd|phrase)?|pwd|secret|token|credential)[a-z]{0,40}(?:[:=]|\s{1,40}))("[^"]*"|'[^']*'|[^\s"'&|]+)/gi,
   // sqlcmd -P x, psexec -p x
-  /(\b(?:sqlcmd|bcp|psexec|osql)\b[^&|]*?\s-p\s+)("[^"]*"|\S+)/gi,
+  /(\b(?:sqlcmd|bcp|psexec|osql)\b[^&|]{0,2000}?\s-p\s+)("[^"]*"|\S+)/gi,
   // net use Z: \\server\share x /user:y and /user:y x
   /(\bnet\s+use\b(?:\s+(?:[a-z*]:?|\\\\\S+))+\s+)(?!\/)("[^"]*"|[^\s/]\S*)/gi,
   /(\bnet\s+user\s+(?:"[^"]*"|\S+)\s+)(?!\/)("[^"]*"|\S+)/gi,
@@ -20,7 +21,7 @@ const options: readonly RegExp[] = [
   // https://user:x@server
   /(\/\/[^\s/:@]+:)([^\s/@]+)(?=@)/gi,
   // PASSWORD=x of msiexec and of cmd's set
-  /(\b[a-z_]*(?:password|passwd|pwd|secret|token|productkey|pidkey)[a-z_]*\s*=\s*)("[^"]*"|'[^']*'|[^\s"'&|]+)/gi,
+  /([a-z_]{0,40}(?:password|passwd|pwd|secret|token|productkey|pidkey)[a-z_]{0,40}\s{0,40}=\s{0,40})("[^"]*"|'[^']*'|[^\s"'&|]+)/gi,
   // ConvertTo-SecureString "x" -AsPlainText
   /(ConvertTo-SecureString\s+(?:-String\s+)?)("[^"]*"|'[^']*'|\S+)/gi,
   // slmgr /ipk and any product key in groups of five
