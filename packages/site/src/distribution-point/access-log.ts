@@ -7,6 +7,7 @@ export interface AccessRecord { time: string; contentId: string; file: string; r
 /** The distribution point's access log: JSON lines, in the order requests ended. */
 export class AccessLog {
   readonly path: string;
+  #waiting: string[] = [];
   #queue: Promise<void>;
 
   constructor(folder: string) {
@@ -14,8 +15,11 @@ export class AccessLog {
     this.#queue = mkdir(folder, { recursive: true }).then(() => undefined);
   }
 
+  /** Lines that come while others are written are written together. */
   add(record: AccessRecord): void {
-    this.#queue = this.#queue.then(() => appendFile(this.path, `${JSON.stringify(record)}\n`)).catch(() => undefined);
+    this.#waiting.push(`${JSON.stringify(record)}\n`);
+    if (this.#waiting.length > 1) return;
+    this.#queue = this.#queue.then(() => appendFile(this.path, this.#waiting.splice(0).join(""))).catch(() => undefined);
   }
 
   /** Resolves when everything added is written. */
