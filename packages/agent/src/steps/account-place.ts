@@ -27,7 +27,7 @@ export interface AccountPlace {
 }
 
 /** Below the installed system's root. */
-const places = "var/lib/prestage-accounts";
+export const accountPlaces = "var/lib/prestage-accounts";
 
 /**
  * Makes a place for an account; what an interrupted step left there is removed before. Linux needs no password of it: the agent is root.
@@ -37,7 +37,7 @@ export async function openAccountPlace(run: StepRun, name: string): Promise<Acco
   const { dataRoot, environment } = run.context;
   if (environment === "boot") throw new AgentError("PRESTAGE_AGENT_STEP_ENVIRONMENT", `Expected a step without an account in the boot environment, which has none but root; this one is to run as ${name}.`, "Move the step behind the restart into the installed system.");
   const account = await findAccount(name);
-  const parent = join(dataRoot, places);
+  const parent = join(dataRoot, accountPlaces);
   await removePlace(parent);
   await mkdir(parent, { recursive: true });
   await chmod(parent, 0o711);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { runProgram } from "@prestage/disk";
@@ -132,4 +132,28 @@ test("dnf and zypper are asked as their manuals say", () => {
   assert.equal(dnfCommand({ updates: "all", names: undefined }, ["/a b.rpm"]), "dnf -y '--disablerepo=*' upgrade '/a b.rpm'");
   assert.deepEqual(zypperCommands({ updates: "security", names: undefined }, undefined), ["zypper --non-interactive refresh", "zypper --non-interactive patch --category security"]);
   assert.deepEqual(zypperCommands({ updates: "all", names: undefined }, ["/it's.rpm"]), ["zypper --non-interactive --no-refresh install '/it'\\''s.rpm'"]);
+});
+
+test("a folder of many packages is read a few at a time", { timeout: 60_000 }, async () => {
+  const fixture = await makeRunFixture([{ type: "install-updates", with: { package: "ABC00001" } }], [contentOf("ABC00001", { kind: "package", programs: [] })]);
+  await makeSystem(fixture, []);
+  const content = join(fixture.folder, "content/ABC00001");
+  await makeDeb(join(fixture.folder, "work"), content, "a", "2");
+  const [deb = ""] = await readdir(content);
+  for (let i = 0; i < 40; i++) await copyFile(join(content, deb), join(content, `copy-${i}.deb`));
+  // Each says how many there are while it runs.
+  const [programs, running] = [join(fixture.folder, "programs"), join(fixture.folder, "running")];
+  await mkdir(running);
+  await write(programs, { "dpkg-deb": `#!/bin/sh\nmkdir ${running}/$$; ls ${running} | wc -l >> ${running}.log; PATH=/usr/bin:/bin dpkg-deb "$@"; rmdir ${running}/$$\n` });
+  await chmod(join(programs, "dpkg-deb"), 0o755);
+  const path = process.env["PATH"];
+  process.env["PATH"] = `${programs}:${path ?? ""}`;
+  try {
+    assert.deepEqual(await runSequence(await fixture.context({ environment: "installed" }), { bootId: "1", machine }), { result: "succeeded" }, fixture.logged.join("\n"));
+  } finally {
+    process.env["PATH"] = path;
+  }
+  const counts = (await readFile(`${running}.log`, "utf8")).trim().split("\n").map(Number);
+  assert.equal(counts.length, 41);
+  assert.ok(Math.max(...counts) <= 8, `${Math.max(...counts)} at once`);
 });

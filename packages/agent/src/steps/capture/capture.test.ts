@@ -239,9 +239,14 @@ test("what is left out names the swap files of the system itself, and nothing of
   await mkdir(join(root, "var/log"), { recursive: true });
   await mkdir(join(root, "etc"));
   await writeFile(join(root, "var/log/a\n[ExclusionList]\n"), "");
-  await writeFile(join(root, "etc/fstab"), "# comment\n/var/swap/file none swap sw 0 0\n/dev/sda3 none swap sw 0 0\nUUID=1 none swap sw 0 0\n");
+  await mkdir(join(root, "var/swap"));
+  for (const name of ["file", "my file", "two\nlines"]) await writeFile(join(root, "var/swap", name), "");
+  await writeFile(join(root, "etc/fstab"), "# comment\n/var/swap/file none swap sw 0 0\n/var/swap/my\\040file none swap sw 0 0\n/var/swap/two\\012lines none swap sw 0 0\n/dev/sda3 none swap sw 0 0\nUUID=1 none swap sw 0 0\n/ none swap sw 0 0\n/var none swap sw 0 0\n/gone none swap sw 0 0\n");
+  for (const everything of [true, false]) {
+    const named = (await leftOutOfLinux(root, everything)).exclude.filter((path) => ["/", "/var", "/gone", "/dev/sda3"].includes(path) || path.startsWith("/var/swap"));
+    assert.deepEqual(named, ["/var/swap/file", "/var/swap/my file"], "files alone: a line that names a folder must not leave out the system");
+  }
   const { exclude, empty } = await leftOutOfLinux(root, false);
-  assert.ok(exclude.includes("/var/swap/file") && !exclude.includes("/dev/sda3"));
   assert.ok(exclude.every((path) => /^\/[^\n\r]+$/.test(path)));
   assert.deepEqual(empty, []);
 });

@@ -1,6 +1,7 @@
-import { readdir, readFile } from "node:fs/promises";
+import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDataMount } from "@prestage/disk";
+import { accountPlaces } from "../account-place.ts";
 import { removedFolder, serviceFiles } from "../agent-service.ts";
 
 /** What a capture leaves out, as paths in the volume, and what it has without its content. */
@@ -12,7 +13,7 @@ export const keptImages = "var/lib/prestage/captured-images";
 
 /** Of the deployment, or of no use: also left out of a backup. */
 const never: readonly string[] = [
-  "/prestage", `/${removedFolder}`, "/lost+found", `/${keptImages}`, ...serviceFiles.map((path) => `/${path}`),
+  "/prestage", `/${removedFolder}`, "/lost+found", `/${keptImages}`, `/${accountPlaces}`, ...serviceFiles.map((path) => `/${path}`),
   "/swapfile", "/swap.img", "/tmp/*", "/var/tmp/*", "/dev/*", "/proc/*", "/sys/*", "/run/*", "/media/*/*",
 ];
 
@@ -46,7 +47,11 @@ export function leftOutOfWindows(everything: boolean): LeftOut {
 /** Files that fstab(5) swaps to. */
 async function swapFiles(root: string): Promise<string[]> {
   const lines = (await readFile(join(root, "etc/fstab"), "utf8").catch(() => "")).split("\n").map((line) => line.trim().split(/\s+/));
-  return lines.filter(([what = "", , type]) => type === "swap" && what.startsWith("/") && !what.startsWith("/dev/")).map(([what = ""]) => what);
+  // Blanks and the like are octal numbers there. A line that is none must not leave out the whole system.
+  const plain = (text: string) => text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+  const named = lines.filter(([what = "", , type]) => type === "swap" && what.startsWith("/") && !what.startsWith("/dev/")).map(([what = ""]) => plain(what)).filter((path) => !/[\r\n]/.test(path));
+  const files = await Promise.all(named.map(async (path) => ({ path, file: await lstat(join(root, path)).then((status) => status.isFile(), () => false) })));
+  return files.filter(({ file }) => file).map(({ path }) => path);
 }
 
 async function entriesBelow(folder: string): Promise<string[]> {

@@ -14,6 +14,8 @@ const common = ["-y", "-q", "--no-remove", "-o", "Dpkg::Options::=--force-confde
 /** Another service of the system may be at it: wait for it (apt.conf: DPkg::Lock::Timeout, seconds). */
 const lockTimeout = ["-o", "DPkg::Lock::Timeout=600"];
 
+const readAtOnce = 8;
+
 /** Updates a Debian or one of its kind. Nothing is removed: an update that would is left for a person. */
 export async function installByApt(run: StepRun, settings: UpdateSettings, folder: string | undefined): Promise<UpdateResult> {
   const { dataRoot } = run.context;
@@ -73,7 +75,10 @@ interface Deb { path: string; name: string; version: string; needs: string[] }
 
 /** Those of a folder that update something installed, with what in the folder they need besides. */
 async function fromFolder(run: StepRun, folder: string): Promise<Wanted> {
-  const debs = await Promise.all((await filesBelow(folder)).filter((path) => path.endsWith(".deb")).map((path) => readDeb(run, path)));
+  const paths = (await filesBelow(folder)).filter((path) => path.endsWith(".deb"));
+  const debs: Deb[] = [];
+  // A few programs at a time, not one for each of thousands of files.
+  for (let at = 0; at < paths.length; at += readAtOnce) debs.push(...(await Promise.all(paths.slice(at, at + readAtOnce).map((path) => readDeb(run, path)))));
   if (debs.length === 0) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", "Expected files .deb in the package of updates; found none.", "Import a package for this system.");
   const { output } = await runProgram("dpkg-query", [`--admindir=${join(run.context.dataRoot, "var/lib/dpkg")}`, "-W", "-f", "${db:Status-Abbrev}\t${Package}\t${Version}\n"], { accept: [0, 1], signal: run.context.signal });
   const installed = new Map(output.split("\n").filter((line) => line.startsWith("ii")).map((line) => line.split("\t")).map(([, name = "", version = ""]) => [name, version]));
