@@ -19,6 +19,12 @@ export function pieceCheck(bytes: Uint8Array): number {
   return hash("sha256", bytes, "buffer").readUInt16LE(0);
 }
 
+/**
+ * So often the rolling hash of a place may fit and its check not. By chance it does some 200,000 times in what is searched at most, for the most pieces there
+ * are; lists made to fit everywhere, which nothing binds, would cost an hour.
+ */
+const mostMisses = 2 ** 21;
+
 /** A bit for each value of the high bits of the hash, mixed: nearly all places of the old data are passed over by it. */
 const filterBits = 22;
 
@@ -29,15 +35,19 @@ function filterBit(rolling: number): number {
 
 /** Looks for pieces in old data, at every byte. What is found has the hashes of the piece: most likely, not surely, its bytes. */
 export class PieceSearch<T extends Pick<PieceRecord, "rolling" | "check" | "length">> {
-  readonly #wanted = new Map<number, T[]>();
+  /** By rolling hash, then by check. */
+  readonly #wanted = new Map<number, Map<number, T[]>>();
+  #misses = 0;
   readonly #filter = new Uint8Array(2 ** (filterBits - 3));
 
   /** A piece that is shorter than the others, at a file's end, is not looked for. */
   add(piece: T): void {
     if (piece.length !== pieceSize) return;
-    const alike = this.#wanted.get(piece.rolling);
-    if (alike === undefined) this.#wanted.set(piece.rolling, [piece]);
+    const checks = this.#wanted.get(piece.rolling) ?? new Map<number, T[]>();
+    const alike = checks.get(piece.check);
+    if (alike === undefined) checks.set(piece.check, [piece]);
     else alike.push(piece);
+    this.#wanted.set(piece.rolling, checks);
     const bit = filterBit(piece.rolling);
     this.#filter[bit >> 3]! |= 1 << (bit & 7);
   }
@@ -82,13 +92,16 @@ export class PieceSearch<T extends Pick<PieceRecord, "rolling" | "check" | "leng
   }
 
   #found(bytes: Uint8Array, at: number, rolling: number, offset: number, onFound: (piece: T, offset: number) => void): boolean {
-    const alike = this.#wanted.get(rolling);
-    if (alike === undefined) return false;
+    const checks = this.#wanted.get(rolling);
+    if (checks === undefined) return false;
     const check = pieceCheck(bytes.subarray(at, at + pieceSize));
-    const found = alike.filter((piece) => piece.check === check);
-    if (found.length === 0) return false;
-    if (found.length === alike.length) this.#wanted.delete(rolling);
-    else this.#wanted.set(rolling, alike.filter((piece) => piece.check !== check));
+    const found = checks.get(check);
+    if (found === undefined) {
+      if (++this.#misses > mostMisses) this.#wanted.clear();
+      return false;
+    }
+    if (checks.size === 1) this.#wanted.delete(rolling);
+    else checks.delete(check);
     for (const piece of found) onFound(piece, offset + at);
     return true;
   }
