@@ -21,6 +21,11 @@ export class LogFile {
     for (const line of this.#waiting.splice(0)) this.#append(line);
   }
 
+  /** Until it is opened again lines stay in memory: the volume is unmounted. */
+  hold(): void {
+    this.#path = undefined;
+  }
+
   /** The last lines, for the screen. */
   get recent(): readonly string[] {
     return this.#recent;

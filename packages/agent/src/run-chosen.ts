@@ -23,7 +23,7 @@ export async function networkOf(state: Pick<DeviceState, "networkSettings" | "pr
   return (await state.networkSettings()) ?? settingsOfVariables(withPrestart(manifest.variables, await state.prestartVariables()));
 }
 
-export interface ChosenRun extends Pick<RunContext, "environment" | "dataRoot" | "espRoot" | "makeEspWritable" | "beforeLeaving" | "disk" | "status" | "screen" | "signal" | "log"> {
+export interface ChosenRun extends Pick<RunContext, "environment" | "dataRoot" | "espRoot" | "makeEspWritable" | "releaseVolume" | "beforeLeaving" | "disk" | "status" | "screen" | "signal" | "log"> {
   answer: PolicyAnswer;
   manifest: Manifest;
   /** All keyrings known, oldest first. */
@@ -57,7 +57,7 @@ export async function runChosen(run: ChosenRun): Promise<number> {
     ...builtIn(manifest, policy.deviceName).map((variable) => ({ ...variable, source: "media" as const })),
   ];
   try {
-    const { result } = await runSequence({ environment, dataRoot, espRoot, makeEspWritable, ...(run.beforeLeaving && { beforeLeaving: run.beforeLeaving }), disk, policy: policy.selected, sequence, variables, content, secrets, status, screen, journal, signal, log, unattended: manifest.unattended, userDeviceAffinity: manifest.userDeviceAffinity });
+    const { result } = await runSequence({ environment, dataRoot, espRoot, makeEspWritable, ...(run.releaseVolume && { releaseVolume: run.releaseVolume }), ...(run.beforeLeaving && { beforeLeaving: run.beforeLeaving }), disk, policy: policy.selected, sequence, variables, content, secrets, status, screen, journal, signal, log, unattended: manifest.unattended, userDeviceAffinity: manifest.userDeviceAffinity });
     if (result === "failed") return await afterFailure(run);
     if (result === "succeeded" && environment === "installed" && process.platform === "win32") return removeExitCode;
   } finally {

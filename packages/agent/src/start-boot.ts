@@ -8,7 +8,7 @@ import { chooseDeployment, connect } from "./first-boot/contact.ts";
 import { readDeviceAttributes } from "./first-boot/device-attributes.ts";
 import { enrolDevice } from "./first-boot/enrol-device.ts";
 import { findStartVolume } from "./first-boot/find-volume.ts";
-import { dataRoot, espRoot, makeEspWritable, makeOwnFolders, mountVolumes } from "./first-boot/mount-volumes.ts";
+import { dataRoot, espRoot, makeEspWritable, makeOwnFolders, mountVolumes, withVolumeReleased } from "./first-boot/mount-volumes.ts";
 import { runPrestart, withPrestart } from "./first-boot/prestart.ts";
 import { verifyContent, verifyStart } from "./first-boot/verify-volume.ts";
 import type { LogFile } from "./log-file.ts";
@@ -120,8 +120,8 @@ async function firstBoot(screen: TerminalScreen, logFile: LogFile, stopped: Abor
     return answer;
   });
   const { answer, keyrings } = resumed === undefined ? await chooseDeployment(contact, opened.mediaId, deviceKey.keyId) : { answer: resumed, keyrings: contact.keyrings };
-  const disk = { device: volume.disk, espPartition: volume.espPartition, espGuid: volume.espGuid, dataPartition: volume.dataPartition, dataGuid: volume.dataGuid, dataFileSystemUuid: volume.dataFileSystemUuid };
-  return runChosen({ environment: "boot", dataRoot, espRoot, makeEspWritable: () => makeEspWritable(volume), beforeLeaving: () => shell.close(), disk, answer, manifest: opened.manifest, keyrings, deviceKey, sealingKey, clock, client, state, status, screen, signal, log });
+  const disk = { device: volume.disk, espPartition: volume.espPartition, espGuid: volume.espGuid, dataPartition: volume.dataPartition, dataGuid: volume.dataGuid, dataFileSystemUuid: volume.dataFileSystemUuid, dataFileSystem: volume.dataFileSystem };
+  return runChosen({ environment: "boot", dataRoot, espRoot, makeEspWritable: () => makeEspWritable(volume), releaseVolume: (use) => withVolumeReleased(volume, { status, logFile }, use), beforeLeaving: () => shell.close(), disk, answer, manifest: opened.manifest, keyrings, deviceKey, sealingKey, clock, client, state, status, screen, signal, log });
 }
 
 /** The second part of verification: everything else, before any contact. */

@@ -16,7 +16,7 @@ export type { SettingChange } from "./setting-change.ts";
 export { adapterSettings, type NetworkAdapter, type NetworkSystem } from "./network-settings.ts";
 export { newestKernel, readAppliedImage, readNetworkSystem, writeSettings } from "./write-settings.ts";
 export { findDiskByPartition, type FoundDisk } from "./find-disk.ts";
-export { mountExt4, mountFat, unmount, type MountOptions } from "./mount-volume.ts";
+export { mountExt4, mountFat, mountNtfs, unmount, type MountOptions } from "./mount-volume.ts";
 export { addBootEntry } from "./boot-entry.ts";
 export { giveNewExt4Uuid, newGuids, renewTableGuids } from "./disk-identity.ts";
 export { applyOsImageToNtfs, applyWimToNtfs, makeNtfs, ntfsSerial, setNtfsDescriptor, withLoopDevice, withNtfs, type ApplyOsImageToNtfsOptions } from "./ntfs-volume.ts";

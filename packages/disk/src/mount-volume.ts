@@ -24,6 +24,12 @@ export async function mountFat(device: string, place: string, options: MountOpti
   await mount("vfat", device, place, [options.readOnly === true ? "ro" : "rw", "umask=0077", ...(options.options ?? [])], options.signal);
 }
 
+/** Mounts an NTFS by ntfs-3g, which puts the volume's own journal in order after a power cut. */
+export async function mountNtfs(device: string, place: string, options: Pick<MountOptions, "readOnly" | "signal"> = {}): Promise<void> {
+  await mkdir(place, { recursive: true });
+  await runProgram("ntfs-3g", ["-o", `${options.readOnly === true ? "ro" : "rw"},streams_interface=none,permissions,noatime`, device, place], options);
+}
+
 async function mount(type: string, device: string, place: string, options: readonly string[], signal: AbortSignal | undefined): Promise<void> {
   await mkdir(place, { recursive: true });
   await runProgram("mount", ["-t", type, "-o", options.join(","), device, place], { signal });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { openWimFile } from "@prestage/wim";
 import type { ApplyOsImageOptions } from "./apply-os-image.ts";
 import { DiskError } from "./error.ts";
+import { mountNtfs } from "./mount-volume.ts";
 import type { Extent } from "./partition-plan.ts";
 import { runProgram } from "./run-program.ts";
 
@@ -59,7 +60,7 @@ export async function applyWimToNtfs(wim: string, index: number, device: string,
 export async function withNtfs<T>(device: string, use: (folder: string) => Promise<T>, options: Options & { readOnly?: boolean } = {}): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "prestage-ntfs-"));
   try {
-    await runProgram("ntfs-3g", ["-o", `${options.readOnly === true ? "ro" : "rw"},streams_interface=none,permissions`, device, folder], options);
+    await mountNtfs(device, folder, options);
     try {
       return await use(folder);
     } finally {

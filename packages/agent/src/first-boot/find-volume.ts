@@ -1,11 +1,11 @@
 import { mkdir, stat } from "node:fs/promises";
 import { findDiskByPartition } from "@prestage/disk";
-import type { Partition, PartitionTable } from "@prestage/disk";
+import type { DataFileSystem, Partition, PartitionTable } from "@prestage/disk";
 import { AgentError } from "../error.ts";
 import { runCommand } from "../run-command.ts";
 
 /** Where the media lies: the disk this computer was started from, never "the first disk". */
-export interface StartVolume { disk: string; table: PartitionTable; espPartition: string; espGuid: string; dataPartition: string; dataGuid: string; dataFileSystemUuid: string }
+export interface StartVolume { disk: string; table: PartitionTable; espPartition: string; espGuid: string; dataPartition: string; dataGuid: string; dataFileSystemUuid: string; dataFileSystem: DataFileSystem }
 
 const probeFolder = "/run/prestage/probe";
 
@@ -35,16 +35,18 @@ export async function findStartVolume(espGuid: string | undefined, log: (line: s
   if (second !== undefined) {
     throw new AgentError("PRESTAGE_AGENT_TWO_VOLUMES", `Expected one partition with a media on ${disk}; found ${holders.map((one) => one.device).join(", ")}.`, "Stage the disk again, or remove /prestage from one of them.");
   }
-  return { disk, table, espPartition: esp.node, espGuid: esp.guid, dataPartition: volume.device, dataGuid: volume.guid, dataFileSystemUuid: volume.uuid };
+  return { disk, table, espPartition: esp.node, espGuid: esp.guid, dataPartition: volume.device, dataGuid: volume.guid, dataFileSystemUuid: volume.uuid, dataFileSystem: volume.fileSystem };
 }
 
-interface Holder { device: string; guid: string; uuid: string }
+interface Holder { device: string; guid: string; uuid: string; fileSystem: DataFileSystem }
 
-async function findHolders(partitions: readonly Partition[]): Promise<Holder[]> {
+/** Which of these partitions have a media on them. */
+export async function findHolders(partitions: readonly Pick<Partition, "node" | "guid">[]): Promise<Holder[]> {
   const holders: Holder[] = [];
   for (const { node, guid } of partitions) {
-    const uuid = await fileSystemUuid(node);
-    if (uuid !== undefined && (await holdsMedia(node))) holders.push({ device: node, guid, uuid });
+    const [uuid, type] = [await fileSystemUuid(node), await fileSystemTag(node, "TYPE")];
+    const fileSystem = type === "ntfs" ? "ntfs" : "ext4";
+    if (uuid !== undefined && (await holdsMedia(node, fileSystem))) holders.push({ device: node, guid, uuid, fileSystem });
   }
   return holders;
 }
@@ -55,10 +57,10 @@ async function replayJournal(device: string, log: (line: string) => void): Promi
   log(`e2fsck ${device}: ${code} ${output.slice(0, 500)}`);
 }
 
-async function holdsMedia(device: string): Promise<boolean> {
+async function holdsMedia(device: string, fileSystem: DataFileSystem): Promise<boolean> {
   await mkdir(probeFolder, { recursive: true });
-  // noload: looking must not write, not even to replay a journal.
-  const mounted = await runCommand("mount", ["-t", "ext4", "-o", "ro,noload", device, probeFolder]);
+  // noload: looking must not write, not even to replay a journal; ntfs-3g does not where it may only read.
+  const mounted = fileSystem === "ntfs" ? await runCommand("ntfs-3g", ["-o", "ro,streams_interface=none", device, probeFolder]) : await runCommand("mount", ["-t", "ext4", "-o", "ro,noload", device, probeFolder]);
   if (mounted.code !== 0) return false;
   try {
     return await stat(`${probeFolder}/prestage/manifest.dsse.json`).then((status) => status.isFile(), () => false);
@@ -67,7 +69,13 @@ async function holdsMedia(device: string): Promise<boolean> {
   }
 }
 
+async function fileSystemTag(device: string, tag: "UUID" | "TYPE"): Promise<string | undefined> {
+  const { code, output } = await runCommand("blkid", ["-p", "-o", "value", "-s", tag, device]);
+  return code === 0 ? output : undefined;
+}
+
+/** That of NTFS is a serial number of 16 digits. */
 async function fileSystemUuid(device: string): Promise<string | undefined> {
-  const { code, output } = await runCommand("blkid", ["-p", "-o", "value", "-s", "UUID", device]);
-  return code === 0 && /^[0-9a-fA-F-]{36}$/.test(output) ? output : undefined;
+  const uuid = await fileSystemTag(device, "UUID");
+  return /^([0-9a-fA-F-]{36}|[0-9a-fA-F]{16})$/.test(uuid ?? "") ? uuid : undefined;
 }

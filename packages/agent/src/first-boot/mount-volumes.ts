@@ -1,6 +1,8 @@
 import { mkdir, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { mountExt4, mountFat, unmount } from "@prestage/disk";
+import { mountExt4, mountFat, mountNtfs, runProgram, unmount } from "@prestage/disk";
+import type { LogFile } from "../log-file.ts";
+import type { StatusSpool } from "../status/status-spool.ts";
 import type { StartVolume } from "./find-volume.ts";
 
 export const dataRoot = "/mnt/data";
@@ -12,8 +14,41 @@ export const espRoot = "/mnt/esp";
  * @throws DiskError PRESTAGE_DISK_BAD_FILE_SYSTEM
  */
 export async function mountVolumes(volume: StartVolume): Promise<void> {
-  await mountExt4(volume.dataPartition, dataRoot, { options: ["noatime", "nodev"] });
+  await mountData(volume, dataRoot);
   await mountFat(volume.espPartition, espRoot, { readOnly: true });
+}
+
+type DataVolume = Pick<StartVolume, "dataPartition" | "dataFileSystem">;
+
+async function mountData(volume: DataVolume, place: string): Promise<void> {
+  if (volume.dataFileSystem === "ntfs") await mountNtfs(volume.dataPartition, place);
+  else await mountExt4(volume.dataPartition, place, { options: ["noatime", "nodev"] });
+}
+
+/**
+ * Has the data volume unmounted while something writes to its device itself, as wimlib does to NTFS. What is logged and reported meanwhile waits in memory. Where
+ * the volume cannot be mounted again nothing more is written, and the error says so.
+ */
+export async function withVolumeReleased<T>(volume: DataVolume, writers: { status: StatusSpool; logFile: LogFile }, use: () => Promise<T>, place = dataRoot): Promise<T> {
+  const goOn = await writers.status.hold();
+  writers.logFile.hold();
+  const resume = () => {
+    writers.logFile.open(place);
+    goOn();
+  };
+  try {
+    await runProgram("sync", ["-f", place]);
+    await unmount(place);
+  } catch (cause) {
+    resume(); // it is as it was
+    throw cause;
+  }
+  try {
+    return await use();
+  } finally {
+    await mountData(volume, place);
+    resume();
+  }
 }
 
 /** The two folders the agent writes to before a task sequence was chosen; the folder they lie in keeps its time, as everything else does. */

@@ -26,6 +26,8 @@ export interface RunContext {
   espRoot: string;
   /** Makes the ESP writable and sound before the boot switch. */
   makeEspWritable: () => Promise<void>;
+  /** Has the data volume unmounted while something writes to its device itself; where left out it is not mounted. */
+  releaseVolume?: <T>(use: () => Promise<T>) => Promise<T>;
   /** Ends what somebody does at this computer beside the run; called before it leaves this environment. */
   beforeLeaving?: () => Promise<void>;
   disk: { device: string; espPartition: string; espGuid: string; dataPartition: string; dataGuid: string; dataFileSystemUuid: string; /** What the data volume is; ext4 where nothing is said. */ dataFileSystem?: "ext4" | "ntfs" };

@@ -17,6 +17,8 @@ const longestPauseMs = 30_000;
 
 const recordSchema = z.union([z.strictObject({ message: statusMessageSchema }), z.strictObject({ confirmed: z.int().min(0) })]);
 
+interface HeldRecord { record: z.infer<typeof recordSchema>; sync: boolean }
+
 /**
  * Status messages on the disk until the management point has confirmed them, sent in order by a pump in the background.
  * Posting never waits for the network; numbers rise by one across restarts, so the site can keep each once.
@@ -36,6 +38,8 @@ export class StatusSpool {
   #stopped = false;
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** Records that wait for the disk. */
+  #held: HeldRecord[] | undefined;
   readonly #waiters = new Set<() => void>();
 
   private constructor(path: string, environment: StatusMessage["environment"], now: () => Date, read: { pending: StatusMessage[]; last: number; confirmed: number; bytes: number }) {
@@ -129,8 +133,34 @@ export class StatusSpool {
     for (const check of this.#waiters) check();
   }
 
+  /**
+   * Keeps everything off the disk until the function it returns is called; what is posted meanwhile waits in memory, and nothing is sent: a number
+   * that was sent must not be given again after a power cut.
+   */
+  async hold(): Promise<() => void> {
+    clearTimeout(this.#timer);
+    const held: HeldRecord[] = [];
+    this.#held = held;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const check = () => {
+      if (!this.#sending) resolve();
+    };
+    this.#waiters.add(check);
+    check();
+    await promise;
+    this.#waiters.delete(check);
+    // What an answer on its way has confirmed still goes to the disk.
+    for (const { record, sync } of held.splice(0)) this.#write(record, sync);
+    this.#sync();
+    return () => {
+      this.#held = undefined;
+      for (const { record, sync } of held) this.#write(record, sync);
+      this.#wake(0);
+    };
+  }
+
   #wake(afterMs: number): void {
-    if (this.#send === undefined || this.#stopped || this.#sending) return;
+    if (this.#send === undefined || this.#stopped || this.#sending || this.#held !== undefined) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#pump(), afterMs);
   }
@@ -139,7 +169,7 @@ export class StatusSpool {
     if (this.#sending || this.#stopped || this.#send === undefined) return;
     this.#sending = true;
     try {
-      while (this.#pending.length > 0 && !this.#stopped) {
+      while (this.#pending.length > 0 && !this.#stopped && this.#held === undefined) {
         const batch = this.#pending.slice(0, batchSize);
         this.#sync(); // a number that was sent must never be given again
         const { highest } = await this.#send(batch);
@@ -163,10 +193,15 @@ export class StatusSpool {
     this.#confirmed = number;
     // Lost in a power cut, the same messages are sent again, and the site keeps each number once.
     this.#append({ confirmed: number }, false);
-    if (this.#bytes > compactAboveBytes) this.#compact();
+    if (this.#bytes > compactAboveBytes && this.#held === undefined) this.#compact();
   }
 
   #append(record: z.infer<typeof recordSchema>, sync: boolean): void {
+    if (this.#held === undefined) this.#write(record, sync);
+    else this.#held.push({ record, sync });
+  }
+
+  #write(record: z.infer<typeof recordSchema>, sync: boolean): void {
     const line = encodeLine(record);
     appendDurableLine(this.#path, line, sync);
     this.#bytes += Buffer.byteLength(line);
