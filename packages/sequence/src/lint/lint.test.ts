@@ -87,7 +87,7 @@ test("variables are set by scripts, rules and downloads, too", () => {
   const setting = (prefix: string) => `  - { name: Rules, type: set-dynamic-variables, with: { rules: [{ make: A, model: "*", set: { ${prefix}Desk: x } }] } }\n  - { name: Script, type: run-script, with: { script: hostname, outputVariable: ${prefix}Host } }\n  - { name: Fetch, type: download-package-content, with: { packages: [ABC00005, ABC00006], variable: ${prefix}Got } }\n`;
   assert.deepEqual(lintSequence(read(setting("") + command("echo %Desk% %Host% %Got02%"))), []);
   assert.deepEqual(lintSequence(read(`${restart}  - { name: Share, type: connect-network-folder, with: { path: //a.example.org/b, variable: Share } }\n${command("ls %Share%", ", outputVariable: Listed")}${command("echo %Listed%")}`)), []);
-  assert.deepEqual(lintSequence(read(`  - { name: Disk, type: partition-disk, with: { disk: /dev/sdb, partitions: [{ name: a, variable: Data }] } }\n  - { name: Capture, type: capture-system-settings }\n${command("echo %Data% %OSDTimeZone%")}`)), []);
+  assert.deepEqual(lintSequence(read(`  - { name: Disk, type: partition-disk, with: { disk: /dev/sdb, partitions: [{ name: a, variable: Data }] } }\n  - { name: Capture, type: capture-system-settings }\n${restart}  - { name: Network, type: capture-network-settings }\n${command("echo %Data% %OSDTimeZone% %OSDAdapter1IPAddressList%")}`)), []);
   assert.deepEqual(lintSequence(read(setting("") + command("echo %Got03%"))).map(({ rule }) => rule), ["variable-nobody-sets"]);
   assert.deepEqual(lintSequence(read(setting("_"))).map(({ rule, step }) => [rule, step?.id]), [["variable-read-only", "rules"], ["variable-read-only", "script"], ["variable-read-only", "fetch"], ["variable-read-only", "fetch"]]);
 });

@@ -70,9 +70,13 @@ export const rulesOfContent: readonly LintRule[] = [
   },
 ];
 
+/** What capture-network-settings says of each adapter. */
+const adapterVariables = ["MACAddress", "Name", "EnableDHCP", "IPAddressList", "SubnetMask", "Gateways", "DNSServerList", "DNSSuffix"];
+
 /** The names a step sets by its settings or by its type; of the latter those that are read-only are not among them. */
 function* variablesSetBy({ type, with: settings = {} }: Step): Generator<string> {
   yield* Object.keys(stepTypeOf(type)?.sets ?? {}).filter((name) => !name.startsWith("_"));
+  if (type === "capture-network-settings") for (let i = 0; i < 16; i++) yield* adapterVariables.map((name) => `OSDAdapter${i}${name}`);
   const partitions = settings["partitions"];
   if (type === "partition-disk" && Array.isArray(partitions)) for (const one of partitions) if (typeof one === "object" && one !== null && !Array.isArray(one) && typeof one["variable"] === "string") yield one["variable"];
   const text = (key: string) => (typeof settings[key] === "string" ? [settings[key]] : []);
