@@ -66,6 +66,9 @@ export type SequenceRecord = z.infer<typeof sequenceRecordSchema>;
 export const makeAvailableToSchema = z.enum(["Clients", "ClientsMediaAndPxe", "MediaAndPxe", "MediaAndPxeHidden"]);
 export type MakeAvailableTo = z.infer<typeof makeAvailableToSchema>;
 
+/** When a deployment is offered, at the same instant everywhere; null: from now on, or without end. What runs already goes on. */
+const deploymentTimes = { availableFrom: z.iso.datetime({ offset: true }).nullable().optional(), expires: z.iso.datetime({ offset: true }).nullable().optional() };
+
 export const createDeploymentRequestSchema = z
   .strictObject({
     taskSequenceId: objectIdSchema,
@@ -76,13 +79,15 @@ export const createDeploymentRequestSchema = z
     comment: z.string().max(1000).default(""),
     /** Give its secrets to devices that were let in by the media password alone, too. */
     secretsToPassword: z.boolean().default(false),
+    ...deploymentTimes,
   })
   .refine((value) => (value.collectionId === undefined) !== (value.deviceId === undefined), "a deployment has either a collection or a device");
-export const setDeploymentRequestSchema = z.strictObject({ purpose: z.enum(["available", "required"]).optional(), makeAvailableTo: makeAvailableToSchema.optional(), enabled: z.boolean().optional(), secretsToPassword: z.boolean().optional() });
+export const setDeploymentRequestSchema = z.strictObject({ purpose: z.enum(["available", "required"]).optional(), makeAvailableTo: makeAvailableToSchema.optional(), enabled: z.boolean().optional(), secretsToPassword: z.boolean().optional(), ...deploymentTimes });
 export const deploymentSchema = z.strictObject({
   id: objectIdSchema, taskSequenceId: objectIdSchema, taskSequenceName: z.string(), collectionId: objectIdSchema.nullable(), deviceId: z.guid().nullable(),
   purpose: z.enum(["available", "required"]), makeAvailableTo: makeAvailableToSchema, enabled: z.boolean(), comment: z.string(), created: z.iso.datetime(),
   secretsToPassword: z.boolean(),
+  availableFrom: z.iso.datetime().nullable(), expires: z.iso.datetime().nullable(),
   /** Names only; a value never leaves the site but sealed to a device. */
   secretVariables: z.array(z.string()),
 });

@@ -13,26 +13,32 @@ const oneId = (brief: string) => one(brief, "ID");
 
 const makeAvailableTo = { kind: "enum", values: ["Clients", "ClientsMediaAndPxe", "MediaAndPxe", "MediaAndPxeHidden"], brief: "Make available to" } as const;
 const purpose = { kind: "enum", values: ["available", "required"], brief: "available: asks; required: runs" } as const;
+const availableFrom = optionalText("Offered from then on, RFC 3339, such as 2026-12-01T08:00:00+01:00; now: at once", "TIME");
+const expires = optionalText("Not offered any more from then on; what runs goes on. never: without end", "TIME");
+function times(flags: { availableFrom?: string; expires?: string }): { availableFrom?: string | null; expires?: string | null } {
+  return { ...(flags.availableFrom !== undefined && { availableFrom: flags.availableFrom === "now" ? null : flags.availableFrom }), ...(flags.expires !== undefined && { expires: flags.expires === "never" ? null : flags.expires }) };
+}
 type MakeAvailableTo = contract.MakeAvailableTo;
 type Purpose = "available" | "required";
 
 function deploymentText(d: contract.Deployment): string {
-  return table(["ID", "TASK SEQUENCE", "TO", "PURPOSE", "MAKE AVAILABLE TO", "ENABLED"], [deploymentRow(d)]);
+  return table(["ID", "TASK SEQUENCE", "TO", "PURPOSE", "MAKE AVAILABLE TO", "ENABLED", "FROM", "UNTIL"], [deploymentRow(d)]);
 }
 function deploymentRow(d: contract.Deployment): string[] {
-  return [d.id, `${d.taskSequenceName} (${d.taskSequenceId})`, d.collectionId ?? d.deviceId ?? "", d.purpose, d.makeAvailableTo, d.enabled ? "yes" : "no"];
+  return [d.id, `${d.taskSequenceName} (${d.taskSequenceId})`, d.collectionId ?? d.deviceId ?? "", d.purpose, d.makeAvailableTo, d.enabled ? "yes" : "no", d.availableFrom ?? "", d.expires ?? ""];
 }
 
 export const deploymentRoutes = buildRouteMap({
   docs: { brief: "Deployments: create, set, show, list" },
   routes: {
-    create: command<SiteFlags & SecretFlags & { taskSequence: string; collection?: string; device?: string; purpose: Purpose; makeAvailableTo: MakeAvailableTo; comment?: string; secretsToPassword?: boolean }>({
+    create: command<SiteFlags & SecretFlags & { taskSequence: string; collection?: string; device?: string; purpose: Purpose; makeAvailableTo: MakeAvailableTo; comment?: string; secretsToPassword?: boolean; availableFrom?: string; expires?: string }>({
       brief: "Deploy a task sequence to a collection or a device",
       example: "prestage deployment create --task-sequence ABC00007 --collection ABC00001 --purpose required --make-available-to MediaAndPxe",
       parameters: {
         flags: {
           ...siteFlags, taskSequence: text("Task sequence", "ID"), collection: optionalText("Collection it goes to", "ID"), device: optionalText("Device it goes to", "GUID"),
           purpose: { ...purpose, default: "available" }, makeAvailableTo: { ...makeAvailableTo, default: "ClientsMediaAndPxe" }, comment: optionalText("Shown beside the choice at the computer", "TEXT"),
+          availableFrom, expires,
           secretsToPassword: flag("Give its secrets to computers let in by the media password alone, too"), ...secretFlags,
         },
       },
@@ -40,7 +46,7 @@ export const deploymentRoutes = buildRouteMap({
         const body = {
           taskSequenceId: objectId(flags.taskSequence), purpose: flags.purpose, makeAvailableTo: flags.makeAvailableTo,
           ...(flags.collection && { collectionId: objectId(flags.collection) }), ...(flags.device && { deviceId: flags.device }), ...(flags.comment && { comment: flags.comment }),
-          secretsToPassword: flags.secretsToPassword ?? false,
+          secretsToPassword: flags.secretsToPassword ?? false, ...times(flags),
         };
         const client = await SiteClient.open(context, flags.data);
         const secrets = await readSecrets(context, flags);
@@ -50,12 +56,12 @@ export const deploymentRoutes = buildRouteMap({
         print(context, flags.json, made, deploymentText(made));
       },
     }),
-    set: command<SiteFlags & SecretFlags & { purpose?: Purpose; makeAvailableTo?: MakeAvailableTo; enabled?: "yes" | "no"; secretsToPassword?: "yes" | "no" }, [string]>({
+    set: command<SiteFlags & SecretFlags & { purpose?: Purpose; makeAvailableTo?: MakeAvailableTo; enabled?: "yes" | "no"; secretsToPassword?: "yes" | "no"; availableFrom?: string; expires?: string }, [string]>({
       brief: "Change a deployment; effective at a device's next request",
-      example: "prestage deployment set ABC00009 --make-available-to MediaAndPxeHidden",
-      parameters: { flags: { ...siteFlags, purpose: { ...purpose, optional: true }, makeAvailableTo: { ...makeAvailableTo, optional: true }, enabled: { kind: "enum", values: ["yes", "no"], optional: true, brief: "Whether it is offered at all" }, secretsToPassword: { kind: "enum", values: ["yes", "no"], optional: true, brief: "Whether its secrets go to computers let in by the media password alone, too" }, ...secretFlags }, positional: oneId("Deployment") },
+      example: "prestage deployment set ABC00009 --make-available-to MediaAndPxeHidden --expires 2026-12-31T18:00:00+01:00",
+      parameters: { flags: { ...siteFlags, purpose: { ...purpose, optional: true }, makeAvailableTo: { ...makeAvailableTo, optional: true }, enabled: { kind: "enum", values: ["yes", "no"], optional: true, brief: "Whether it is offered at all" }, availableFrom, expires, secretsToPassword: { kind: "enum", values: ["yes", "no"], optional: true, brief: "Whether its secrets go to computers let in by the media password alone, too" }, ...secretFlags }, positional: oneId("Deployment") },
       async run(context, flags, id) {
-        const body = { ...(flags.purpose && { purpose: flags.purpose }), ...(flags.makeAvailableTo && { makeAvailableTo: flags.makeAvailableTo }), ...(flags.enabled && { enabled: flags.enabled === "yes" }), ...(flags.secretsToPassword && { secretsToPassword: flags.secretsToPassword === "yes" }) };
+        const body = { ...(flags.purpose && { purpose: flags.purpose }), ...(flags.makeAvailableTo && { makeAvailableTo: flags.makeAvailableTo }), ...(flags.enabled && { enabled: flags.enabled === "yes" }), ...(flags.secretsToPassword && { secretsToPassword: flags.secretsToPassword === "yes" }), ...times(flags) };
         const client = await SiteClient.open(context, flags.data);
         await sendSecrets(client, "deployment", objectId(id), await readSecrets(context, flags));
         const changed = await client.call("PATCH", `/deployments/${objectId(id)}`, contract.deploymentSchema, body);
@@ -77,7 +83,7 @@ export const deploymentRoutes = buildRouteMap({
       parameters: { flags: siteFlags },
       async run(context, flags) {
         const found = await (await SiteClient.open(context, flags.data)).call("GET", "/deployments", z.array(contract.deploymentSchema));
-        print(context, flags.json, found, table(["ID", "TASK SEQUENCE", "TO", "PURPOSE", "MAKE AVAILABLE TO", "ENABLED"], found.map(deploymentRow)));
+        print(context, flags.json, found, table(["ID", "TASK SEQUENCE", "TO", "PURPOSE", "MAKE AVAILABLE TO", "ENABLED", "FROM", "UNTIL"], found.map(deploymentRow)));
       },
     }),
   },

@@ -97,6 +97,14 @@ function objectRoutes(api: Routes, context: SiteContext): void {
   api.get("/task-sequences/:id", { schema: { params: idParams, response: { 200: contract.sequenceRecordSchema } } }, async (request) => (await openSequence(context.db, request.params.id)).record);
 }
 
+function dateOf(time: string | null): Date | null {
+  return time === null ? null : new Date(time);
+}
+
+function checkTimes(availableFrom: string | null, expires: string | null): void {
+  if (availableFrom !== null && expires !== null && Date.parse(expires) <= Date.parse(availableFrom)) throw new SiteError("PRESTAGE_SITE_REQUEST_INVALID", `Expected a deployment to end after it begins; it begins ${availableFrom} and ends ${expires}.`);
+}
+
 function deploymentRoutes(api: Routes, context: SiteContext): void {
   api.get("/collections", { schema: { response: { 200: z.array(contract.collectionSchema) } } }, async () => {
     const members = await context.db.selectFrom("collection_member").selectAll().execute();
@@ -116,21 +124,23 @@ function deploymentRoutes(api: Routes, context: SiteContext): void {
     return { id };
   });
   api.post("/deployments", { schema: { body: contract.createDeploymentRequestSchema, response: { 200: contract.deploymentSchema } } }, async (request) => {
-    const { taskSequenceId, collectionId, deviceId, purpose, makeAvailableTo, comment, secretsToPassword } = request.body;
+    const { taskSequenceId, collectionId, deviceId, purpose, makeAvailableTo, comment, secretsToPassword, availableFrom = null, expires = null } = request.body;
     await openSequence(context.db, taskSequenceId);
+    checkTimes(availableFrom, expires);
     if (deviceId !== undefined) await openDevice(context.db, deviceId);
     if (collectionId !== undefined && !(await context.db.selectFrom("collection").select("id").where("id", "=", collectionId).executeTakeFirst())) throw notFound("collection", collectionId);
     const id = await nextObjectId(context.db, context.configuration.siteCode);
-    await context.db.insertInto("deployment").values({ id, sequence_id: taskSequenceId, collection_id: collectionId ?? null, device_id: deviceId ?? null, purpose, make_available_to: makeAvailableTo, enabled: true, comment, secrets_to_password: secretsToPassword }).execute();
+    await context.db.insertInto("deployment").values({ id, sequence_id: taskSequenceId, collection_id: collectionId ?? null, device_id: deviceId ?? null, purpose, make_available_to: makeAvailableTo, enabled: true, comment, secrets_to_password: secretsToPassword, available_from: dateOf(availableFrom), expires: dateOf(expires) }).execute();
     await audit(context, "administrator", "deployment-create", id);
     return openDeployment(context.db, id);
   });
   api.get("/deployments", { schema: { response: { 200: z.array(contract.deploymentSchema) } } }, () => listDeployments(context.db));
   api.get("/deployments/:id", { schema: { params: idParams, response: { 200: contract.deploymentSchema } } }, (request) => openDeployment(context.db, request.params.id));
   api.patch("/deployments/:id", { schema: { params: idParams, body: contract.setDeploymentRequestSchema, response: { 200: contract.deploymentSchema } } }, async (request) => {
-    const { purpose, makeAvailableTo, enabled, secretsToPassword } = request.body;
-    await openDeployment(context.db, request.params.id);
-    const changes = { ...(purpose && { purpose }), ...(makeAvailableTo && { make_available_to: makeAvailableTo }), ...(enabled !== undefined && { enabled }), ...(secretsToPassword !== undefined && { secrets_to_password: secretsToPassword }) };
+    const { purpose, makeAvailableTo, enabled, secretsToPassword, availableFrom, expires } = request.body;
+    const before = await openDeployment(context.db, request.params.id);
+    checkTimes(availableFrom === undefined ? before.availableFrom : availableFrom, expires === undefined ? before.expires : expires);
+    const changes = { ...(availableFrom !== undefined && { available_from: dateOf(availableFrom) }), ...(expires !== undefined && { expires: dateOf(expires) }), ...(purpose && { purpose }), ...(makeAvailableTo && { make_available_to: makeAvailableTo }), ...(enabled !== undefined && { enabled }), ...(secretsToPassword !== undefined && { secrets_to_password: secretsToPassword }) };
     if (Object.keys(changes).length > 0) await context.db.updateTable("deployment").set(changes).where("id", "=", request.params.id).execute();
     await audit(context, "administrator", "deployment-set", `${request.params.id} ${JSON.stringify(request.body)}`);
     return openDeployment(context.db, request.params.id);

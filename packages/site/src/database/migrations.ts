@@ -29,6 +29,11 @@ export const migrations: Record<string, Migration> = {
       for (const statement of distributionPoints) await sql.raw(statement).execute(db);
     },
   },
+  "0006-deployment-times": {
+    up: async (db: Kysely<never>) => {
+      await sql.raw("ALTER TABLE deployment ADD COLUMN available_from timestamptz, ADD COLUMN expires timestamptz").execute(db);
+    },
+  },
 };
 
 const theRoad = [

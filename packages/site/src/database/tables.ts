@@ -18,7 +18,7 @@ export interface Tables {
   task_sequence_revision: { sequence_id: string; revision: number; yaml: string; payload: Buffer; sha256: string; created: Time };
   collection: { id: string; name: string; built_in: "all-systems" | "all-unknown-computers" | null; variables: Json<{ name: string; value: string }[]> };
   collection_member: { collection_id: string; device_id: string };
-  deployment: { id: string; sequence_id: string; collection_id: string | null; device_id: string | null; purpose: "available" | "required"; make_available_to: MakeAvailableTo; enabled: boolean; comment: string; secrets_to_password: Generated<boolean>; created: Time };
+  deployment: { id: string; sequence_id: string; collection_id: string | null; device_id: string | null; purpose: "available" | "required"; make_available_to: MakeAvailableTo; enabled: boolean; comment: string; secrets_to_password: Generated<boolean>; created: Time; available_from: NullableTime; expires: NullableTime };
   device: {
     id: Generated<string>; name: string; state: DeviceState; known: boolean; key_id: string | null; public_key: string | null; approval_code: string | null;
     media_id: string | null; attributes: Json<DeviceAttributes>; replaces: string | null; variables: Json<{ name: string; value: string }[]>; policy_number: Generated<number>; policy_content: Generated<string[]>;

@@ -9,7 +9,7 @@ import { canonicalJson, signDocument } from "@prestage/trust";
 import { sql } from "kysely";
 import type { SiteContext } from "../site-context.ts";
 import { SiteError } from "../error.ts";
-import { chooseOffers, deploymentsReaching } from "../store/deployments.ts";
+import { chooseOffers, deploymentsReaching, nextOffer } from "../store/deployments.ts";
 import { listDistributionPoints } from "../store/distribution-points.ts";
 import { objectRevisions } from "../store/objects.ts";
 import { openSequence } from "../store/sequences.ts";
@@ -24,7 +24,8 @@ const policyLifetimeMs = 24 * 3_600_000;
  * @throws SiteError
  */
 export async function makePolicy(context: SiteContext, device: EnrolledDevice, request: PolicyRequest): Promise<PolicyAnswer> {
-  const offers = chooseOffers(await deploymentsReaching(context.db, device), request.preferredDeploymentId);
+  const reaching = await deploymentsReaching(context.db, device);
+  const offers = chooseOffers(reaching, request.preferredDeploymentId, context.now(), request.deploymentId === undefined ? undefined : await runningDeployment(context, device.id));
   const chosen = request.deploymentId === undefined ? undefined : offers.find((offer) => offer.deploymentId === request.deploymentId);
   if (request.deploymentId !== undefined && chosen === undefined) {
     throw new SiteError("PRESTAGE_SITE_NOT_FOUND", `Expected deployment ${request.deploymentId} among those offered to this computer; it is not any more. Choose again.`);
@@ -36,13 +37,19 @@ export async function makePolicy(context: SiteContext, device: EnrolledDevice, r
     number: await nextPolicyNumber(context, device.id, selected?.policy),
     issued: now.toISOString(), expires: new Date(now.getTime() + policyLifetimeMs).toISOString(), offers,
     managementPoints: context.configuration.publicUrls,
-    ...(offers.length === 0 && { nothingOffered: nothingOffered(request.preferredDeploymentId) }),
+    ...(offers.length === 0 && { nothingOffered: nothingOffered(request.preferredDeploymentId, nextOffer(reaching, now)) }),
     ...(selected && { selected: selected.policy }),
   };
   return {
     policy: signDocument("policy", canonicalJson(policy), [context.keys.signing.policy]).toString("base64"),
     ...(selected && { taskSequence: selected.taskSequence.toString("base64") }),
   };
+}
+
+/** What a device chose last; asking for it again goes on with it. */
+async function runningDeployment(context: SiteContext, deviceId: string): Promise<string | undefined> {
+  const { policy_deployment: running } = await context.db.selectFrom("device").select("policy_deployment").where("id", "=", deviceId).executeTakeFirstOrThrow();
+  return running ?? undefined;
 }
 
 async function selectedPolicy(context: SiteContext, device: EnrolledDevice, offer: Policy["offers"][number]): Promise<{ policy: NonNullable<Policy["selected"]>; taskSequence: Buffer }> {
@@ -136,8 +143,7 @@ async function nextPolicyNumber(context: SiteContext, deviceId: string, selected
   return policy_number;
 }
 
-function nothingOffered(preferredDeploymentId: string | undefined): string {
-  return preferredDeploymentId === undefined
-    ? "No task sequence is deployed to this computer for media."
-    : `The deployment ${preferredDeploymentId}, which SMSTSPreferredAdvertID names, is not available to this computer.`;
+function nothingOffered(preferredDeploymentId: string | undefined, next: Date | undefined): string {
+  if (preferredDeploymentId !== undefined) return `The deployment ${preferredDeploymentId}, which SMSTSPreferredAdvertID names, is not available to this computer.`;
+  return next === undefined ? "No task sequence is deployed to this computer for media." : `No task sequence is deployed to this computer for media at the moment; the next is available from ${next.toISOString()} on.`;
 }

@@ -59,6 +59,27 @@ for (const makeAvailableTo of values) {
   }
 }
 
+test("a deployment is offered from its time on until its end; what was chosen before goes on, and what comes is named", async () => {
+  const at = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOString();
+  const past = await deploy({ availableFrom: at(-7200), expires: at(-3600) });
+  const future = await deploy({ availableFrom: at(7200) });
+  const none = await offered();
+  assert.deepEqual(none.ids, []);
+  assert.match(none.nothing ?? "", new RegExp(String((await site.must(`/deployments/${future}`))["availableFrom"])));
+  assert.match((await offered({ preferredDeploymentId: future })).nothing ?? "", new RegExp(future));
+  assert.deepEqual((await site.must(`/deployments/${past}`, "PATCH", { expires: at(3600) }))["enabled"], true);
+  assert.deepEqual((await offered()).ids, [past]);
+  assert.ok((await device.policy({ deploymentId: past })).selected);
+  await site.must(`/deployments/${past}`, "PATCH", { expires: at(-1) });
+  assert.deepEqual((await offered()).ids, []);
+  assert.ok((await device.policy({ deploymentId: past })).selected, "it runs");
+  assert.equal((await device.post(managementPointPaths.policy, { mediaId: media, deploymentId: future })).status, 404);
+  await site.must(`/deployments/${future}`, "PATCH", { availableFrom: null });
+  assert.deepEqual((await offered()).ids, [future]);
+  for (const [change, status] of [[{ availableFrom: at(10), expires: at(5) }, 400], [{ expires: "tomorrow" }, 400], [{ expires: null }, 200]] as const) assert.equal((await site.admin(`/deployments/${future}`, { method: "PATCH", body: change })).status, status, JSON.stringify(change));
+  for (const one of [past, future]) await site.must(`/deployments/${one}`, "PATCH", { enabled: false });
+});
+
 test("nothing deployed: the policy says so in words", async () => {
   assert.match((await offered()).nothing ?? "", /No task sequence is deployed/);
 });

@@ -4,17 +4,28 @@ import { notFound } from "../error.ts";
 import { secretNamesOf } from "./secrets.ts";
 
 /** Everything that decides what a media-started device is offered. */
-export interface OfferedDeployment { id: string; sequenceId: string; name: string; comment: string; purpose: "available" | "required"; makeAvailableTo: MakeAvailableTo }
+export interface OfferedDeployment { id: string; sequenceId: string; name: string; comment: string; purpose: "available" | "required"; makeAvailableTo: MakeAvailableTo; availableFrom: Date | null; expires: Date | null }
 
 /**
  * What a media-started device is offered of the deployments that reach it ("Make available to").
- * With an id set (SMSTSPreferredAdvertID) only that deployment is; hidden ones only then; `Clients` never.
+ * With an id set (SMSTSPreferredAdvertID) only that deployment is; hidden ones only then; `Clients` never; each in its time.
+ * `chosen`: what this device runs, which its end does not stop.
  */
-export function chooseOffers(reaching: readonly OfferedDeployment[], preferredDeploymentId: string | undefined): Offer[] {
+export function chooseOffers(reaching: readonly OfferedDeployment[], preferredDeploymentId: string | undefined, now: Date, chosen?: string): Offer[] {
   return reaching
     .filter((one) => one.makeAvailableTo !== "Clients")
+    .filter((one) => one.id === chosen || isInTime(one, now))
     .filter((one) => (preferredDeploymentId === undefined ? one.makeAvailableTo !== "MediaAndPxeHidden" : one.id === preferredDeploymentId))
     .map((one) => ({ deploymentId: one.id, taskSequenceId: one.sequenceId, name: one.name, comment: one.comment, purpose: one.purpose }));
+}
+
+function isInTime({ availableFrom, expires }: Pick<OfferedDeployment, "availableFrom" | "expires">, now: Date): boolean {
+  return (availableFrom === null || availableFrom <= now) && (expires === null || now < expires);
+}
+
+/** The first moment at which one of these that is not offered yet will be. */
+export function nextOffer(reaching: readonly OfferedDeployment[], now: Date): Date | undefined {
+  return reaching.flatMap(({ availableFrom, makeAvailableTo }) => (makeAvailableTo !== "Clients" && makeAvailableTo !== "MediaAndPxeHidden" && availableFrom !== null && availableFrom > now ? [availableFrom] : [])).toSorted((a, b) => a.getTime() - b.getTime())[0];
 }
 
 /** The enabled deployments to a device itself or to a collection it is in. */
@@ -23,7 +34,7 @@ export async function deploymentsReaching(db: Database, device: { id: string; kn
   const rows = await db
     .selectFrom("deployment")
     .innerJoin("task_sequence", "task_sequence.id", "deployment.sequence_id")
-    .select(["deployment.id", "sequence_id", "task_sequence.name", "comment", "purpose", "make_available_to"])
+    .select(["deployment.id", "sequence_id", "task_sequence.name", "comment", "purpose", "make_available_to", "available_from", "expires"])
     .where("enabled", "=", true)
     .where((is) =>
       is.or([
@@ -34,7 +45,7 @@ export async function deploymentsReaching(db: Database, device: { id: string; kn
     )
     .orderBy("deployment.id")
     .execute();
-  return rows.map((row) => ({ id: row.id, sequenceId: row.sequence_id, name: row.name, comment: row.comment, purpose: row.purpose, makeAvailableTo: row.make_available_to }));
+  return rows.map((row) => ({ id: row.id, sequenceId: row.sequence_id, name: row.name, comment: row.comment, purpose: row.purpose, makeAvailableTo: row.make_available_to, availableFrom: row.available_from, expires: row.expires }));
 }
 
 export async function listDeployments(db: Database): Promise<Deployment[]> {
@@ -43,7 +54,7 @@ export async function listDeployments(db: Database): Promise<Deployment[]> {
   return rows.map((row) => ({
     id: row.id, taskSequenceId: row.sequence_id, taskSequenceName: row.sequence_name, collectionId: row.collection_id, deviceId: row.device_id, purpose: row.purpose,
     makeAvailableTo: row.make_available_to, enabled: row.enabled, comment: row.comment, created: row.created.toISOString(),
-    secretsToPassword: row.secrets_to_password, secretVariables: secrets.get(row.id) ?? [],
+    secretsToPassword: row.secrets_to_password, availableFrom: row.available_from?.toISOString() ?? null, expires: row.expires?.toISOString() ?? null, secretVariables: secrets.get(row.id) ?? [],
   }));
 }
 
