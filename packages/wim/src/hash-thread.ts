@@ -1,10 +1,11 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { isMainThread, workerData, type Worker } from "node:worker_threads";
 import { readChunkTable, type ChunkTable } from "./chunk-table.ts";
 import type { AnyCompression } from "./compression.ts";
-import { WimError, type WimErrorCode } from "./error.ts";
+import { WimError } from "./error.ts";
 import { hashRange, type HashAlgorithm } from "./hash-range.ts";
 import type { WimLimits } from "./limits.ts";
+import { startRangeThread, type HashAnswer, type ThreadData } from "./range-thread.ts";
 import type { ResourceReader } from "./resource.ts";
 import { isSameResource, type ResourceHeader } from "./resource-header.ts";
 import { checkRange, type RandomAccessSource } from "./source.ts";
@@ -14,21 +15,21 @@ import type { Volume } from "./volume.ts";
 export interface HashedVolume { readonly id: number; readonly files: readonly { readonly path: string; readonly size: number }[]; readonly size: number; readonly compression: AnyCompression; readonly chunkSize: number; readonly pipable: boolean; readonly limits: WimLimits }
 /** Decoded bytes [from, to) of a resource that lies in one file, chunk by chunk. */
 export interface HashJob { readonly id: number; readonly volume: HashedVolume; readonly resource: Pick<ResourceHeader, "offset" | "size" | "storedSize" | "flags">; readonly from: number; readonly to: number; readonly algorithm: HashAlgorithm }
-export type HashAnswer = { readonly id: number; readonly bytes: number } | { readonly id: number; readonly digest: string } | { readonly id: number; readonly code: WimErrorCode; readonly message: string };
 
 const mark = "prestage-hash-thread";
 
 /**
- * A thread that takes lists of jobs and answers each job by itself: bytes done on the way, then a digest or an error. What it runs is this very file: bundled into
- * one program, that is the program, whose main part must then do nothing (`isMainThread`).
+ * A thread that hashes ranges at once, and loads this very file for jobs that decode. Bundled into one program, that is the program, whose main part must then
+ * do nothing (`isMainThread`).
  */
 export function startHashThread(): Worker {
-  return new Worker(new URL(import.meta.url), { workerData: mark });
+  return startRangeThread({ mark, url: import.meta.url });
 }
 
-if (!isMainThread && workerData === mark) {
+const data: ThreadData | null = isMainThread ? null : workerData;
+if (data?.mark === mark) {
   const readers = new Map<number, ResourceReader>();
-  parentPort?.on("message", (jobs: readonly HashJob[]) => void runAll(jobs, readers, (answer) => parentPort?.postMessage(answer)));
+  data.run = async (jobs, answer) => await runAll(jobs as readonly HashJob[], readers, answer);
 }
 
 async function runAll(jobs: readonly HashJob[], readers: Map<number, ResourceReader>, answer: (answer: HashAnswer) => void): Promise<void> {

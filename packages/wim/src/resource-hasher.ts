@@ -2,10 +2,12 @@ import { availableParallelism } from "node:os";
 import type { Worker } from "node:worker_threads";
 import { WimError } from "./error.ts";
 import { hashRange, type HashAlgorithm } from "./hash-range.ts";
-import { startHashThread, type HashAnswer, type HashedVolume, type HashJob } from "./hash-thread.ts";
+import { startHashThread, type HashedVolume, type HashJob } from "./hash-thread.ts";
 import { defaultWimLimits, type WimLimits } from "./limits.ts";
-import type { ResourceHeader } from "./resource-header.ts";
+import type { HashAnswer, RangeJob, ThreadWork } from "./range-thread.ts";
+import { resourceFlags, type ResourceHeader } from "./resource-header.ts";
 import type { ResourceReader } from "./resource.ts";
+import { checkRange } from "./source.ts";
 import type { Volume } from "./volume.ts";
 
 export interface HasherOptions {
@@ -53,6 +55,10 @@ export class ResourceHasher {
     const files = place.source.descriptorPaths;
     if (this.#threads === 0 || files === undefined || resource.place?.solid !== undefined) return await this.#here(async () => await hashRange(wim, resource, from, to, algorithm, { onBytes, ...(this.#signal && { signal: this.#signal }) }));
     const { offset, size, storedSize, flags } = resource;
+    if (isRange(resource)) {
+      checkRange(size, from, to - from);
+      checkRange(place.source.size, offset + from, to - from);
+    }
     const volume = this.#describe(place, files, wim.limits ?? defaultWimLimits);
     return await new Promise<string>((resolve, reject) => {
       this.#queue.push({ job: { id: this.#nextId++, volume, resource: { offset, size, storedSize, flags }, from, to, algorithm }, onBytes, resolve, reject });
@@ -103,7 +109,9 @@ export class ResourceHasher {
         jobs.push(waiting.job);
         bytes += waiting.job.to - waiting.job.from;
       }
-      worker.postMessage(jobs);
+      const ranges = jobs.flatMap((job) => rangeOf(job) ?? []);
+      if (ranges.length > 0) worker.postMessage({ ranges } satisfies ThreadWork);
+      if (ranges.length < jobs.length) worker.postMessage({ others: jobs.filter((job) => rangeOf(job) === undefined) } satisfies ThreadWork);
     }
   }
 
@@ -136,6 +144,16 @@ export class ResourceHasher {
     for (const { waiting } of this.#running.values()) waiting.reject(cause);
     this.#running.clear();
   }
+}
+
+/** What is stored as it decodes is a range of the file. */
+function rangeOf({ id, volume, resource, from, to, algorithm }: HashJob): RangeJob | undefined {
+  if (!isRange(resource)) return undefined;
+  return { id, volume: volume.id, files: volume.files, from: resource.offset + from, to: resource.offset + to, algorithm };
+}
+
+function isRange({ flags, size, storedSize }: HashJob["resource"]): boolean {
+  return (flags & resourceFlags.compressed) === 0 && size === storedSize;
 }
 
 /** Lends the caller's hasher, or one for as long as `use` takes: with threads where there are enough bytes. */
