@@ -13,6 +13,8 @@ export const knownVariables: readonly KnownVariable[] = [
   { name: "_SMSTSLaunchMode", kind: "engine", meaning: "How the environment was started: HD, from the computer's own disk.", example: "HD" },
   { name: "_SMSTSInWinPE", kind: "engine", meaning: "true in the boot environment, false in the installed system.", example: "true" },
   { name: "_SMSTSBootUEFI", kind: "engine", meaning: "Whether the firmware is UEFI.", example: "true" },
+  { name: "_TSSecureBoot", kind: "engine", meaning: "NA, Enabled or Disabled, as the firmware says.", example: "Enabled" },
+  { name: "_SMSTSTimezone", kind: "engine", meaning: "The time zone of the system the step runs in, by its name in the IANA database.", example: "Europe/Berlin" },
   { name: "_SMSTSAdvertID", kind: "engine", meaning: "The deployment that runs.", example: "ABC20001" },
   { name: "_SMSTSPackageID", kind: "engine", meaning: "The task sequence that runs.", example: "ABC00006" },
   { name: "_SMSTSPackageName", kind: "engine", meaning: "Its name.", example: "Debian for branch offices" },

@@ -8,11 +8,9 @@ import type { Manifest, OpenedManifest } from "@prestage/media";
 import { readBootSwitch } from "@prestage/disk";
 import { keysOfRole, maximumDocumentBytes } from "@prestage/trust";
 import type { Keyring } from "@prestage/trust";
+import { agentVersion } from "../agent-version.ts";
 import { AgentError } from "../error.ts";
 import type { Screen } from "../screens/screen.ts";
-
-/** The version of this agent; a manifest names the least it needs. */
-export const agentVersion = "0.1.0";
 
 /** Whether version `a` is newer than `b`: numbers between dots, compared one by one. */
 export function isNewer(a: string, b: string): boolean {

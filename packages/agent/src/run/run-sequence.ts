@@ -6,6 +6,8 @@ import type { StatusMessage } from "@prestage/contract";
 import { setTimeout as sleep } from "node:timers/promises";
 import { windowsBootFolder } from "@prestage/disk";
 import { AgentError } from "../error.ts";
+import { hardwareFact } from "../facts/hardware.ts";
+import { windowsSecureBoot } from "../windows/windows-facts.ts";
 import { gatherFacts } from "../facts/gather-facts.ts";
 import { en, textIn } from "../screens/texts/en.ts";
 import type { StepsModel } from "../screens/view.ts";
@@ -38,7 +40,7 @@ export interface RunOptions {
  */
 export async function runSequence(context: RunContext, options: RunOptions = {}): Promise<RunResult> {
   const bootId = options.bootId ?? (process.platform === "win32" ? windowsBootId() : (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim());
-  return new SequenceRun(context, { executors: options.executors ?? stepExecutors, machine: options.machine ?? { restart: restartMachine, cleanUp, postAction: startPostAction }, bootId }).run();
+  return new SequenceRun(context, { executors: options.executors ?? stepExecutors, machine: options.machine ?? { restart: restartMachine, cleanUp, postAction: startPostAction }, bootId }, process.platform === "win32" ? await windowsSecureBoot() : ((await hardwareFact("secureBoot")) ?? "NA")).run();
 }
 
 class SequenceRun {
@@ -54,10 +56,10 @@ class SequenceRun {
   #reportedProgress = "";
   #failure: { step: string; code: string; message: string; next: string } | undefined;
 
-  constructor(context: RunContext, options: Required<RunOptions>) {
+  constructor(context: RunContext, options: Required<RunOptions>, secureBoot: string) {
     this.#context = context;
     this.#options = options;
-    this.#given = systemVariables(context);
+    this.#given = systemVariables(context, secureBoot);
     this.#state = replay(initialState(context.sequence, this.#given), context.journal.events);
   }
 
@@ -268,8 +270,8 @@ class SequenceRun {
 }
 
 /** What the agent itself says; nobody can change it. */
-function systemVariables({ policy, variables }: RunContext) {
-  const own = { _SMSTSMediaType: "OEMMedia", _SMSTSAdvertID: policy.deploymentId, _SMSTSPackageID: policy.taskSequence.id, _SMSTSPackageName: policy.taskSequence.name, _SMSTSBootUEFI: "true" };
+function systemVariables({ policy, variables }: RunContext, secureBoot: string) {
+  const own = { _SMSTSMediaType: "OEMMedia", _SMSTSAdvertID: policy.deploymentId, _SMSTSPackageID: policy.taskSequence.id, _SMSTSPackageName: policy.taskSequence.name, _SMSTSBootUEFI: "true", _TSSecureBoot: secureBoot, _SMSTSTimezone: Intl.DateTimeFormat().resolvedOptions().timeZone };
   return [...variables, ...Object.entries(own).map(([name, value]) => ({ name, value, source: "system" as const }))];
 }
 

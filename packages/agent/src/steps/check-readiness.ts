@@ -1,6 +1,7 @@
-import { readdir, readFile } from "node:fs/promises";
-import { checkReadinessStep } from "@prestage/sequence";
+import { readdir, readFile, statfs } from "node:fs/promises";
+import { checkReadinessStep, compareVersions } from "@prestage/sequence";
 import type { z } from "zod";
+import { agentVersion } from "../agent-version.ts";
 import { systemFact } from "../facts/system.ts";
 import { hardwareFact } from "../facts/hardware.ts";
 import { wiredInterfaces } from "../network/wired-interfaces.ts";
@@ -15,11 +16,11 @@ interface Check { variable: string; what: string; expected: string; found: strin
 type Needs = z.infer<typeof checkReadinessStep.settings>;
 
 /** What the computer says of itself; what it says nothing of is not there. */
-export interface ReadinessFacts { hardware: (name: string) => Promise<string | undefined>; architecture: () => Promise<string | undefined>; acPower: () => Promise<boolean>; network: () => Promise<boolean>; wiredNetwork: () => Promise<boolean> }
+export interface ReadinessFacts { hardware: (name: string) => Promise<string | undefined>; /** name, version, language, architecture. */ system: (name: string) => Promise<string | undefined>; freeDiskMiB: () => Promise<number>; acPower: () => Promise<boolean>; network: () => Promise<boolean>; wiredNetwork: () => Promise<boolean> }
 
 /** Makes every check that is asked for, logs each, and fails where one is not met. */
 export const step = defineStep(checkReadinessStep, async (run, needs) => {
-  const checks = await checksOf(needs, process.platform === "win32" ? await factsOfWindows(run.context.signal) : factsOfLinux(run.context.dataRoot));
+  const checks = await checksOf(needs, process.platform === "win32" ? await factsOfWindows(run.context.signal, run.context.dataRoot) : factsOfLinux(run.context.dataRoot));
   for (const one of checks) run.output(`${one.holds ? "met" : "NOT MET"}: ${one.what}: expected ${one.expected}, found ${one.found}`);
   for (const variable of new Set(checks.map((one) => one.variable))) run.say(variable, checks.every((one) => one.variable !== variable || one.holds) ? "1" : "0");
   const missed = checks.filter((one) => !one.holds);
@@ -45,7 +46,21 @@ export async function checksOf(needs: Needs, facts: ReadinessFacts): Promise<Che
   await atLeast("_TS_CRMEMORY", "memory in MiB", needs.memoryMiB, "memoryMiB");
   await atLeast("_TS_CRSPEED", "processor speed in MHz", needs.processorMHz, "processorMHz");
   await atLeast("_TS_CRDISK", "disk in MiB", needs.diskMiB, "diskMiB");
-  await is("_TS_CRARCH", "architecture", needs.architecture, async () => (await facts.architecture()) ?? "");
+  if (needs.freeDiskMiB !== undefined) {
+    const free = await facts.freeDiskMiB();
+    checks.push({ variable: "_TS_CRDISK", what: "free space in MiB", expected: `at least ${needs.freeDiskMiB}`, found: String(free), holds: free >= needs.freeDiskMiB });
+  }
+  const system = async (name: string) => (await facts.system(name)) ?? "none";
+  await is("_TS_CROSTYPE", "operating system", needs.operatingSystem?.toLowerCase(), async () => (await system("name")).toLowerCase());
+  const version = needs.osVersionAtLeast === undefined && needs.osVersionAtMost === undefined ? "" : await system("version");
+  const known = version !== "none";
+  if (needs.osVersionAtLeast !== undefined) checks.push({ variable: "_TS_CRMINOSVER", what: "version of the operating system", expected: `at least ${needs.osVersionAtLeast}`, found: version, holds: known && compareVersions(version, needs.osVersionAtLeast) >= 0 });
+  // 12 takes in 12.8: what it does not say is not compared.
+  const parts = needs.osVersionAtMost?.split(".").length ?? 0;
+  if (needs.osVersionAtMost !== undefined) checks.push({ variable: "_TS_CRMAXOSVER", what: "version of the operating system", expected: `at most ${needs.osVersionAtMost}`, found: version, holds: known && compareVersions(version.split(".").slice(0, parts).join("."), needs.osVersionAtMost) <= 0 });
+  await is("_TS_CROSLANGUAGE", "language", needs.language?.replace("_", "-").toLowerCase(), async () => (await system("language")).replace("_", "-").toLowerCase());
+  if (needs.agentVersion !== undefined) checks.push({ variable: "_TS_CRCLIENTMINVER", what: "version of the agent", expected: `at least ${needs.agentVersion}`, found: agentVersion, holds: compareVersions(agentVersion, needs.agentVersion) >= 0 });
+  await is("_TS_CRARCH", "architecture", needs.architecture, () => system("architecture"));
   await is("_TS_CRUEFI", "UEFI", needs.uefi, async () => (await facts.hardware("firmware")) === "uefi");
   await is("_TS_CRUEFI", "Secure Boot", needs.secureBoot, async () => (await facts.hardware("secureBoot")) === "Enabled");
   await is("_TS_CRTPMENABLED", "TPM 2.0", needs.tpm, async () => (await facts.hardware("tpm")) === "2");
@@ -57,19 +72,24 @@ export async function checksOf(needs: Needs, facts: ReadinessFacts): Promise<Che
 
 function factsOfLinux(root: string): ReadinessFacts {
   return {
-    hardware: hardwareFact, architecture: () => systemFact(root, "architecture"), acPower: onAcPower,
+    hardware: hardwareFact, system: (name) => systemFact(root, name), freeDiskMiB: () => freeMiB(root), acPower: onAcPower,
     network: async () => (await linked(await readdir("/sys/class/net"))).length > 0, wiredNetwork: async () => (await linked(await wiredInterfaces())).length > 0,
   };
 }
 
 /** Asked at once: PowerShell takes seconds to start. */
-async function factsOfWindows(signal: AbortSignal): Promise<ReadinessFacts> {
-  return readinessOfWindows(await windowsFacts(signal));
+async function factsOfWindows(signal: AbortSignal, root: string): Promise<ReadinessFacts> {
+  return readinessOfWindows(await windowsFacts(signal), () => freeMiB(root));
 }
 
 /** From what Windows said. Node.js itself knows the memory. */
-export function readinessOfWindows({ hardware, system, acPower, network, wiredNetwork }: WindowsFacts): ReadinessFacts {
-  return { hardware: async (name) => (name === "memoryMiB" ? hardwareFact(name) : hardware[name]), architecture: async () => system["architecture"], acPower: async () => acPower, network: async () => network, wiredNetwork: async () => wiredNetwork };
+export function readinessOfWindows({ hardware, system, acPower, network, wiredNetwork }: WindowsFacts, freeDiskMiB: () => Promise<number>): ReadinessFacts {
+  return { hardware: async (name) => (name === "memoryMiB" ? hardwareFact(name) : hardware[name]), system: async (name) => system[name], freeDiskMiB, acPower: async () => acPower, network: async () => network, wiredNetwork: async () => wiredNetwork };
+}
+
+async function freeMiB(root: string): Promise<number> {
+  const { bavail, bsize } = await statfs(root);
+  return Math.floor((bavail * bsize) / 2 ** 20);
 }
 
 /** A supply of the kind Mains that is online; a computer without any battery runs from the mains. */

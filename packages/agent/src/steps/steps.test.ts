@@ -9,6 +9,7 @@ import { Journal } from "../journal/journal.ts";
 import { readCim } from "../windows/cim.ts";
 import { factsOf } from "../windows/windows-facts.ts";
 import { checksOf, readinessOfWindows } from "./check-readiness.ts";
+import type { ReadinessFacts } from "./check-readiness.ts";
 import { isForModel } from "./install-drivers.ts";
 import { stepExecutors } from "./index.ts";
 import { gatewaysOf } from "./set-dynamic-variables.ts";
@@ -59,9 +60,19 @@ test("readiness of an installed Windows is judged by what it says of itself", as
   const answers = ['[{"Vendor":"L"}]', "[]", "[]", '[{"SpecVersion":"2.0, 0, 1.38"}]', '[{"Size":"512110190592","MediaType":"Fixed hard disk media"}]', '{"MaxClockSpeed":2400}', '[{"OSArchitecture":"64-bit"}]', "[]", '{"BatteryStatus":1}', '{"MediaConnectState":1,"NdisPhysicalMedium":14,"HardwareInterface":true}'];
   const said = factsOf(readCim(answers, answers.length));
   const needs = { memoryMiB: 1, processorMHz: 2000, diskMiB: 500_000, architecture: "x64" as const, uefi: true, secureBoot: true, tpm: true, acPower: true, network: true, wiredNetwork: true };
-  const checks = await checksOf(needs, readinessOfWindows({ ...said, hardware: { ...said.hardware, firmware: "uefi", secureBoot: "Disabled" } }));
+  const checks = await checksOf(needs, readinessOfWindows({ ...said, hardware: { ...said.hardware, firmware: "uefi", secureBoot: "Disabled" } }, async () => 0));
   assert.deepEqual(checks.filter((one) => !one.holds).map((one) => [one.variable, one.found]), [["_TS_CRDISK", "488386"], ["_TS_CRUEFI", "false"], ["_TS_CRACPOWER", "false"]]);
   assert.equal(checks.length, 10);
+});
+
+test("readiness of the system that is there: name, versions part by part, language however it is written, free space, the agent's version", async () => {
+  const there: Record<string, string> = { name: "debian", version: "12.8", language: "de_DE" };
+  const facts = (system: Record<string, string>): ReadinessFacts => ({ hardware: async () => "1", system: async (name) => system[name], freeDiskMiB: async () => 5000, acPower: async () => true, network: async () => true, wiredNetwork: async () => true });
+  const needs = { memoryMiB: 1, processorMHz: 1 };
+  const missed = async (asked: object, system = there) => (await checksOf({ ...needs, ...asked }, facts(system))).filter((one) => !one.holds).map((one) => one.variable);
+  assert.deepEqual(await missed({ operatingSystem: "Debian", osVersionAtLeast: "12.8", osVersionAtMost: "12", language: "de-de", freeDiskMiB: 5000, agentVersion: "0.1" }), []);
+  assert.deepEqual(await missed({ operatingSystem: "ubuntu", osVersionAtLeast: "12.10", osVersionAtMost: "12.7", language: "fr-FR", freeDiskMiB: 5001, agentVersion: "99" }), ["_TS_CRDISK", "_TS_CROSTYPE", "_TS_CRMINOSVER", "_TS_CRMAXOSVER", "_TS_CROSLANGUAGE", "_TS_CRCLIENTMINVER"]);
+  assert.deepEqual(await missed({ operatingSystem: "debian", osVersionAtLeast: "1", osVersionAtMost: "99" }, {}), ["_TS_CROSTYPE", "_TS_CRMINOSVER", "_TS_CRMAXOSVER"], "a bare disk has none");
 });
 
 test("scripts: of the sequence and of a package, by sh and by the agent's Node.js; arguments reach them as they are; output goes into a variable; nothing is left", async () => {

@@ -16,9 +16,15 @@ export async function windowsFacts(signal: AbortSignal): Promise<WindowsFacts> {
   const control = String.raw`HKLM\SYSTEM\CurrentControlSet\Control`;
   // 1 BIOS, 2 UEFI; the other key is there with UEFI alone.
   const firmware = await registryValue(control, "PEFirmwareType", signal);
-  const secureBoot = await registryValue(`${control}\\SecureBoot\\State`, "UEFISecureBootEnabled", signal);
+  const secureBoot = await windowsSecureBoot(signal);
   const facts = factsOf(answers);
-  return { ...facts, hardware: { ...facts.hardware, firmware: firmware === "2" ? "uefi" : firmware === "1" ? "bios" : undefined, secureBoot: secureBoot === undefined ? "NA" : secureBoot === "1" ? "Enabled" : "Disabled" } };
+  return { ...facts, hardware: { ...facts.hardware, firmware: firmware === "2" ? "uefi" : firmware === "1" ? "bios" : undefined, secureBoot } };
+}
+
+/** NA, Enabled or Disabled, without asking PowerShell. */
+export async function windowsSecureBoot(signal: AbortSignal = new AbortController().signal): Promise<string> {
+  const value = await registryValue(String.raw`HKLM\SYSTEM\CurrentControlSet\Control\SecureBoot\State`, "UEFISecureBootEnabled", signal);
+  return value === undefined ? "NA" : value === "1" ? "Enabled" : "Disabled";
 }
 
 /** From the answers to `windowsFactQueries`, in their order. */
