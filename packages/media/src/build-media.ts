@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
-import type { FileHandle } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { IndexFile, StoredVersion } from "@prestage/content";
 import { buildWim, openWimFile } from "@prestage/wim";
@@ -44,7 +43,6 @@ export async function buildMedia(input: MediaBuildInput, options: MediaBuildOpti
   const manifest = await completeManifest(input, carried, options.signal);
   const signed = signManifest(manifest, input.mediaKey);
   const opened: WimFile[] = [];
-  let written = { size: 0, sha256: "" };
   try {
     const openStored = async (version: StoredVersion) => {
       const wim = await openWimFile(version.wimPath);
@@ -53,7 +51,7 @@ export async function buildMedia(input: MediaBuildInput, options: MediaBuildOpti
     };
     const boot = await openStored(input.bootImage.version);
     const data = await dataSources(input, carried, signed.envelope, boot, openStored);
-    await buildWim(
+    const { size, sha256 = "" } = await buildWim(
       {
         guid: Buffer.from(signed.mediaId, "hex").subarray(0, 16),
         time: fileTimeOf(new Date(manifest.floor)),
@@ -63,8 +61,9 @@ export async function buildMedia(input: MediaBuildInput, options: MediaBuildOpti
         ],
       },
       input.output,
-      { ...options, onWritten: async (file, size) => void (written = { size, sha256: await hashFile(file, input.output, size, options) }) },
+      { ...options, checksum: true },
     );
+    const written = { size, sha256 };
     await writeCompanions(input.output, written, manifest, signed.mediaId);
     return { path: input.output, mediaId: signed.mediaId, ...written, manifest };
   } catch (cause) {
@@ -153,29 +152,6 @@ async function writeCompanions(output: string, { size, sha256 }: { size: number;
   await writeFile(`${output}.txt`, mediaSheet(manifest, { name: basename(output), mediaId, size, sha256 }));
   for (const path of [`${output}.sha256`, `${output}.txt`]) await syncPath(path);
 }
-
-/** SHA-256 of a file by positional reads, the next while this one is hashed: a stream takes twice as long. */
-async function hashFile(file: FileHandle, path: string, size: number, { signal, onProgress }: MediaBuildOptions): Promise<string> {
-  const hash = createHash("sha256");
-  const buffers = [Buffer.allocUnsafe(hashPiece), Buffer.allocUnsafe(hashPiece)] as const;
-  const read = (at: number) => {
-    const piece = file.read(buffers[(at / hashPiece) % 2 === 0 ? 0 : 1], 0, Math.min(hashPiece, size - at), at);
-    piece.catch(() => {}); // thrown when its turn comes, or never, behind an abort
-    return piece;
-  };
-  let reading = read(0);
-  for (let at = 0; at < size; ) {
-    signal?.throwIfAborted();
-    const { bytesRead, buffer } = await reading;
-    if (bytesRead !== Math.min(hashPiece, size - at)) throw new MediaError("PRESTAGE_MEDIA_NOT_MEDIA", `Expected ${size} bytes in ${path} just written; it ends at ${at + bytesRead}. Something else changed it: build again.`);
-    at += bytesRead;
-    if (at < size) reading = read(at);
-    hash.update(buffer.subarray(0, bytesRead));
-    onProgress?.({ phase: "checksum", done: at, total: size });
-  }
-  return hash.digest("hex");
-}
-const hashPiece = 2 ** 20;
 
 /** 100 ns since 1601-01-01 UTC. */
 function fileTimeOf(date: Date): bigint {

@@ -1,30 +1,30 @@
 import { createHash } from "node:crypto";
-import type { FileHandle } from "node:fs/promises";
 import { writeAtomically } from "./atomic-output.ts";
 import { serializeBlobTable, type BlobEntry } from "./blob-table.ts";
 import { BlobPlan, mergedCompression, reusableDigests, type FileSegment, type RunSegment, type Segment } from "./blob-plan.ts";
-import { checkPlan, sourceChanged, type WimBuildPlan } from "./build-plan.ts";
+import { layOutTail, type WimTail } from "./build-layout.ts";
+import { checkPlan, sourceChanged, type FileSource, type WimBuildPlan } from "./build-plan.ts";
+import { FollowingHash } from "./following-hash.ts";
 import { compressionFlags, headerFlags, headerSize, serializeHeader, type WimHeader } from "./header.ts";
 import { integritySpan, serializeIntegrityTable } from "./integrity.ts";
 import { hashesBySource, TreeMerge } from "./merge-tree.ts";
-import { writeMetadata, type ImageCounts } from "./metadata-write.ts";
+import { writeMetadata } from "./metadata-write.ts";
 import { OutputFile, type CopyRange } from "./output-file.ts";
 import { kernelCopyRange } from "./range-clone.ts";
-import { noResource, resourceFlags, type ResourceHeader } from "./resource-header.ts";
+import { noResource, type ResourceHeader } from "./resource-header.ts";
 import { memorySource, openFileSource } from "./source.ts";
 import type { WimFile } from "./wim-file.ts";
-import { writeXml } from "./xml-write.ts";
 
 export interface WimBuildOptions {
   readonly signal?: AbortSignal;
-  /** Bytes copied, then integrity digests written. */
-  readonly onProgress?: (event: { phase: "copy" | "integrity"; done: number; total: number }) => void;
+  /** Bytes copied, then integrity digests written, then bytes of the checksum. */
+  readonly onProgress?: (event: { phase: "copy" | "integrity" | "checksum"; done: number; total: number }) => void;
   /** Copies the ranges nobody has to see; by default `kernelCopyRange`. false: everything is read and written. */
   readonly copyRange?: CopyRange | false;
   /** Sources from this many bytes on are placed so that their integrity spans can be reused; 100,000,000 by default. */
   readonly reuseFrom?: number;
-  /** Reads the file when all of it is written, while the disk takes it; where this fails, so does the build. */
-  readonly onWritten?: (file: FileHandle, size: number) => Promise<void>;
+  /** Whether to give the SHA-256 of the whole file. */
+  readonly checksum?: boolean;
 }
 
 export interface WimBuildResult {
@@ -33,6 +33,8 @@ export interface WimBuildResult {
   readonly blobCount: number;
   /** Bytes whose integrity digests were taken from the sources. */
   readonly integrityReused: number;
+  /** Of the whole file, in hex digits, where it was asked for. */
+  readonly sha256?: string;
 }
 
 /**
@@ -41,7 +43,18 @@ export interface WimBuildResult {
  */
 export async function buildWim(plan: WimBuildPlan, outputPath: string, options: WimBuildOptions = {}): Promise<WimBuildResult> {
   checkPlan(plan);
-  return await writeAtomically(outputPath, async (file, partial) => await new WimBuild(plan, options).write((output) => new OutputFile(file, partial, output)), async (file, { size }) => await options.onWritten?.(file, size));
+  const build = new WimBuild(plan, options);
+  let sha256: string | undefined;
+  try {
+    const result = await writeAtomically(
+      outputPath,
+      async (file, partial) => await build.write((output) => new OutputFile(file, partial, output), partial),
+      async (written) => void (sha256 = await build.finish(written)),
+    );
+    return { ...result, ...(sha256 !== undefined && { sha256 }) };
+  } finally {
+    await build.close();
+  }
 }
 
 class WimBuild {
@@ -49,34 +62,89 @@ class WimBuild {
   private readonly options: WimBuildOptions;
   private readonly blobPlan = new BlobPlan();
   private readonly merges: TreeMerge[] = [];
+  private readonly places = new Map<Segment, number>();
+  /** Files whose hash is found while they are copied, each with one that stands for it until then. */
+  private readonly unknown = new Map<FileSource, string>();
+  private checksum: FollowingHash | undefined;
   private copied = 0;
+  /** 0 until all is written. */
+  private size = 0;
 
   constructor(plan: WimBuildPlan, options: WimBuildOptions) {
     this.plan = plan;
     this.options = options;
   }
 
-  async write(makeOutput: (options: OutputFile["options"]) => OutputFile): Promise<WimBuildResult> {
+  async write(makeOutput: (options: OutputFile["options"]) => OutputFile, path: string): Promise<WimBuildResult> {
     const compression = mergedCompression(this.plan);
     for (const image of this.plan.images) await this.merge(image);
     const segments = this.blobPlan.segments(this.reuseFrom);
-    const output = makeOutput(this.outputOptions(segments));
     const header: WimHeader = {
-      version: 0x10d00, flags: compressionFlags(compression.compression) | headerFlags.beingWritten, ...compression, guid: this.plan.guid,
+      version: 0x10d00, flags: compressionFlags(compression.compression), ...compression, guid: this.plan.guid,
       imageCount: this.plan.images.length, bootIndex: 0, part: 1, parts: 1, pipable: false, blobTable: noResource, xml: noResource, bootMetadata: noResource, integrity: noResource,
     };
-    await output.writeHeader(serializeHeader(header));
+    const end = this.place(segments);
+    const early = this.isSettled(segments) ? headerOf(header, this.layOut(end)) : undefined;
+    if (early !== undefined) this.follow(path, early);
+    const output = makeOutput(this.outputOptions(segments));
+    await output.writeHeader(serializeHeader({ ...header, flags: header.flags | headerFlags.beingWritten }));
     for (const segment of segments) await (segment.kind === "run" ? this.copyRun(output, segment) : this.copyFile(output, segment));
-    const { metadata, counts } = await this.writeImages(output);
-    const blobTable = await appendResource(output, serializeBlobTable([...metadata, ...this.blobEntries()]), resourceFlags.metadata);
-    const images = this.plan.images.map((image, i) => ({ image, counts: counts[i]! }));
-    const digests = output.spans?.finish();
-    const xmlOffset = output.position;
-    const xml = await appendTail(output, writeXml(images, this.plan.time, xmlOffset));
-    const integrity = digests === undefined ? noResource : await appendTail(output, serializeIntegrityTable({ spanSize: integritySpan, digests }));
-    if (digests !== undefined) this.options.onProgress?.({ phase: "integrity", done: digests.length, total: digests.length });
-    await output.writeHeader(serializeHeader({ ...header, flags: header.flags & ~headerFlags.beingWritten, blobTable, xml, integrity }));
+    const tail = this.layOut(end);
+    await this.writeTail(output, tail);
+    const bytes = headerOf(header, tail);
+    if (output.position !== tail.size || early?.equals(bytes) === false) throw new Error(`the file has ${output.position} bytes, or others than were reckoned`);
+    await output.writeHeader(bytes);
+    this.size = tail.size;
+    if (early === undefined) this.follow(path, bytes);
     return { size: output.position, blobCount: this.blobPlan.blobs.size, integrityReused: output.spans?.reused ?? 0 };
+  }
+
+  /** Begins the SHA-256 of the file, where it is wanted: from now on it follows what is written. */
+  private follow(path: string, header: Buffer): void {
+    if (this.options.checksum !== true) return;
+    let done = header.length;
+    this.checksum = new FollowingHash(path, header, (bytes) => {
+      done += bytes;
+      if (this.size > 0) this.options.onProgress?.({ phase: "checksum", done, total: this.size });
+    });
+  }
+
+  /** What is left of the checksum when all is written: the disk may take the file meanwhile. */
+  async finish({ size }: WimBuildResult): Promise<string | undefined> {
+    return await this.checksum?.finish(size, this.options.signal);
+  }
+
+  async close(): Promise<void> {
+    await this.checksum?.close();
+  }
+
+  /** Where each segment goes; gives the end of the last. Known blobs learn their place. */
+  private place(segments: readonly Segment[]): number {
+    let position = headerSize;
+    for (const segment of segments) {
+      const [wim, from, to] = segment.kind === "run" ? [segment.wim, segment.from, segment.to] : [segment.sha1 === undefined ? undefined : segment.file.wim, 0, segment.file.size];
+      if (this.isReusable(wim, from, to)) position = from + integritySpan * Math.max(0, Math.ceil((position - from) / integritySpan));
+      this.places.set(segment, position);
+      position += to - from;
+    }
+    return position;
+  }
+
+  /** Whether the number of blobs is known before they are copied: a file whose hash is found then must be the only one of its size. */
+  private isSettled(segments: readonly Segment[]): boolean {
+    for (const segment of segments) if (segment.kind === "file" && segment.sha1 === undefined) this.unknown.set(segment.file, `${this.unknown.size + 1}`.padStart(40, "0"));
+    const known = new Set([...this.blobPlan.blobs.values()].map(({ size }) => size));
+    const sizes = new Set([...this.unknown.keys()].map(({ size }) => size));
+    return sizes.size === this.unknown.size && ![...sizes].some((size) => known.has(size));
+  }
+
+  /** What stands behind the blobs. Before all are copied some hashes in it are not those they will be, but every size and place is. */
+  private layOut(end: number): WimTail {
+    const { plan, blobPlan, unknown } = this;
+    const found = (file: FileSource): string | undefined => blobPlan.fileHashes.get(file) ?? unknown.get(file);
+    const missing = new Map([...unknown].filter(([file]) => !blobPlan.fileHashes.has(file)).map(([file, hash]) => [hash, file.size]));
+    const written = this.merges.map(({ root }) => writeMetadata(root, (node) => (node.file === undefined ? undefined : found(node.file)), (sha1) => blobPlan.blobs.get(sha1)?.size ?? missing.get(sha1) ?? 0));
+    return layOutTail(end, written, blobPlan.blobs.size + missing.size, plan.images, plan.time, plan.integrity !== false);
   }
 
   private get reuseFrom(): number {
@@ -87,6 +155,7 @@ class WimBuild {
     const total = segments.reduce((sum, segment) => sum + (segment.kind === "run" ? segment.to - segment.from : segment.file.size), 0);
     let reported = 0;
     return {
+      onReached: (position) => this.checksum?.reach(position),
       integrity: this.plan.integrity !== false, copyRange: this.options.copyRange === false ? undefined : (this.options.copyRange ?? kernelCopyRange), signal: this.options.signal,
       onCopied: (bytes) => {
         this.copied += bytes;
@@ -113,14 +182,15 @@ class WimBuild {
 
   /** A long run is placed at a whole number of spans from where it lies in its source: its integrity spans stay valid. */
   private async copyRun(output: OutputFile, run: RunSegment): Promise<void> {
-    const known = this.align(output, run.wim, run.from, run.to);
+    const known = this.goTo(output, run, run.wim, run.from, run.to);
     const shift = output.position - run.from;
     await output.copy(run.wim.source, run.from, run.to - run.from, known);
     for (const { blob, resource } of run.blobs) blob.resource = { ...resource, offset: resource.offset + shift };
   }
 
-  private async copyFile(output: OutputFile, { file, sha1 }: FileSegment): Promise<void> {
-    const known = file.wim === undefined || sha1 === undefined ? undefined : this.align(output, file.wim, 0, file.size);
+  private async copyFile(output: OutputFile, segment: FileSegment): Promise<void> {
+    const { file, sha1 } = segment;
+    const known = this.goTo(output, segment, sha1 === undefined ? undefined : file.wim, 0, file.size);
     const resource: ResourceHeader = { storedSize: file.size, flags: 0, offset: output.position, size: file.size };
     const hash = sha1 !== undefined && file.wim !== undefined ? undefined : createHash("sha1");
     const source = "bytes" in file.from ? memorySource(file.from.bytes) : await openFileSource(file.from.path);
@@ -136,28 +206,32 @@ class WimBuild {
     else if (found !== undefined) this.blobPlan.reference(file, found, resource);
   }
 
-  /** Moves on to where source byte x lands on output byte m * span + x; gives the digests of the output's spans. */
-  private align(output: OutputFile, wim: WimFile, from: number, to: number): ((span: number) => Uint8Array | undefined) | undefined {
+  private isReusable(wim: WimFile | undefined, from: number, to: number): boolean {
+    return to - from >= this.reuseFrom && reusableDigests(wim) !== undefined;
+  }
+
+  /** Moves on to a segment's place: where it is reused, source byte x lands on output byte m * span + x. Gives the digests of the output's spans. */
+  private goTo(output: OutputFile, segment: Segment, wim: WimFile | undefined, from: number, to: number): ((span: number) => Uint8Array | undefined) | undefined {
+    output.skipTo(this.places.get(segment) ?? output.position);
     const reusable = reusableDigests(wim);
-    if (reusable === undefined || to - from < this.reuseFrom) return undefined;
-    const spans = Math.max(0, Math.ceil((output.position - from) / integritySpan));
-    output.skipTo(spans * integritySpan + from);
+    if (reusable === undefined || !this.isReusable(wim, from, to)) return undefined;
+    const spans = (output.position - from) / integritySpan;
     return (span) => {
       const sourceSpan = span - spans;
       return headerSize + (sourceSpan + 1) * integritySpan <= reusable.end ? reusable.digests[sourceSpan] : undefined;
     };
   }
 
-  private async writeImages(output: OutputFile): Promise<{ metadata: BlobEntry[]; counts: ImageCounts[] }> {
-    const metadata: BlobEntry[] = [];
-    const counts: ImageCounts[] = [];
-    for (const { root } of this.merges) {
-      const written = writeMetadata(root, (node) => (node.file === undefined ? undefined : this.blobPlan.fileHashes.get(node.file)), (sha1) => this.blobPlan.blobs.get(sha1)?.size ?? 0);
-      const sha1 = createHash("sha1").update(written.bytes).digest("hex");
-      metadata.push({ resource: await appendResource(output, written.bytes, resourceFlags.metadata), referenceCount: 1, sha1 });
-      counts.push(written.counts);
-    }
-    return { metadata, counts };
+  /** Metadata and blob table, then what the integrity table does not cover: XML and the table itself. */
+  private async writeTail(output: OutputFile, tail: WimTail): Promise<void> {
+    for (const { bytes } of tail.metadata) await output.append(bytes);
+    const metadata = tail.metadata.map(({ bytes, resource }): BlobEntry => ({ resource, referenceCount: 1, sha1: createHash("sha1").update(bytes).digest("hex") }));
+    await output.append(serializeBlobTable([...metadata, ...this.blobEntries()]));
+    await output.appendUnhashed(tail.xmlBytes);
+    const digests = output.spans?.finish();
+    if (digests === undefined) return;
+    await output.appendUnhashed(serializeIntegrityTable({ spanSize: integritySpan, digests }));
+    this.options.onProgress?.({ phase: "integrity", done: digests.length, total: digests.length });
   }
 
   private blobEntries(): BlobEntry[] {
@@ -167,15 +241,6 @@ class WimBuild {
   }
 }
 
-async function appendResource(output: OutputFile, bytes: Uint8Array, flags: number): Promise<ResourceHeader> {
-  const offset = output.position;
-  await output.append(bytes);
-  return { storedSize: bytes.length, flags, offset, size: bytes.length };
-}
-
-/** XML and integrity table: behind what the table covers. */
-async function appendTail(output: OutputFile, bytes: Uint8Array): Promise<ResourceHeader> {
-  const offset = output.position;
-  await output.appendUnhashed(bytes);
-  return { storedSize: bytes.length, flags: resourceFlags.metadata, offset, size: bytes.length };
+function headerOf(header: WimHeader, { blobTable, xml, integrity }: WimTail): Buffer {
+  return serializeHeader({ ...header, blobTable, xml, integrity });
 }

@@ -27,8 +27,12 @@ export function parseIntegrityTable(table: Uint8Array, end: number): IntegrityTa
   return { spanSize, digests: Array.from({ length: count }, (_, i) => Uint8Array.from(bytes.subarray(12 + 20 * i, 32 + 20 * i))) };
 }
 
+export function integrityTableSize(digests: number): number {
+  return 12 + 20 * digests;
+}
+
 export function serializeIntegrityTable(table: IntegrityTable): Buffer {
-  const bytes = Buffer.alloc(12 + 20 * table.digests.length);
+  const bytes = Buffer.alloc(integrityTableSize(table.digests.length));
   bytes.writeUInt32LE(bytes.length, 0);
   bytes.writeUInt32LE(table.digests.length, 4);
   bytes.writeUInt32LE(table.spanSize, 8);

@@ -6,10 +6,10 @@ import { ioGuard, type RandomAccessSource } from "./source.ts";
 import { SpanHasher } from "./span-hasher.ts";
 
 /**
- * Copies a range between two files inside the kernel (copy_file_range), sharing blocks where the file system can. false:
- * not possible here, and nothing was promised about the target; it is then copied by read and write.
+ * Copies a range between two files inside the kernel (copy_file_range), sharing blocks where the file system can, front to back; `onBytes` is told what
+ * was done since it was told last. false: not possible here, and nothing is promised about the target but what was told; the rest is then copied by read and write.
  */
-export type CopyRange = (range: { from: string; fromOffset: number; to: string; toOffset: number; length: number }, signal?: AbortSignal) => Promise<boolean>;
+export type CopyRange = (range: { from: string; fromOffset: number; to: string; toOffset: number; length: number }, signal?: AbortSignal, onBytes?: (bytes: number) => void) => Promise<boolean>;
 
 export interface OutputOptions {
   readonly integrity: boolean;
@@ -17,6 +17,8 @@ export interface OutputOptions {
   readonly signal: AbortSignal | undefined;
   /** Bytes copied since the last call. */
   readonly onCopied: (bytes: number) => void;
+  /** Every byte between the header and this one is in the file. */
+  readonly onReached?: (position: number) => void;
 }
 
 const pieceSize = 2 ** 18;
@@ -78,27 +80,30 @@ export class OutputFile {
     const path = source.descriptorPath;
     if (hash === undefined && path !== undefined && this.copyRange !== undefined && knownEnd - knownStart >= leastRange) {
       await this.copySeen(source, this.position - shift, knownStart - this.position, undefined);
-      if (await this.copyUnseen(path, knownStart - shift, knownEnd - knownStart)) {
-        await this.copySeen(source, knownEnd - shift, end - knownEnd, undefined);
-        return;
-      }
+      await this.copyUnseen(path, knownStart - shift, knownEnd - knownStart);
     }
     await this.copySeen(source, this.position - shift, end - this.position, hash);
   }
 
-  /** One range inside the kernel; once it is refused it is not tried again. */
-  private async copyUnseen(path: string, from: number, length: number): Promise<boolean> {
+  /** One range inside the kernel; once it is refused it is not tried again, and what is left is for the caller. */
+  private async copyUnseen(path: string, from: number, length: number): Promise<void> {
     const { signal } = this.options;
     signal?.throwIfAborted();
-    const done = await this.copyRange?.({ from: path, fromOffset: from, to: this.path, toOffset: this.position, length }, signal);
-    if (done !== true) {
-      this.copyRange = undefined;
-      return false;
-    }
-    this.spans?.skip(length);
-    this.position += length;
-    this.options.onCopied(length);
-    return true;
+    const start = this.position;
+    const moveOn = (bytes: number): void => {
+      const step = Math.min(bytes, start + length - this.position);
+      this.spans?.skip(step);
+      this.moved(step);
+    };
+    const done = await this.copyRange?.({ from: path, fromOffset: from, to: this.path, toOffset: start, length }, signal, moveOn);
+    if (done === true) moveOn(length);
+    else this.copyRange = undefined;
+  }
+
+  private moved(bytes: number): void {
+    this.position += bytes;
+    this.options.onCopied(bytes);
+    this.options.onReached?.(this.position);
   }
 
   /** Read and write through two buffers: the next piece is read while this one is hashed and written. */
@@ -119,10 +124,9 @@ export class OutputFile {
       this.spans?.feed(piece);
       const settled = await Promise.allSettled([writing, reading]);
       for (const result of settled) if (result.status === "rejected") throw result.reason;
-      this.position += piece.length;
+      this.moved(piece.length);
       done = next;
       [current, other] = [other, current];
-      this.options.onCopied(piece.length);
     }
   }
 
