@@ -11,6 +11,7 @@ export const siteErrors = {
   PRESTAGE_SITE_REQUEST_REPLAYED: "A signed request was received a second time.",
   PRESTAGE_SITE_KEY_MISSING: "A private key the site's keyring names is not among its key files.",
   PRESTAGE_SITE_BOOT_IMAGE_OLD: "A boot image carries an older keyring than the media it was to go on, or an agent that cannot read its manifest.",
+  PRESTAGE_SITE_BOOT_IMAGE_NO_WINDOWS: "A media was to deploy a Windows that goes on with the sequence, and its boot image has no agent for Windows.",
   PRESTAGE_SITE_REVOKED: "A request comes from a device whose enrolment ended: the device, its media, its claim or its depot was revoked.",
   PRESTAGE_SITE_SECRET_REFUSED: "A device asks for a secret it is not entitled to.",
   PRESTAGE_SITE_SECRET_UNREADABLE: "A secret variable does not open with the site's secrets key.",
@@ -30,7 +31,7 @@ export type SiteErrorCode = keyof typeof siteErrors;
 
 const statusOf: Partial<Record<SiteErrorCode, number>> = {
   PRESTAGE_SITE_UNAUTHORIZED: 401, PRESTAGE_SITE_NOT_FOUND: 404, PRESTAGE_SITE_REQUEST_INVALID: 400, PRESTAGE_SITE_CONFLICT: 409, PRESTAGE_SITE_SECRET_ON_MEDIA: 400,
-  PRESTAGE_SITE_REFERENCE_MISSING: 422, PRESTAGE_SITE_DEVICE_UNKNOWN: 403, PRESTAGE_SITE_KEY_MISSING: 409, PRESTAGE_SITE_BOOT_IMAGE_OLD: 409, PRESTAGE_SITE_REVOKED: 403, PRESTAGE_SITE_SECRET_REFUSED: 403, PRESTAGE_SITE_DEPOT_REVOKED: 403, PRESTAGE_SITE_REQUEST_REPLAYED: 409, PRESTAGE_SITE_BUSY: 503, PRESTAGE_SITE_DATABASE: 503,
+  PRESTAGE_SITE_REFERENCE_MISSING: 422, PRESTAGE_SITE_DEVICE_UNKNOWN: 403, PRESTAGE_SITE_KEY_MISSING: 409, PRESTAGE_SITE_BOOT_IMAGE_OLD: 409, PRESTAGE_SITE_BOOT_IMAGE_NO_WINDOWS: 409, PRESTAGE_SITE_REVOKED: 403, PRESTAGE_SITE_SECRET_REFUSED: 403, PRESTAGE_SITE_DEPOT_REVOKED: 403, PRESTAGE_SITE_REQUEST_REPLAYED: 409, PRESTAGE_SITE_BUSY: 503, PRESTAGE_SITE_DATABASE: 503,
 };
 
 /** Thrown by everything in this package; `code` is stable and listed in docs/errors.md. */

@@ -166,6 +166,26 @@ test("a boot image whose agent cannot read the manifests of this site goes on no
   assert.equal((await create({ bootImageId: await imported("newer-agent", `strictObject({leastAgentVersion:x}).describe("${manifestReader}")`) })).state, "succeeded");
 });
 
+test("a Windows that goes on with the sequence needs a boot image with the agent for it, and nothing is written without", async () => {
+  const windows = await add({ kind: "os-image", name: "Windows", source: await wim("windows.wim", [await tree("windows", { "Windows/System32/config/SYSTEM": "hive", "Windows/System32/ntoskrnl.exe": "kernel" })]), index: 1 });
+  assert.ok(windows.definition.kind === "os-image" && windows.definition.platform === "windows");
+  const apply = `{ name: OS, type: apply-os-image, with: { osImage: ${windows.id} } }`;
+  const output = join(folder, "of-windows.wim");
+  await tree("agent-bare", { "agent.mjs": "agent" });
+  const bare = (await add({ kind: "boot-image", name: "Bare", source: await wim("bare.wim", [join(folder, "esp"), join(folder, "agent-bare")]), profile: "virtual" })).id;
+  const media = async (steps: string, bootImageId: string, to = output) => create({ taskSequenceId: (await site.must("/task-sequences", "POST", { yaml: `name: W\nsteps:\n${steps}` }))["id"], bootImageId, output: to });
+  const refused = await media(`  - ${apply}\n  - { name: Go on, type: set-up-operating-system }\n`, bare);
+  assert.deepEqual([refused.state, refused.error?.code], ["failed", "PRESTAGE_SITE_BOOT_IMAGE_NO_WINDOWS"]);
+  assert.match(String(refused.error?.message), /boot-image build --windows/);
+  assert.ok(!(await readdir(folder)).some((name) => name.startsWith("of-windows.wim")));
+  // One that does not go on, or has the step in a group that is disabled.
+  const disabled = `  - ${apply}\n  - { name: G, type: group, disabled: true, steps: [{ name: Go on, type: set-up-operating-system }] }\n`;
+  for (const [i, steps] of [`  - ${apply}\n`, disabled].entries()) assert.equal((await media(steps, bare, join(folder, `bare-${i}.wim`))).state, "succeeded", steps);
+  await tree("agent-windows", { "agent.mjs": "agent", "windows/node.exe": "node", "windows/prestage-service.exe": "service" });
+  const whole = (await add({ kind: "boot-image", name: "Whole", source: await wim("whole.wim", [join(folder, "esp"), join(folder, "agent-windows")]), profile: "virtual" })).id;
+  assert.equal((await media(`  - ${apply}\n  - { name: Go on, type: set-up-operating-system }\n`, whole)).state, "succeeded");
+});
+
 test("a job that runs can be cancelled and leaves nothing", async () => {
   await tree("large", Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`f${i}`, createHash("sha512").update(String(i)).digest("hex").repeat(20_000)])));
   const { jobId } = await site.must("/imports", "POST", { kind: "application", name: "Large", source: join(folder, "large"), definition: application() });

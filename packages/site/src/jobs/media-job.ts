@@ -14,7 +14,7 @@ import { listObjects, objectRevisions } from "../store/objects.ts";
 import { copyMediaPassword } from "../store/media-passwords.ts";
 import { isSecretName } from "../store/secrets.ts";
 import { openSequence } from "../store/sequences.ts";
-import { requireReadingAgent } from "./boot-image-agent.ts";
+import { requireReadingAgent, requireWindowsRuntime } from "./boot-image-agent.ts";
 import type { JobTools } from "./job-runner.ts";
 import { schedulePatches } from "./patches-job.ts";
 
@@ -33,6 +33,7 @@ export async function runMediaCreate(context: SiteContext, data: unknown, tools:
   await requireKeyringOf(context, bootImageId);
   const bootImage = await sourceOf(context, bootImageId);
   await requireReadingAgent(bootImage, tools.signal);
+  await requireWindowsRuntime(bootImage, sequence, new Set(content.filter(({ definition }) => definition.kind === "os-image" && definition.platform === "windows").map((one) => one.objectId)));
   const sources = await Promise.all(content.filter((one) => one.kind !== "boot-image").map((one) => sourceOf(context, one.objectId)));
   const osImage = chooseOsImage(request, sources, sequence);
   const output = request.output ?? (await defaultOutput(context, request));

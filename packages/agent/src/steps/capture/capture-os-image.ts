@@ -39,8 +39,13 @@ async function captureLinux(run: StepRun, settings: Settings, folder: string): P
   return capture(run, settings, folder, { source: dataRoot, kind: "folder", ...(await leftOutOfLinux(dataRoot, settings.everything)) });
 }
 
-/** By its device: ntfs-3g would show but a part of what Windows keeps. */
-async function captureWindows(run: StepRun, settings: Settings, folder: string): Promise<StepResult> {
+/** By its device, which nothing has mounted meanwhile: ntfs-3g would show but a part of what Windows keeps, and what it has not written yet would be missing. */
+function captureWindows(run: StepRun, settings: Settings, folder: string): Promise<StepResult> {
+  const { releaseVolume = (use) => use() } = run.context;
+  return releaseVolume(() => captureReleased(run, settings, folder));
+}
+
+async function captureReleased(run: StepRun, settings: Settings, folder: string): Promise<StepResult> {
   const { dataPartition } = run.context.disk;
   const bytes = await withNtfs(dataPartition, async (root) => {
     const found = (await readdir(root)).find((name) => name.toLowerCase() === "windows");

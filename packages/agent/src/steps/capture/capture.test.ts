@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { ContentLibrary, importImage } from "@prestage/content";
-import { applyOsImage, makeNtfs, mountExt4, runProgram, unmount, withNtfs } from "@prestage/disk";
+import { applyOsImage, makeNtfs, mountExt4, mountNtfs, runProgram, unmount, withNtfs } from "@prestage/disk";
 import { openWimFile } from "@prestage/wim";
 import { withLoopDisk } from "../../fixtures/loop-disk.ts";
 import { makeRunFixture } from "../../fixtures/run-fixture.ts";
@@ -205,6 +205,26 @@ test("a Windows is captured from its NTFS, without the deployment and its answer
     const disk: RunContext["disk"] = { device: "", espPartition: "", espGuid: "", dataPartition: device, dataGuid: "", dataFileSystemUuid: "", dataFileSystem: "ntfs" };
     const { result, log } = await run([{ to: images, name: "Windows" }, { to: images, name: "Backup", everything: true, append: true }], { dataRoot: join(work, "nowhere"), disk });
     assert.equal(result, "succeeded", log);
+    // In the boot environment the volume is mounted: it is let go of meanwhile.
+    const place = join(work, "mounted");
+    await mkdir(place);
+    await mountNtfs(device, place);
+    let released = 0;
+    const releaseVolume: RunContext["releaseVolume"] = async (use) => {
+      released++;
+      await unmount(place);
+      return use().finally(() => mountNtfs(device, place));
+    };
+    try {
+      await writeFile(join(place, "Users/ann/written last"), "x");
+      const third = await run([{ to: images, name: "Mounted", file: "mounted.wim" }], { dataRoot: place, disk, releaseVolume });
+      assert.equal(third.result, "succeeded", third.log);
+      assert.equal(released, 1);
+      assert.match((await runProgram("wimlib-imagex", ["dir", join(images, "mounted.wim"), "1"])).output, /written last/);
+      assert.ok(existsSync(join(place, "Users/ann/letter")), "it is mounted again");
+    } finally {
+      await unmount(place);
+    }
     const list = async (index: string) => (await runProgram("wimlib-imagex", ["dir", join(images, "a.wim"), index])).output.split("\n").filter((line) => files.includes(line.slice(1)));
     assert.deepEqual(await list("1"), ["/Users/ann/letter", "/Windows/System32/ntoskrnl.exe"]);
     assert.deepEqual(await list("2"), ["/Users/ann/letter", "/Windows/Panther/unattend.xml", "/Windows/Prestage/Drivers/a.inf", "/Windows/System32/ntoskrnl.exe", "/Windows/Temp/rest"]);
