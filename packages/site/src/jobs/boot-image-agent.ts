@@ -42,7 +42,7 @@ export async function requireReadingAgent({ content, version }: MediaSourceConte
  */
 export async function requireWindowsRuntime({ content, version }: MediaSourceContent, sequence: { steps: readonly Step[] }, windowsImages: ReadonlySet<string>): Promise<void> {
   const steps = [...enabledSteps(sequence.steps)];
-  const applied = steps.find((step) => step.type === "apply-os-image" && windowsImages.has(String(step.with?.["osImage"])));
+  const applied = steps.find((step) => step.type === "apply-os-image" && [...windowsImages].some((id) => id === step.with?.["osImage"]));
   const goesOn = steps.find((step) => step.type === "set-up-operating-system");
   if (applied === undefined || goesOn === undefined) return;
   const wim = await openWimFile(version.wimPath);

@@ -213,7 +213,11 @@ test("a Windows is captured from its NTFS, without the deployment and its answer
     const releaseVolume: RunContext["releaseVolume"] = async (use) => {
       released++;
       await unmount(place);
-      return use().finally(() => mountNtfs(device, place));
+      try {
+        return await use();
+      } finally {
+        await mountNtfs(device, place);
+      }
     };
     try {
       await writeFile(join(place, "Users/ann/written last"), "x");
