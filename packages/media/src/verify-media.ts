@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { checkChunkLists, ContentError, openIndex, storedDigest } from "@prestage/content";
+import { checkChunkLists, ContentError, openIndex, spanSize, storedDigest } from "@prestage/content";
 import { keysOfRole, maximumDocumentBytes, openTrustedKeyring } from "@prestage/trust";
 import type { Keyring } from "@prestage/trust";
 import { openWimFile, ResourceHasher, unsafeNames, walkEntries, WimError, worthThreads } from "@prestage/wim";
@@ -43,6 +43,8 @@ export async function verifyMedia(path: string, options: VerifyMediaOptions = {}
   const hasher = new ResourceHasher({ ...(wim.source.size < worthThreads && { threads: 0 }), signal: options.signal });
   try {
     hasher.warm();
+    // Large files that are not compressed are asked for in spans, whatever the manifest says of them.
+    for (const { resource } of wim.blobs.values()) if (resource.size > spanSize) hasher.ahead(wim, resource, spanSize, "sha256");
     const data = await dataTree(wim);
     const media = await inspectOpen(wim, data, options);
     const trees = { esp: treeOf(await wim.readImage(mediaImages.boot)), data };

@@ -66,6 +66,32 @@ test("damage is refused by the code it has without threads, and the thread goes 
   });
 });
 
+test("what was begun ahead is what is asked for, counted then; what nobody asks for keeps nobody waiting", async () => {
+  await withSample(async (wim, path, _text, noise) => {
+    const { resource } = wim.blob(findEntry(await wim.readImage(1), "noise")!.sha1!);
+    assert.equal(resource.size, resource.storedSize);
+    const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+    const hasher = new ResourceHasher({ threads: 2 });
+    try {
+      hasher.ahead(wim, resource, 1_000_000, "sha256");
+      await hasher.hash(wim, resource, 3_000_000, 3_000_001, "sha256");
+      let counted = 0;
+      const found = await hasher.hash(wim, { ...resource, flags: 0 }, 1_000_000, 2_000_000, "sha256", (bytes) => (counted += bytes));
+      assert.deepEqual([found, counted], [sha256(noise.subarray(1_000_000, 2_000_000)), 1_000_000]);
+      assert.equal(await hasher.hash(wim, resource, 0, 1_500_000, "sha256"), sha256(noise.subarray(0, 1_500_000)));
+      const other = await openWimFile(path);
+      try {
+        assert.equal(await hasher.hash(other, resource, 0, 1_000_000, "sha256"), sha256(noise.subarray(0, 1_000_000)));
+      } finally {
+        await other.close();
+      }
+      hasher.ahead(wim, resource, 10, "sha1");
+    } finally {
+      await hasher.close();
+    }
+  });
+});
+
 test("an abort ends the threads, and what waits for them", async () => {
   await withSample(async (wim) => {
     const abort = new AbortController();

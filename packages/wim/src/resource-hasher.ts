@@ -21,6 +21,8 @@ export const worthThreads = 2 ** 25;
 /** A thread is given small jobs together, up to this many and this many bytes. */
 const jobsAtOnce = 256;
 const bytesAtOnce = 2 ** 22;
+/** Of a long queue more: it must not wait for a caller that is busy. */
+const bytesAhead = 2 ** 25;
 
 interface Waiting { readonly job: HashJob; readonly onBytes: (bytes: number) => void; readonly resolve: (digest: string) => void; readonly reject: (cause: unknown) => void }
 /** An open WIM, or one file of it. */
@@ -38,7 +40,10 @@ export class ResourceHasher {
   readonly #queue: Waiting[] = [];
   readonly #running = new Map<number, { readonly waiting: Waiting; readonly worker: Worker }>();
   readonly #volumes = new WeakMap<Volume, HashedVolume>();
+  readonly #ahead = new Map<string, Promise<string>>();
   #nextId = 0;
+  /** Bytes of the queue. */
+  #queued = 0;
   #refused: Error | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -60,10 +65,37 @@ export class ResourceHasher {
       checkRange(place.source.size, offset + from, to - from);
     }
     const volume = this.#describe(place, files, wim.limits ?? defaultWimLimits);
-    return await new Promise<string>((resolve, reject) => {
-      this.#queue.push({ job: { id: this.#nextId++, volume, resource: { offset, size, storedSize, flags }, from, to, algorithm }, onBytes, resolve, reject });
+    const begun = isRange(resource) ? this.#ahead.get(keyOf(volume, offset + from, offset + to, algorithm)) : undefined;
+    if (begun !== undefined) {
+      const digest = await begun;
+      onBytes(to - from);
+      return digest;
+    }
+    return await this.#ask({ id: this.#nextId++, volume, resource: { offset, size, storedSize, flags }, from, to, algorithm }, onBytes);
+  }
+
+  #ask(job: HashJob, onBytes: (bytes: number) => void): Promise<string> {
+    return new Promise<string>((resolve, reject) => {
+      this.#queued += job.to - job.from;
+      this.#queue.push({ job, onBytes, resolve, reject });
       this.#dispatch();
     });
+  }
+
+  /** Begins spans of stored data that will be asked for, while the caller finds out what they are to be. */
+  ahead(wim: HashedWim, resource: ResourceHeader, span: number, algorithm: HashAlgorithm): void {
+    const { source } = wim.volume;
+    const files = source.descriptorPaths;
+    const { offset, size, storedSize, flags } = resource;
+    if (this.#threads === 0 || files === undefined || resource.place !== undefined || !isRange(resource)) return;
+    checkRange(source.size, offset, size);
+    const volume = this.#describe(wim.volume, files, wim.limits ?? defaultWimLimits);
+    for (let from = 0; from < size; from += span) {
+      const to = Math.min(size, from + span);
+      const begun = this.#ask({ id: this.#nextId++, volume, resource: { offset, size, storedSize, flags }, from, to, algorithm }, () => {});
+      begun.catch(() => {}); // thrown where it is asked for
+      this.#ahead.set(keyOf(volume, offset + from, offset + to, algorithm), begun);
+    }
   }
 
   /** Starts the threads before there is work for them: while the caller finds out what is to be hashed. */
@@ -103,11 +135,13 @@ export class ResourceHasher {
       const worker = this.#idle.pop() ?? this.#start();
       if (worker === undefined) return;
       const jobs: HashJob[] = [];
-      for (let bytes = 0; this.#queue.length > 0 && jobs.length < jobsAtOnce && bytes < bytesAtOnce; ) {
+      const most = Math.max(bytesAtOnce, Math.min(bytesAhead, this.#queued / this.#threads / 2));
+      for (let bytes = 0; this.#queue.length > 0 && jobs.length < jobsAtOnce && bytes < most; ) {
         const waiting = this.#queue.shift()!;
         this.#running.set(waiting.job.id, { waiting, worker });
         jobs.push(waiting.job);
         bytes += waiting.job.to - waiting.job.from;
+        this.#queued -= waiting.job.to - waiting.job.from;
       }
       const ranges = jobs.flatMap((job) => rangeOf(job) ?? []);
       if (ranges.length > 0) worker.postMessage({ ranges } satisfies ThreadWork);
@@ -144,6 +178,10 @@ export class ResourceHasher {
     for (const { waiting } of this.#running.values()) waiting.reject(cause);
     this.#running.clear();
   }
+}
+
+function keyOf(volume: HashedVolume, from: number, to: number, algorithm: HashAlgorithm): string {
+  return `${volume.id} ${from} ${to} ${algorithm}`;
 }
 
 /** What is stored as it decodes is a range of the file. */
