@@ -20,9 +20,15 @@ export async function mountVolumes(volume: StartVolume): Promise<void> {
 
 type DataVolume = Pick<StartVolume, "dataPartition" | "dataFileSystem">;
 
-async function mountData(volume: DataVolume, place: string): Promise<void> {
-  if (volume.dataFileSystem === "ntfs") await mountNtfs(volume.dataPartition, place);
-  else await mountExt4(volume.dataPartition, place, { options: ["noatime", "nodev"] });
+/**
+ * Mounts the data volume alone. What is made on an NTFS gets its rights by the mode it is made with, and in Windows a folder that is closed does not keep anybody
+ * from an open file in it (everyone may pass through folders): so nothing is made open, by this process and those it starts.
+ */
+export async function mountData(volume: DataVolume, place: string): Promise<void> {
+  if (volume.dataFileSystem === "ntfs") {
+    process.umask(0o077);
+    await mountNtfs(volume.dataPartition, place);
+  } else await mountExt4(volume.dataPartition, place, { options: ["noatime", "nodev"] });
 }
 
 /**

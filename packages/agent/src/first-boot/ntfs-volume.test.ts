@@ -9,7 +9,7 @@ import { Journal } from "../journal/journal.ts";
 import { LogFile } from "../log-file.ts";
 import { StatusSpool } from "../status/status-spool.ts";
 import { findHolders } from "./find-volume.ts";
-import { withVolumeReleased } from "./mount-volumes.ts";
+import { mountData, withVolumeReleased } from "./mount-volumes.ts";
 
 /** ntfs-3g is a FUSE file system. */
 const skip = existsSync("/dev/fuse") ? false : "this kernel has no FUSE";
@@ -94,3 +94,39 @@ test("while the volume is released nothing is mounted; what is logged and report
     }
   });
 });
+
+test("what the agent makes on an NTFS, Windows opens to nobody but SYSTEM and administrators", { skip }, async () => {
+  const before = process.umask(0o022);
+  try {
+    await onNtfs(async (device, place) => {
+      await mountData({ dataPartition: device, dataFileSystem: "ntfs" }, place);
+      try {
+        await mkdir(join(place, "prestage/state"), { recursive: true });
+        await writeFile(join(place, "prestage/state/journal"), "x");
+        for (const path of ["prestage", "prestage/state", "prestage/state/journal"]) {
+          const descriptor = Buffer.from((await runProgram("getfattr", ["--absolute-names", "--encoding=hex", "--name=system.ntfs_acl", join(place, path)])).output.match(/=0x([0-9a-f]+)/)?.[1] ?? "", "hex");
+          assert.equal(opensToEveryone(descriptor) & readOrChange, 0, path);
+        }
+      } finally {
+        await unmount(place);
+      }
+    });
+  } finally {
+    process.umask(before);
+  }
+});
+
+/** FILE_READ_DATA, FILE_WRITE_DATA, FILE_APPEND_DATA, FILE_EXECUTE and FILE_DELETE_CHILD ([MS-DTYP] 2.4.3; of a folder likewise to list it and to make files in it). */
+const readOrChange = 0x67;
+
+/** What the entries that allow (type 0) allow to S-1-1-0 ([MS-DTYP] 2.4.4.2, 2.4.5, 2.4.6). */
+function opensToEveryone(descriptor: Buffer): number {
+  const everyone = Buffer.from("010100000000000100000000", "hex");
+  const list = descriptor.readUInt32LE(16);
+  assert.ok(list > 0, "a descriptor without a list opens all to everyone");
+  let allowed = 0;
+  for (let [at, i] = [list + 8, 0]; i < descriptor.readUInt16LE(list + 4); i++, at += descriptor.readUInt16LE(at + 2)) {
+    if (descriptor[at] === 0 && descriptor.subarray(at + 8, at + 20).equals(everyone)) allowed |= descriptor.readUInt32LE(at + 4);
+  }
+  return allowed;
+}
