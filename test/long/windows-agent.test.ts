@@ -49,6 +49,8 @@ steps:
     type: run-script
     secrets: [TOKEN]
     with: { language: javascript, script: "import { writeFileSync } from 'node:fs'; writeFileSync('C:/written.txt', [process.platform, process.argv[2], process.env.TOKEN === 'of the site'].join(' '));", parameters: ["%Role%"] }
+  - { id: sets, name: Sets, type: run-command-line, with: { command: 'prestage-variable Told "50%% ^ & <of> !it!"' } }
+  - { id: reads, name: Reads, type: run-command-line, with: { command: 'prestage-variable told' } }
   - { id: fails, name: Fails, type: run-command-line, continueOnError: true, with: { command: 'echo to stderr 1>&2 & exit 5' } }
   - { id: skipped, name: Skipped, type: set-variable, when: { registry: 'HKLM\\SOFTWARE\\Prestage Test', value: Version, equals: "9" }, with: { name: X, value: y } }
   - { id: last, name: Last, type: run-command-line, when: { file: 'C:\\written.txt', exists: true }, with: { command: 'type C:\\written.txt' } }
@@ -95,9 +97,10 @@ steps:
     const context = `${kept}\n${await readFile(join(wine.drive, "prestage/log/service.log"), "utf8").catch(() => "")}\n${JSON.stringify(said, null, 1)}`;
     assert.ok(ended, context);
     assert.deepEqual(said.filter((message) => message.kind === "step-finished" || message.kind === "step-skipped").map((message) => [message.step?.id, message.outcome, message.exitCode]), [
-      ["set", "succeeded", undefined], ["command", "succeeded", 7], ["tool", "succeeded", 0], ["again", "succeeded", undefined], ["script", "succeeded", 0], ["fails", "failed", 5], ["skipped", "skipped", undefined], ["last", "succeeded", 0],
+      ["set", "succeeded", undefined], ["command", "succeeded", 7], ["tool", "succeeded", 0], ["again", "succeeded", undefined], ["script", "succeeded", 0], ["sets", "succeeded", 0], ["reads", "succeeded", 0], ["fails", "failed", 5], ["skipped", "skipped", undefined], ["last", "succeeded", 0],
     ], context);
     const outputOf = (id: string) => said.find((message) => message.kind === "step-finished" && message.step?.id === id)?.outputTail ?? "";
+    assert.match(outputOf("reads"), /50%+ \^ & <of> !it!/);
     assert.match(outputOf("command"), /role "kiosk one"[^]*Windows/);
     assert.match(outputOf("fails"), /to stderr/);
     assert.equal(outputOf("last").trim(), "win32 kiosk one true");

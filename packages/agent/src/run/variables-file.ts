@@ -19,6 +19,30 @@ case $# in
 esac
 `;
 
+/**
+ * The same for Windows: cmd.exe hands the words over as they were given, and Node reads them (a batch file calls it by `call`). What is in the file is not
+ * looked at twice by cmd.exe.
+ */
+const windowsHelper = `import { appendFileSync, readFileSync } from "node:fs";
+const [name, value, ...more] = process.argv.slice(2);
+const path = process.env.PRESTAGE_VARIABLES;
+if (name === undefined || more.length > 0) {
+  console.error("usage: prestage-variable NAME [VALUE]");
+  process.exitCode = 2;
+} else if (value !== undefined) {
+  appendFileSync(path, name + "=" + value + "\\n");
+} else {
+  const found = readFileSync(path, "utf8").split(/\\r?\\n/).findLast((line) => line.slice(0, Math.max(0, line.indexOf("="))).toUpperCase() === name.toUpperCase());
+  console.log(found === undefined ? "" : found.slice(found.indexOf("=") + 1));
+}
+`;
+
+/** What lies in the folder of programs, by name. `node` is a path that Windows knows; a percent sign in it would be a variable's. */
+export function variablePrograms(platform: NodeJS.Platform, node: string): Record<string, string> {
+  if (platform !== "win32") return { "prestage-variable": helper };
+  return { "prestage-variable.cmd": `@setlocal DisableDelayedExpansion\r\n@"${node.replaceAll("%", "%%")}" "%~dp0prestage-variable.mjs" %*\r\n`, "prestage-variable.mjs": windowsHelper };
+}
+
 /** The variables as a command finds them, in place of the reference's Microsoft.SMS.TSEnvironment (features.md F206). */
 export interface VariablesFile {
   environment: { PRESTAGE_VARIABLES: string };
@@ -33,18 +57,19 @@ export interface VariablesFile {
  * Writes the variables and the program into a folder of root's alone, made here. Where the command runs as another account, that one may enter the folder and
  * write the file; what it set is then read from the very file that was made, whatever it has laid at its path by then.
  */
-export async function openVariablesFile(folder: string, variables: readonly NamedValue[], account?: { uid: number; gid: number }): Promise<VariablesFile> {
+export async function openVariablesFile(folder: string, variables: readonly NamedValue[], account?: { uid: number; gid: number }, platform: NodeJS.Platform = process.platform): Promise<VariablesFile> {
   const path = join(folder, "variables");
   const programs = join(folder, "bin");
   await mkdir(programs, { recursive: true, mode: 0o700 });
   const oneLine = (value: string) => value.replace(/[\r\n]+/g, " ");
   const written = variables.map(({ name, value }) => `${name}=${oneLine(value)}\n`).join("");
   await writeFile(path, written, { mode: 0o600 });
-  await writeFile(join(programs, "prestage-variable"), helper, { mode: 0o700 });
+  const files = variablePrograms(platform, process.execPath);
+  for (const [name, text] of Object.entries(files)) await writeFile(join(programs, name), text, { mode: 0o700 });
   const held = account === undefined ? undefined : await open(path, "r");
   if (account !== undefined) {
     await chown(path, account.uid, account.gid);
-    for (const one of [folder, programs, join(programs, "prestage-variable")]) await chmod(one, 0o755);
+    for (const one of [folder, programs, ...Object.keys(files).map((name) => join(programs, name))]) await chmod(one, 0o755);
   }
   const before = new Map(variables.map(({ name, value }) => [name.toUpperCase(), oneLine(value)]));
   const own = new Set(written.split("\n"));
@@ -53,7 +78,8 @@ export async function openVariablesFile(folder: string, variables: readonly Name
     changed: async (refused) => {
       const values = new Map<string, NamedValue>();
       const text = await readStart(held ?? path, Buffer.byteLength(written) + mostAdded);
-      for (const line of text?.split("\n") ?? [refused(`more than ${mostAdded} bytes`)]) {
+      // A batch file's `echo NAME=VALUE >> file` ends a line in two.
+      for (const line of text?.split(/\r?\n/) ?? [refused(`more than ${mostAdded} bytes`)]) {
         if (line === "") continue;
         const at = line.indexOf("=");
         const [name, value] = [line.slice(0, at), line.slice(at + 1)];

@@ -34,8 +34,14 @@ export function shellOf(platform: NodeJS.Platform, command: string): Program {
 
 /** What a program finds in its environment: on Linux nothing of the agent's own; on Windows what the system gives its services. */
 function baseEnvironment(programs: string | undefined): NodeJS.ProcessEnv {
-  if (process.platform === "win32") return process.env;
+  if (process.platform === "win32") return programs === undefined ? process.env : withPrograms(process.env, programs);
   return { PATH: programs === undefined ? commandPath : `${programs}:${commandPath}`, LC_ALL: "C", HOME: "/root", DEBIAN_FRONTEND: "noninteractive" };
+}
+
+/** Windows knows its variables whatever the case of their names: a second PATH beside its Path would be one too many. */
+export function withPrograms(environment: NodeJS.ProcessEnv, programs: string): NodeJS.ProcessEnv {
+  const name = Object.keys(environment).find((one) => one.toLowerCase() === "path") ?? "Path";
+  return { ...environment, [name]: [programs, environment[name] ?? ""].filter((one) => one !== "").join(";") };
 }
 
 /**

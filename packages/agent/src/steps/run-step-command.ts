@@ -2,6 +2,7 @@ import { mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError } from "../error.ts";
 import { openVariablesFile } from "../run/variables-file.ts";
+import type { VariablesFile } from "../run/variables-file.ts";
 import type { AccountPlace } from "./account-place.ts";
 import { keptOutput } from "./kept-output.ts";
 import { runShell, shellStepResult } from "./run-shell.ts";
@@ -36,13 +37,18 @@ export async function runStepCommand(run: StepRun, command: string, options: Ste
     const common = { signal, timeoutSeconds, secrets: run.secrets, onLine: output.onLine, programs: variables.programs };
     const result = await runShell(command, { ...common, ...(as === undefined ? { cwd, environment: variables.environment } : { cwd: "/", program: as.program(command, cwd), environment: { ...variables.environment, ...as.environment } }) });
     const outcome = shellStepResult(result, options.what, options.successCodes, options.restartCodes);
-    const changed = await variables.changed((line) => {
-      throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected ${options.what} to set variables whose names begin with a letter, to at most 4,000 characters on one line; found ${JSON.stringify(run.secrets.redact(line).slice(0, 80))}.`, "Correct what the step runs.");
-    });
-    for (const { name, value } of changed) run.setVariable(name, value);
+    await setCommandVariables(run, variables, options.what);
     if (outcome.failure === undefined) output.into(options.outputVariable);
     return outcome;
   } finally {
     await variables.remove();
   }
+}
+
+/** Sets what a command has written into its file of variables. */
+export async function setCommandVariables(run: StepRun, variables: VariablesFile, what: string): Promise<void> {
+  const changed = await variables.changed((line) => {
+    throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected ${what} to set variables whose names begin with a letter, to at most 4,000 characters on one line; found ${JSON.stringify(run.secrets.redact(line).slice(0, 80))}.`, "Correct what the step runs.");
+  });
+  for (const { name, value } of changed) run.setVariable(name, value);
 }

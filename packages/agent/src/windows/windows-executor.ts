@@ -5,17 +5,23 @@ import { contentReferences } from "@prestage/sequence";
 import type { Step, StepDefinition, WindowsCommand, WindowsPlan } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
 import { filesBelow } from "./files-below.ts";
+import { openVariablesFile } from "../run/variables-file.ts";
+import type { VariablesFile } from "../run/variables-file.ts";
 import { hardwareFact } from "../facts/hardware.ts";
 import { isForModel } from "../steps/install-drivers.ts";
 import { keptOutput } from "../steps/kept-output.ts";
 import { runShell, shellStepResult } from "../steps/run-shell.ts";
 import { defineStep } from "../steps/step-executor.ts";
+import { setCommandVariables } from "../steps/run-step-command.ts";
 import type { StepExecutor, StepResult, StepRun } from "../steps/step-executor.ts";
 
 /** Bytes of a text for a variable, at most 4,000 characters. */
 const longestTold = 64 << 10;
 /** How long what is run in the end may take. */
 const alwaysSeconds = 120;
+
+/** Steps whose commands may read and set variables by `prestage-variable`. */
+const writesVariables = new Set(["run-command-line", "run-script", "install-application", "install-package"]);
 
 /** Settings every step that runs programs has alike. */
 interface CommonSettings { timeoutSeconds?: number; outputVariable?: string; workingFolder?: string }
@@ -28,6 +34,7 @@ export function windowsExecutor<T>(definition: StepDefinition<T>): StepExecutor 
     const work = join(dataRoot, "prestage/work");
     await mkdir(work, { recursive: true });
     const own = await mkdtemp(join(work, "step-"));
+    let variables: VariablesFile | undefined;
     try {
       for (const { objectId } of contentReferences({ name: "", steps: [{ ...run.step, with: settings as NonNullable<Step["with"]> }] })) {
         const copy = await content.checkOut(objectId);
@@ -42,17 +49,21 @@ export function windowsExecutor<T>(definition: StepDefinition<T>): StepExecutor 
         await writeFile(join(own, name), text, { mode: 0o600 });
       }
       const common = settings as CommonSettings;
+      // As on Linux: for commands that a person wrote. A program in a session of its own may not look into the step's folder.
+      if (writesVariables.has(definition.type) && plan.ownSession !== true) variables = await openVariablesFile(await mkdtemp(join(work, "variables-")), [...run.variables().values()]);
       let outcome: StepResult;
       try {
-        outcome = await runCommands(run, plan, resolve([...copies.values()][0]?.folder ?? own, common.workingFolder ?? "."), common);
+        outcome = await runCommands(run, plan, resolve([...copies.values()][0]?.folder ?? own, common.workingFolder ?? "."), common, variables);
       } finally {
         await runAlways(run, plan, own);
       }
+      if (variables !== undefined) await setCommandVariables(run, variables, plan.commands?.at(-1)?.what ?? definition.type);
       if (outcome.failure === undefined) for (const { name, value } of plan.variables ?? []) run.setVariable(name, value);
       if (outcome.failure === undefined) for (const { name, file } of plan.tells ?? []) await setTold(run, name, join(own, file));
       if (outcome.restart !== undefined && plan.againAfterRestart === true) run.setVariable("SMSTSRetryRequested", "true");
       return outcome;
     } finally {
+      await variables?.remove();
       await rm(own, { recursive: true, force: true });
       for (const copy of copies.values()) await copy.release();
     }
@@ -60,12 +71,12 @@ export function windowsExecutor<T>(definition: StepDefinition<T>): StepExecutor 
 }
 
 /** One after the other; the first that fails ends the step, and one that asks for a restart has it happen after the last. */
-async function runCommands(run: StepRun, plan: WindowsPlan, cwd: string, { timeoutSeconds, outputVariable }: CommonSettings): Promise<StepResult> {
+async function runCommands(run: StepRun, plan: WindowsPlan, cwd: string, { timeoutSeconds, outputVariable }: CommonSettings, variables: VariablesFile | undefined): Promise<StepResult> {
   const output = keptOutput(run);
   let last: StepResult = {};
   let restart = false;
   for (const command of plan.commands ?? []) {
-    const result = await runShell(command.program, { cwd, signal: run.context.signal, timeoutSeconds, secrets: run.secrets, environment: secretsOf(run, command), onLine: output.onLine, program: { file: command.program, arguments: command.arguments, verbatim: command.verbatim ?? false } });
+    const result = await runShell(command.program, { cwd, signal: run.context.signal, timeoutSeconds, secrets: run.secrets, environment: { ...variables?.environment, ...secretsOf(run, command) }, ...(variables && { programs: variables.programs }), onLine: output.onLine, program: { file: command.program, arguments: command.arguments, verbatim: command.verbatim ?? false } });
     const { restartAsked, ...outcome } = shellStepResult(result, command.what, command.successCodes ?? [], command.restartCodes ?? []);
     last = outcome;
     restart ||= restartAsked;

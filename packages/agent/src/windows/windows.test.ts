@@ -66,6 +66,20 @@ test("what is always to be run is run after a failure, out of time and after a s
   assert.equal(fixture.logged.filter((line) => line.includes("removing: ended with 7")).length, 3);
 });
 
+test("a command reads and sets variables, also where it fails; one in a session of its own, and a step of another kind, has no file of them", async () => {
+  const typed = (type: string, ownSession: boolean) => windowsExecutor(defineStepType({
+    type, title: "t", summary: "s", environments: ["installed"], platforms: ["windows"], again: "a", example: "e", settings: z.strictObject({ command: z.string() }),
+    windows: ({ command }) => ({ commands: [{ what: "it", program: "sh", arguments: ["-c", command] }], ...(ownSession && { ownSession: true as const }) }),
+  }));
+  const set = 'prestage-variable Seen "$(prestage-variable Role) & more"; exit 3';
+  const none = 'test -z "$PRESTAGE_VARIABLES"';
+  const fixture = await makeRunFixture([{ type: "run-script", with: { command: set }, continueOnError: true }, { type: "run-script", with: { command: 'test "$(prestage-variable seen)" = "kiosk & more"' } }, { type: "own", with: { command: none } }, { type: "run-command-line", with: { command: none } }]);
+  const executors = new Map([["run-script", typed("run-script", false)], ["own", typed("own", false)], ["run-command-line", typed("run-command-line", true)]]);
+  const context = await fixture.context({ environment: "installed", variables: [{ name: "Role", value: "kiosk", source: "device" }] });
+  assert.deepEqual(await runSequence(context, { bootId: "1", machine, executors }), { result: "succeeded" }, fixture.logged.join("\n"));
+  assert.deepEqual(await readdir(join(fixture.folder, "prestage/work")), []);
+});
+
 test("apply-windows-settings writes the answer file where Windows Setup looks, and adds to what a step before it wrote", async () => {
   const fixture = await makeRunFixture([
     { type: "apply-windows-settings", with: { answerFile: "own.xml", package: "ABC00001", skipWelcome: "false" } },
