@@ -3,7 +3,7 @@ import { writeAtomically } from "./atomic-output.ts";
 import { serializeBlobTable, type BlobEntry } from "./blob-table.ts";
 import { BlobPlan, mergedCompression, reusableDigests, type FileSegment, type RunSegment, type Segment } from "./blob-plan.ts";
 import { layOutTail, type WimTail } from "./build-layout.ts";
-import { checkPlan, sourceChanged, type FileSource, type WimBuildPlan } from "./build-plan.ts";
+import { checkPlan, sourceChanged, type WimBuildPlan } from "./build-plan.ts";
 import { FollowingHash } from "./following-hash.ts";
 import { compressionFlags, headerFlags, headerSize, serializeHeader, type WimHeader } from "./header.ts";
 import { integritySpan, serializeIntegrityTable } from "./integrity.ts";
@@ -63,8 +63,6 @@ class WimBuild {
   private readonly blobPlan = new BlobPlan();
   private readonly merges: TreeMerge[] = [];
   private readonly places = new Map<Segment, number>();
-  /** Files whose hash is found while they are copied, each with one that stands for it until then. */
-  private readonly unknown = new Map<FileSource, string>();
   private checksum: FollowingHash | undefined;
   private copied = 0;
   /** 0 until all is written. */
@@ -84,7 +82,8 @@ class WimBuild {
       imageCount: this.plan.images.length, bootIndex: 0, part: 1, parts: 1, pipable: false, blobTable: noResource, xml: noResource, bootMetadata: noResource, integrity: noResource,
     };
     const end = this.place(segments);
-    const early = this.isSettled(segments) ? headerOf(header, this.layOut(end)) : undefined;
+    // A file whose hash is found while it is copied is hashed twice by this thread: another beside it then gains nothing.
+    const early = segments.every((segment) => segment.kind === "run" || segment.sha1 !== undefined) ? headerOf(header, this.layOut(end)) : undefined;
     if (early !== undefined) this.follow(path, early);
     const output = makeOutput(this.outputOptions(segments));
     await output.writeHeader(serializeHeader({ ...header, flags: header.flags | headerFlags.beingWritten }));
@@ -130,21 +129,10 @@ class WimBuild {
     return position;
   }
 
-  /** Whether the number of blobs is known before they are copied: a file whose hash is found then must be the only one of its size. */
-  private isSettled(segments: readonly Segment[]): boolean {
-    for (const segment of segments) if (segment.kind === "file" && segment.sha1 === undefined) this.unknown.set(segment.file, `${this.unknown.size + 1}`.padStart(40, "0"));
-    const known = new Set([...this.blobPlan.blobs.values()].map(({ size }) => size));
-    const sizes = new Set([...this.unknown.keys()].map(({ size }) => size));
-    return sizes.size === this.unknown.size && ![...sizes].some((size) => known.has(size));
-  }
-
-  /** What stands behind the blobs. Before all are copied some hashes in it are not those they will be, but every size and place is. */
   private layOut(end: number): WimTail {
-    const { plan, blobPlan, unknown } = this;
-    const found = (file: FileSource): string | undefined => blobPlan.fileHashes.get(file) ?? unknown.get(file);
-    const missing = new Map([...unknown].filter(([file]) => !blobPlan.fileHashes.has(file)).map(([file, hash]) => [hash, file.size]));
-    const written = this.merges.map(({ root }) => writeMetadata(root, (node) => (node.file === undefined ? undefined : found(node.file)), (sha1) => blobPlan.blobs.get(sha1)?.size ?? missing.get(sha1) ?? 0));
-    return layOutTail(end, written, blobPlan.blobs.size + missing.size, plan.images, plan.time, plan.integrity !== false);
+    const { plan, blobPlan } = this;
+    const written = this.merges.map(({ root }) => writeMetadata(root, (node) => (node.file === undefined ? undefined : blobPlan.fileHashes.get(node.file)), (sha1) => blobPlan.blobs.get(sha1)?.size ?? 0));
+    return layOutTail(end, written, blobPlan.blobs.size, plan.images, plan.time, plan.integrity !== false);
   }
 
   private get reuseFrom(): number {
