@@ -15,7 +15,8 @@ export async function askCim(queries: readonly CimQuery[], signal: AbortSignal):
     const path = join(folder, "ask.ps1");
     await writeFile(path, `\uFEFF${cimScript(queries)}`);
     const lines: string[] = [];
-    await runShell("powershell", { cwd: folder, signal, timeoutSeconds: 120, onLine: (line) => void lines.push(line), program: { file: "powershell.exe", arguments: ["-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-File", path], verbatim: false } });
+    // Not in that folder: everybody may put a program into what lies below Windows\Temp, and it is looked through before the Path.
+    await runShell("powershell", { cwd: process.env["SystemRoot"] ?? folder, signal, timeoutSeconds: 120, onLine: (line) => void lines.push(line), program: { file: "powershell.exe", arguments: ["-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-File", path], verbatim: false } });
     return readCim(lines, queries.length);
   } finally {
     await rm(folder, { recursive: true, force: true });
