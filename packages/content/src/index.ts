@@ -36,6 +36,7 @@ export { patchLevels } from "./patches/zstd-program.ts";
 export { checkNoCaseTwins, checkRelativePath, checkTree } from "./description/relative-path.ts";
 export * from "./description/schema.ts";
 export { storedDigest } from "./description/stored-digest.ts";
+export { wholeSha1 } from "./library/whole-sha1.ts";
 export { storedDigests } from "./library/stored-digests.ts";
 export { validateVersion } from "./library/validate-version.ts";
 export type { LibraryFault, ValidateOptions } from "./library/validate-version.ts";

@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import type { IndexFile, StoredVersion } from "@prestage/content";
 import { buildWim, openWimFile } from "@prestage/wim";
 import type { WimFile, WimSource } from "@prestage/wim";
-import { storedDigests, syncPath } from "@prestage/content";
+import { storedDigests, syncPath, wholeSha1 } from "@prestage/content";
 import type { SigningKey } from "@prestage/trust";
 import { MediaError } from "./error.ts";
 import { prepareOutput } from "./prepare-output.ts";
@@ -50,7 +50,7 @@ export async function buildMedia(input: MediaBuildInput, options: MediaBuildOpti
       return wim;
     };
     const boot = await openStored(input.bootImage.version);
-    const data = await dataSources(input, carried, signed.envelope, boot, openStored);
+    const data = await dataSources(input, carried, signed.envelope, boot, openStored, options.signal);
     const { size, sha256 = "" } = await buildWim(
       {
         guid: Buffer.from(signed.mediaId, "hex").subarray(0, 16),
@@ -122,7 +122,7 @@ function imageFiles(version: StoredVersion, image: number, volume: "esp" | "data
 const rootOnly = { uid: 0, gid: 0, mode: 0o040700, rdev: 0 };
 const rootOnlyFile = { uid: 0, gid: 0, mode: 0o100600, rdev: 0 };
 
-async function dataSources(input: MediaBuildInput, carried: readonly MediaSourceContent[], manifest: Buffer, boot: WimFile, open: (version: StoredVersion) => Promise<WimFile>): Promise<WimSource[]> {
+async function dataSources(input: MediaBuildInput, carried: readonly MediaSourceContent[], manifest: Buffer, boot: WimFile, open: (version: StoredVersion) => Promise<WimFile>, signal: AbortSignal | undefined): Promise<WimSource[]> {
   const securityDescriptor = protectedDescriptor;
   const folder = (destination: string): WimSource => ({ kind: "directory", destination, unix: rootOnly, securityDescriptor });
   const bytes = (destination: string, value: Uint8Array): WimSource => ({ kind: "file", destination, from: { bytes: value }, size: value.length, unix: rootOnlyFile, securityDescriptor });
@@ -141,7 +141,7 @@ async function dataSources(input: MediaBuildInput, carried: readonly MediaSource
     sources.push(folder(place), bytes(`${place}/index.json`, await readFile(join(version.folder, "index.json"))), bytes(`${place}/chunks.bin`, await readFile(join(version.folder, "chunks.bin"))));
     const wim = await open(version);
     if (version.index.shape === "files") sources.push({ kind: "tree", wim, image: 1, destination: `${place}/files`, securityDescriptor });
-    else sources.push(folder(`${place}/files`), { kind: "file", destination: `${place}/files/image.wim`, from: { path: version.wimPath }, size: version.storedBytes, wim, unix: rootOnlyFile, securityDescriptor });
+    else sources.push(folder(`${place}/files`), { kind: "file", destination: `${place}/files/image.wim`, from: { path: version.wimPath }, size: version.storedBytes, wim, sha1: await wholeSha1(version, signal), unix: rootOnlyFile, securityDescriptor });
   }
   return sources;
 }

@@ -85,7 +85,7 @@ class WimBuild {
     // A file whose hash is found while it is copied is hashed twice by this thread: another beside it then gains nothing.
     const early = segments.every((segment) => segment.kind === "run" || segment.sha1 !== undefined) ? headerOf(header, this.layOut(end)) : undefined;
     if (early !== undefined) this.follow(path, early);
-    const output = makeOutput(this.outputOptions(segments));
+    const output = makeOutput({ ...this.outputOptions(segments), flushEarly: early !== undefined });
     await output.writeHeader(serializeHeader({ ...header, flags: header.flags | headerFlags.beingWritten }));
     for (const segment of segments) await (segment.kind === "run" ? this.copyRun(output, segment) : this.copyFile(output, segment));
     const tail = this.layOut(end);
