@@ -78,6 +78,12 @@ there is unequal to everything, neither greater nor less. Names and values may h
 Later wins: collection < device < media < prestart < task sequence. Names are compared without case; a step may set names of letters, digits, \`_\`, \`-\` and \`.\` that begin
 with a letter, 256 characters long at most, to texts of at most 4,000 characters; an empty value deletes. A step's own settings win over the variable
 they are otherwise taken from, and do not change it.
+
+Command lines, scripts and the programs of applications and packages read and set variables by a program that they find in their path (in a batch file of
+Windows: \`call prestage-variable\`; a program that runs as another account on Windows does not have it):
+
+    prestage-variable NAME           prints a variable; of one that is not set, nothing
+    prestage-variable NAME VALUE     sets one, a single line
 `;
 
 /** The text of docs/task-sequences.md. */
