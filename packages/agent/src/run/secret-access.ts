@@ -52,7 +52,9 @@ export class SiteSecrets implements SecretAccess {
     for (;;) {
       signal.throwIfAborted();
       try {
-        return await client.secrets({ deploymentId, names: [...names] });
+        const answer = await client.secrets({ deploymentId, names: [...names] });
+        screen.event("waiting-over", { for: "secrets" });
+        return answer;
       } catch (cause) {
         if (cause instanceof AgentError && cause.code === "PRESTAGE_AGENT_REFUSED") throw unavailable(`the secrets ${names.join(", ")} from the site`, cause.message, "Ask the administrator of the site.", cause);
         if (!(cause instanceof AgentError && cause.code === "PRESTAGE_AGENT_NO_MANAGEMENT_POINT")) throw cause;

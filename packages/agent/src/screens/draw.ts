@@ -172,7 +172,7 @@ const marks: Record<StepState, { mark: string; style: Style }> = {
 function drawSteps(model: StepsModel, width: number, height: number, texts: Texts): Line[] {
   const ended = model.steps.filter((step) => step.state !== "waiting" && step.state !== "running").length;
   const top = [line(span(fitText(model.sequence, width - 20), "bold"), span(fitText(texts.stepsDone(ended, model.steps.length).padStart(20), 20), "dim")), []];
-  const bottom = model.progress === undefined ? [] : drawProgress(model.progress, width, texts);
+  const bottom = [...(model.progress === undefined ? [] : drawProgress(model.progress, width, texts)), ...(model.waiting === undefined ? [] : [[], ...wrap(textIn(texts, model.waiting), width).slice(0, 3).map((text) => line(span(text, "bad")))])];
   const room = Math.max(1, height - top.length - bottom.length);
   const running = model.steps.findIndex((step) => step.state === "running");
   const focus = running < 0 ? ended : running;

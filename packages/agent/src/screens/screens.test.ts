@@ -180,3 +180,26 @@ test("keys and sizes", () => {
   assert.deepEqual(parseKeys("\u001b[A1\u001b[24~x").map((key) => key.kind), ["up", "digit", "function", "other"]);
   assert.deepEqual([0, 999, 1000, 99_940_000, 123_456_789, 5e12].map(bytesText), ["0 B", "999 B", "1.0 kB", "99.9 MB", "123 MB", "5.0 TB"]);
 });
+
+test("a step that waits says what for, on the screen and in its language, until it goes on", () => {
+  const screen = new TerminalScreen();
+  let last: Line[] = [];
+  screen.addTerminal({ style: "screen", size: { width: 79, height: 23 }, draw: (lines) => void (last = lines), forget: () => undefined, event: () => undefined, print: () => undefined });
+  const shown = () => plainText(last).replace(/\s+/g, " ");
+  screen.event("waiting", { for: "distribution-point", round: 1, rounds: 4, seconds: 2 });
+  screen.steps({ sequence: "Office", steps: [{ name: "Install Firefox", state: "running" }] });
+  assert.doesNotMatch(shown(), /distribution point/);
+  screen.event("distribution-point-failed", { source: "https://dp1.example", reason: "refused", round: 1 });
+  assert.match(shown(), /https:\/\/dp1\.example does not serve; the next distribution point is asked\./);
+  screen.event("waiting", { for: "distribution-point", round: 2, rounds: 4, seconds: 16 });
+  assert.match(shown(), /Install Firefox .*No distribution point can be reached; trying again in 16 s \(2 of 4\)\./);
+  screen.setLanguage("fr");
+  assert.match(shown(), /Aucun point de distribution n'est joignable ; nouvel essai dans 16 s \(2 sur 4\)\./);
+  screen.event("fetch", { objectId: "ABC00001", done: 10, total: 100 });
+  screen.setLanguage("fr"); // draws at once
+  assert.doesNotMatch(shown(), /joignable/);
+  screen.event("waiting", { for: "secrets", code: "PRESTAGE_AGENT_NO_MANAGEMENT_POINT" });
+  assert.match(shown(), /Le site ne répond pas ; les secrets/);
+  screen.event("waiting-over", { for: "secrets" });
+  assert.doesNotMatch(shown(), /secrets/);
+});

@@ -211,15 +211,27 @@ export class TerminalScreen implements Screen {
 
   event(name: string, data: object): void {
     if (name === "fetch" && !this.#showFetch(data)) return;
+    this.#showWaiting(name, data);
     if (name === "enrolled" && "deviceName" in data && typeof data.deviceName === "string") this.setHeader({ machine: data.deviceName });
     const text = eventLine(name, data);
     for (const terminal of this.#terminals) terminal.event(text);
   }
 
+  /** What the running step waits for is said until it goes on. */
+  #showWaiting(name: string, data: object): void {
+    if (this.#view?.kind !== "steps") return;
+    const { waiting: before, ...model } = this.#view.model;
+    const waiting = waitingText(name, data) ?? (name === "waiting-over" ? undefined : before);
+    if (waiting === before) return;
+    this.#view = { kind: "steps", model: { ...model, ...(waiting !== undefined && { waiting }) } };
+    this.#draw(true);
+  }
+
   /** Bytes being fetched belong to the running step; true when it is time for a line about them. */
   #showFetch(data: object): boolean {
     if ("done" in data && "total" in data && typeof data.done === "number" && typeof data.total === "number" && this.#view?.kind === "steps") {
-      this.#view = { kind: "steps", model: { ...this.#view.model, progress: { label: (texts) => texts.fetching, done: data.done, total: data.total, unit: "bytes" } } };
+      const { waiting: _over, ...model } = this.#view.model;
+      this.#view = { kind: "steps", model: { ...model, progress: { label: (texts) => texts.fetching, done: data.done, total: data.total, unit: "bytes" } } };
       this.#draw(false);
       if (data.done < data.total && performance.now() - this.#fetchReportedAt < fetchEventIntervalMs) return false;
     }
@@ -290,4 +302,13 @@ export class TerminalScreen implements Screen {
 
 function titleOf(view: View): string {
   return view.kind === "message" || view.kind === "wait" ? textIn(en, view.title) : "";
+}
+
+/** In words what an event says a step waits for; undefined: nothing. */
+function waitingText(name: string, data: object): Text | undefined {
+  const { for: what, source, seconds, round, rounds } = data as Readonly<Record<string, unknown>>;
+  if (name === "distribution-point-failed") return (texts) => texts.pointFailed(String(source));
+  if (name !== "waiting") return undefined;
+  if (what === "secrets") return (texts) => texts.secretsWaiting;
+  return what === "distribution-point" ? (texts) => texts.pointsWaiting(Number(seconds), Number(round), Number(rounds)) : undefined;
 }

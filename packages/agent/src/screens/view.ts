@@ -5,6 +5,8 @@ export interface StepsModel {
   sequence: string;
   steps: { name: string; state: StepState; detail?: string }[];
   progress?: { label: Text; done: number; total: number; unit: "bytes" | "percent" | "files" };
+  /** What the running step waits for. */
+  waiting?: Text;
 }
 
 /** What is on the screen; drawn anew for each terminal at its own size, in the language of the moment. */
