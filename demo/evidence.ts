@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { SerialConsole } from "@prestage/lab";
 import type { CommandResult } from "@prestage/lab";
 import { silenceMs, startMachine } from "./deploy.ts";
@@ -13,8 +14,8 @@ export interface Evidence extends CommandResult { what: string; expected: string
 interface Check { what: string; command: string; /** What the output must hold; exit code 0 always. */ expected: string }
 
 /** Starts the disk again, cold and without a network, logs in on the serial console as a user would, and looks. */
-export async function gatherEvidence(disk: string, workDir: string, password: string, factory: Factory, computerName: string, extra: Check[] = []): Promise<Evidence[]> {
-  const machine = await startMachine({ disk, workDir, network: "none" });
+export async function gatherEvidence(disk: string, workDir: string, password: string, factory: Factory, computerName: string, say: (line: string) => void, extra: Check[] = []): Promise<Evidence[]> {
+  const machine = await startMachine({ disk, workDir, network: "none" }, { onLine: (line) => /Starting|Reached target|login:/.test(line) && say(`  ${stripVTControlCharacters(line).trim().slice(0, 100)}`) });
   try {
     const console = await SerialConsole.login(machine.serial, demoUser, password, { timeoutMs: silenceMs });
     const evidence: Evidence[] = [];
@@ -44,6 +45,6 @@ async function checks(factory: Factory, computerName: string): Promise<Check[]> 
     { what: "driver package: firmware", command: "sha256sum /lib/firmware/usbdux_firmware.bin", expected: firmware },
     { what: "command line: its effect", command: "cat /etc/deployed", expected: "Z" },
     { what: "nothing left behind", command: "ls -A / | grep -c prestage || echo none", expected: "none" },
-    { what: "service removed", command: "systemctl list-unit-files 'prestage-agent*' --no-legend | wc -l", expected: "0" },
+    { what: "service removed", command: "systemctl list-unit-files 'prestage-agent*' --no-legend | wc -l | grep -x 0", expected: "0" },
   ];
 }

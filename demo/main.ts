@@ -16,7 +16,7 @@ import { Narrator, table } from "./narrator.ts";
 import { demoHelp, parseDemoOptions } from "./options.ts";
 import type { DemoOptions } from "./options.ts";
 import { nodeVersions } from "./real-content.ts";
-import { bytesByContent, makeReport, priceEvidence } from "./report.ts";
+import { bytesByContent, cacheEvidence, contentStates, failedReport, makeReport, priceEvidence } from "./report.ts";
 import { SiteProcess } from "./site-process.ts";
 
 const started = performance.now();
@@ -43,6 +43,9 @@ async function main(): Promise<number> {
   say(`The site runs at ${site.guestUrl} (as its devices see it)`);
   try {
     return await walkTheRoad(site, work, options, narrator);
+  } catch (cause) {
+    await writeFile(join(options.output, "report.json"), `${JSON.stringify(failedReport(started, cause), null, 2)}\n`);
+    throw cause;
   } finally {
     await cp(join(site.dataDirectory, "logs"), join(options.output, "logs"), { recursive: true }).catch(() => undefined);
     await site.stop();
@@ -52,6 +55,7 @@ async function main(): Promise<number> {
 async function walkTheRoad(site: SiteProcess, work: string, options: DemoOptions, narrator: Narrator): Promise<number> {
   const { say } = narrator;
   const { output } = options;
+  const told = (line: string) => say(`  ${line}`);
   const password = randomBytes(9).toString("base64url");
   const passwordHash = execFileSync("openssl", ["passwd", "-6", "-stdin"], { input: password }).toString().trim();
   const secrets = new DemoSecrets(process.env);
@@ -62,14 +66,14 @@ async function walkTheRoad(site: SiteProcess, work: string, options: DemoOptions
 
   narrator.part("Media");
   const media = join(output, "media.wim");
-  const built = await site.run<{ mediaId: string; size: number; sha256: string }>(["media", "create", "--task-sequence", factory.sequenceId, "--created-by", "npm run demo", "--version", "1", ...(secrets.password === undefined ? [] : ["--password-stdin"]), "-o", media], undefined, secrets.password);
+  const built = await site.run<{ mediaId: string; size: number; sha256: string }>(["media", "create", "--task-sequence", factory.sequenceId, "--created-by", "npm run demo", "--version", "1", ...(secrets.password === undefined ? [] : ["--password-stdin"]), "-o", media], told, secrets.password);
   say(`${media}: ${(built.size / 1e6).toFixed(0)} MB, media ${built.mediaId.slice(0, 16)}`);
-  const verified = await site.run<{ files: number }>(["media", "verify", media]);
+  const verified = await site.run<{ files: number }>(["media", "verify", media], told);
   say(`Verified: ${verified.files} files, all as signed`);
 
   narrator.part("Staging");
   const disk = join(output, "disk.img");
-  const [staged] = await site.run<{ receiptFile: string; receipt: { files: { verified: number } } }[]>(["stage", media, "--disk", disk, "--size", "5G", "--operator", "npm run demo"]);
+  const [staged] = await site.run<{ receiptFile: string; receipt: { files: { verified: number } } }[]>(["stage", media, "--disk", disk, "--size", "5G", "--operator", "npm run demo"], told);
   if (staged === undefined) throw new Error("Expected a staged disk; found none.");
   await copyFile(staged.receiptFile, join(output, "receipt.json"));
   await site.run(["receipt", "import", join(output, "receipt.json")]);
@@ -90,7 +94,7 @@ async function walkTheRoad(site: SiteProcess, work: string, options: DemoOptions
   const own = options.addPackage;
   const extra = own === undefined ? [] : [{ what: "your package: its step", command: "test -f /etc/deployed && echo ran", expected: "ran" }];
   if (own?.check !== undefined) extra.push({ what: "your package: its effect", command: own.check, expected: "" });
-  const evidence = await gatherEvidence(disk, join(output, "logs", "proof"), password, factory, options.computerName, [...extra, ...secrets.check()]);
+  const evidence = await gatherEvidence(disk, join(output, "logs", "proof"), password, factory, options.computerName, say, [...extra, ...secrets.check()]);
   if (secrets.any) evidence.push(await searchForSecrets(site, secrets, { media, disk }, options, narrator));
   return finish(site, status, factory, later, evidence, options, narrator);
 }
@@ -98,7 +102,7 @@ async function walkTheRoad(site: SiteProcess, work: string, options: DemoOptions
 /** The site makes them by itself; here they are waited for. */
 async function makePatches(site: SiteProcess, say: (line: string) => void): Promise<void> {
   say("Making patches from the versions on the media to the newer ones (some minutes for a large program)");
-  for (const { name, bytes } of await site.run<{ name: string; bytes: number | null }[]>(["content", "patches", "make"])) say(`${name}: ${bytes === null ? "no patch" : `a patch of ${(bytes / 1e6).toFixed(2)} MB`}`);
+  for (const { name, bytes } of await site.run<{ name: string; bytes: number | null }[]>(["content", "patches", "make"], (line) => say(`  ${line}`))) say(`${name}: ${bytes === null ? "no patch" : `a patch of ${(bytes / 1e6).toFixed(2)} MB`}`);
 }
 
 /** Password, secret and the site's private keys are nowhere they must not be. */
@@ -176,20 +180,31 @@ function narrate(narrator: Narrator, name: string, data: Record<string, unknown>
 async function finish(site: SiteProcess, status: StatusRecord[], factory: Factory, later: { node: { contentId: string } }, evidence: Evidence[], options: DemoOptions, narrator: Narrator): Promise<number> {
   const { say } = narrator;
   const fetched = await bytesByContent(join(site.dataDirectory, "logs", "dp-access.ndjson"));
+  evidence.push(...cacheEvidence(status, fetched.get(factory.osImage.contentId) ?? 0));
   evidence.push(...priceEvidence(status, fetched, later.node.contentId, options.patches ? 0.2 : 0.7));
-  const versions = new Map([[later.node.contentId, nodeVersions.new], [factory.node.contentId, nodeVersions.old]]);
+  const versions = new Map([...(await versionsAtSite(site)), [later.node.contentId, nodeVersions.new], [factory.node.contentId, nodeVersions.old]]);
   const report = makeReport({ started, status, fetched, osImage: factory.osImage, versions, evidence });
   await writeFile(join(options.output, "report.json"), `${JSON.stringify(report, null, 2)}\n`);
   for (const line of table(["STEP", "OUTCOME", "SECONDS"], report.steps.map((step) => [step.name, step.outcome, String(step.seconds)]))) say(line);
   say("");
   const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(2)} MB`;
-  const rows = [["Debian 12 (OS image)", "hit", megabytes(report.osImage.bytesFetched), megabytes(report.osImage.bytesFromDisk)], ...report.content.map((one) => [`${one.name} ${one.version}`.trim(), one.state, megabytes(one.bytesFetched), megabytes(one.bytesTotal)])];
+  const osState = contentStates(status).find((state) => state.kind === "os-image")?.state ?? "";
+  const rows = [["Debian 12 (OS image)", osState, megabytes(report.osImage.bytesFetched), megabytes(report.osImage.bytesFromDisk)], ...report.content.map((one) => [`${one.name} ${one.version}`.trim(), one.state, megabytes(one.bytesFetched), megabytes(one.bytesTotal)])];
   for (const line of table(["CONTENT", "STATE", "FETCHED", "STORED"], rows)) say(line);
   say("");
   for (const line of table(["EVIDENCE", "GOOD", "COMMAND", "OUTPUT"], evidence.map((one) => [one.what, one.good ? "yes" : "NO", one.command.slice(0, 60), (one.output.split("\n")[0] ?? "").slice(0, 60)]))) say(line);
   say("");
   say(`${report.outcome === "succeeded" ? "Succeeded" : "FAILED"} in ${report.durationSeconds} s. Media, disk, receipt, report, logs and screenshots are in ${options.output}`);
   return report.outcome === "succeeded" ? 0 : 1;
+}
+
+/** What each content version is called: its software's version, else its revision at the site. */
+async function versionsAtSite(site: SiteProcess): Promise<Map<string, string>> {
+  const versions = new Map<string, string>();
+  for (const kind of ["application", "package", "driver-package"]) {
+    for (const { contentId, softwareVersion, revision } of await site.run<{ contentId: string; softwareVersion: string; revision: number }[]>([kind, "list"])) versions.set(contentId, softwareVersion === "" ? `revision ${revision}` : softwareVersion);
+  }
+  return versions;
 }
 
 /** Demonstrations whose output is gone have left a site of half a gigabyte each; one that says nothing of its output is of an earlier version. */

@@ -3,6 +3,7 @@ export class Narrator {
   readonly #started = performance.now();
   readonly #live = process.stdout.isTTY;
   #progress = false;
+  #quarter = "";
 
   readonly say = (line: string): void => {
     if (this.#progress) process.stdout.write("\n");
@@ -16,10 +17,16 @@ export class Narrator {
     this.say(`== ${title} ${"=".repeat(Math.max(3, 66 - title.length))}`);
   }
 
-  /** Shown only on a terminal. */
+  /** One line that is written again and again; where there is no terminal, a line for each quarter. */
   progress(label: string, done: number, total: number): void {
-    if (!this.#live || total <= 0) return;
+    if (total <= 0) return;
     const percent = Math.min(100, Math.floor((done / total) * 100));
+    if (!this.#live) {
+      const quarter = `${label} ${Math.floor(percent / 25) * 25} %`;
+      if (quarter !== this.#quarter) this.say(`  ${quarter}`);
+      this.#quarter = quarter;
+      return;
+    }
     process.stdout.write(`\r\u001b[K[${this.seconds()}] ${label.slice(0, 40).padEnd(40)} ${String(percent).padStart(3)} %`);
     this.#progress = true;
   }

@@ -9,6 +9,8 @@ export interface DemoReport {
   osImage: { bytesFromDisk: number; bytesFetched: number };
   content: { name: string; version: string; state: string; bytesFetched: number; bytesTotal: number }[];
   evidence: { what: string; command: string; output: string; exitCode: number; good: boolean }[];
+  /** What ended it before there was any evidence. */
+  error?: string;
 }
 
 interface AccessRecord { contentId: string; bytes: number }
@@ -50,6 +52,18 @@ export function priceEvidence(status: readonly StatusRecord[], fetched: Readonly
   ];
 }
 
+/** That the media did its work: the OS image came from the disk, and content of each kind was there - carried, revised since, and not carried. */
+export function cacheEvidence(status: readonly StatusRecord[], osFetched: number): Evidence[] {
+  const states = [...new Set(contentStates(status).filter((state) => state.kind !== "os-image").map((state) => state.state))].toSorted();
+  const check = (what: string, expected: string, output: string): Evidence => ({ what, command: "the distribution point's log, and the computer's status", expected, output, exitCode: output === expected ? 0 : 1, good: output === expected });
+  return [check("OS image: bytes fetched", "0", String(osFetched)), check("content: hit, missing, revised", "hit missing revised", states.join(" "))];
+}
+
+/** The report of a demonstration that ended before its proof. */
+export function failedReport(started: number, cause: unknown): DemoReport {
+  return { outcome: "failed", durationSeconds: Math.round((performance.now() - started) / 1000), steps: [], osImage: { bytesFromDisk: 0, bytesFetched: 0 }, content: [], evidence: [], error: cause instanceof Error ? cause.message : String(cause) };
+}
+
 export function makeReport(input: { started: number; status: readonly StatusRecord[]; fetched: Map<string, number>; osImage: { contentId: string; storedBytes: number }; versions: Map<string, string>; evidence: readonly Evidence[] }): DemoReport {
   const osFetched = input.fetched.get(input.osImage.contentId) ?? 0;
   const content = contentStates(input.status)
@@ -61,7 +75,7 @@ export function makeReport(input: { started: number; status: readonly StatusReco
     outcome: good ? "succeeded" : "failed",
     durationSeconds: Math.round((performance.now() - input.started) / 1000),
     steps: stepsOf(input.status),
-    osImage: { bytesFromDisk: input.osImage.storedBytes, bytesFetched: osFetched },
+    osImage: { bytesFromDisk: Math.max(0, input.osImage.storedBytes - osFetched), bytesFetched: osFetched },
     content,
     evidence: input.evidence.map(({ what, command, output, exitCode, good: fine }) => ({ what, command, output, exitCode, good: fine })),
   };
