@@ -83,9 +83,9 @@ async function walkTheRoad(site: SiteProcess, work: string, options: DemoOptions
   const later = await publishLater(site, work, factory, factoryOptions);
   if (options.patches) await makePatches(site, say);
   const collections = await site.run<{ id: string; builtIn: string | null }[]>(["collection", "list"]);
-  const all = collections.find((collection) => collection.builtIn === "all-systems");
-  const deployment = await site.run<{ id: string }>(["deployment", "create", "--task-sequence", factory.sequenceId, "--collection", all?.id ?? "", "--purpose", "required", "--make-available-to", "MediaAndPxe", ...(secrets.secret === undefined ? [] : ["--secret-variable", demoSecretName, "--secrets-to-password"])], undefined, secrets.secret);
-  say(`Deployed as ${deployment.id}, required, to All Systems`);
+  const unknown = collections.find((collection) => collection.builtIn === "all-unknown-computers");
+  const deployment = await site.run<{ id: string }>(["deployment", "create", "--task-sequence", factory.sequenceId, "--collection", unknown?.id ?? "", "--purpose", "required", "--make-available-to", "MediaAndPxe", ...(secrets.secret === undefined ? [] : ["--secret-variable", demoSecretName, "--secrets-to-password"])], undefined, secrets.secret);
+  say(`Deployed as ${deployment.id}, required, to All Unknown Computers`);
 
   narrator.part("First start of the staged disk");
   const status = await retryOnGuestCrash((attempt) => deploy(site, disk, options, secrets, narrator, attempt), (crash) => say(`The emulator crashed the guest (${crash.message}); starting the machine again.`));

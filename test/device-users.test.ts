@@ -14,9 +14,9 @@ steps:
   - { id: mode, name: Mode, type: set-variable, with: { name: SMSTSAssignUsersMode, value: "%ASSIGN%" }, when: { variable: ASSIGN, exists: true } }
   - { id: show, name: Show, type: run-command-line, with: { command: "echo the mode is %SMSTSAssignUsersMode%; test -z '%FAIL%' -o '%FAIL%' != yes" } }
 `;
-const allSystems = ((await site.admin("/collections")).json as { id: string; builtIn: string | null }[]).find((one) => one.builtIn === "all-systems")?.id ?? "";
+const unknownComputers = ((await site.admin("/collections")).json as { id: string; builtIn: string | null }[]).find((one) => one.builtIn === "all-unknown-computers")?.id ?? "";
 const sequenceId = String((await site.must("/task-sequences", "POST", { yaml }))["id"]);
-const deploymentId = String((await site.must("/deployments", "POST", { taskSequenceId: sequenceId, collectionId: allSystems, purpose: "required", makeAvailableTo: "MediaAndPxe" }))["id"]);
+const deploymentId = String((await site.must("/deployments", "POST", { taskSequenceId: sequenceId, collectionId: unknownComputers, purpose: "required", makeAvailableTo: "MediaAndPxe" }))["id"]);
 
 let medias = 0;
 type Variables = Record<string, string>;

@@ -55,9 +55,9 @@ steps:
   - { id: skipped, name: Skipped, type: set-variable, when: { registry: 'HKLM\\SOFTWARE\\Prestage Test', value: Version, equals: "9" }, with: { name: X, value: y } }
   - { id: last, name: Last, type: run-command-line, when: { file: 'C:\\written.txt', exists: true }, with: { command: 'type C:\\written.txt' } }
 `;
-    const allSystems = ((await site.admin("/collections")).json as { id: string; builtIn: string | null }[]).find((one) => one.builtIn === "all-systems")?.id ?? "";
+    const unknownComputers = ((await site.admin("/collections")).json as { id: string; builtIn: string | null }[]).find((one) => one.builtIn === "all-unknown-computers")?.id ?? "";
     const sequenceId = String((await site.must("/task-sequences", "POST", { yaml }))["id"]);
-    const deploymentId = String((await site.must("/deployments", "POST", { taskSequenceId: sequenceId, collectionId: allSystems, purpose: "required", makeAvailableTo: "MediaAndPxe" }))["id"]);
+    const deploymentId = String((await site.must("/deployments", "POST", { taskSequenceId: sequenceId, collectionId: unknownComputers, purpose: "required", makeAvailableTo: "MediaAndPxe" }))["id"]);
     await site.must("/secrets", "PUT", { scope: "deployment", ownerId: deploymentId, name: "TOKEN", value: "of the site" });
 
     // In the boot environment: enrolled, and a sequence chosen.

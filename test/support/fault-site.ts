@@ -70,11 +70,11 @@ export class FaultSite {
     return (await this.site.run<{ id: string }>(["sequence", "add", file])).id;
   }
 
-  /** Deploys to every computer; returns the deployment's id. */
+  /** Deploys to every computer that has no record at the site; returns the deployment's id. */
   async deploy(sequenceId: string, options: { purpose: "required" | "available"; makeAvailableTo: string }): Promise<string> {
     const collections = await this.site.run<{ id: string; builtIn: string | null }[]>(["collection", "list"]);
-    const all = collections.find((collection) => collection.builtIn === "all-systems")?.id ?? "";
-    return (await this.site.run<{ id: string }>(["deployment", "create", "--task-sequence", sequenceId, "--collection", all, "--purpose", options.purpose, "--make-available-to", options.makeAvailableTo])).id;
+    const unknown = collections.find((collection) => collection.builtIn === "all-unknown-computers")?.id ?? "";
+    return (await this.site.run<{ id: string }>(["deployment", "create", "--task-sequence", sequenceId, "--collection", unknown, "--purpose", options.purpose, "--make-available-to", options.makeAvailableTo])).id;
   }
 
   async createMedia(name: string, sequenceId: string, options: readonly string[] = []): Promise<string> {

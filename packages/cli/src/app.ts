@@ -18,6 +18,7 @@ import { secretRoutes } from "./commands/secret.ts";
 import { sequenceRoutes } from "./commands/sequence.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { receiptRoutes } from "./commands/receipt.ts";
+import { siteRoutes } from "./commands/site.ts";
 import { stageCommand } from "./commands/stage.ts";
 import { statusRoutes } from "./commands/status.ts";
 import { wimRoutes } from "./commands/wim.ts";
@@ -28,6 +29,7 @@ const routes = buildRouteMap({
   docs: { brief: "Open, self-hosted prestaged-media operating-system deployment" },
   routes: {
     serve: serveCommand,
+    site: siteRoutes,
     "os-image": contentRoutes("os-image"),
     "boot-image": contentRoutes("boot-image", { build: bootImageBuild }),
     application: contentRoutes("application"),

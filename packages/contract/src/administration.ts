@@ -29,7 +29,7 @@ export type ImportRequest = z.infer<typeof importRequestSchema>;
 
 export const jobSchema = z.strictObject({
   id: z.guid(),
-  kind: z.enum(["import", "media-create", "patches", "validate", "collect", "validate-distribution-points", "redistribute", "content-export", "content-import"]),
+  kind: z.enum(["import", "media-create", "patches", "validate", "collect", "share", "validate-distribution-points", "redistribute", "content-export", "content-import"]),
   state: z.enum(["waiting", "running", "succeeded", "failed", "cancelled"]),
   progress: z.strictObject({ phase: z.string(), done: z.number(), total: z.number() }).nullable(),
   result: z.record(z.string(), z.unknown()).nullable(),
@@ -62,36 +62,6 @@ export const objectListSchema = z.array(contentObjectSchema);
 export const addSequenceRequestSchema = z.strictObject({ yaml: z.string().max(4 * 1024 * 1024), update });
 export const sequenceRecordSchema = z.strictObject({ id: objectIdSchema, name: z.string(), revision: z.int(), sha256: sha256Schema, created: z.iso.datetime(), yaml: z.string() });
 export type SequenceRecord = z.infer<typeof sequenceRecordSchema>;
-
-export const makeAvailableToSchema = z.enum(["Clients", "ClientsMediaAndPxe", "MediaAndPxe", "MediaAndPxeHidden"]);
-export type MakeAvailableTo = z.infer<typeof makeAvailableToSchema>;
-
-/** When a deployment is offered, at the same instant everywhere; null: from now on, or without end. What runs already goes on. */
-const deploymentTimes = { availableFrom: z.iso.datetime({ offset: true }).nullable().optional(), expires: z.iso.datetime({ offset: true }).nullable().optional() };
-
-export const createDeploymentRequestSchema = z
-  .strictObject({
-    taskSequenceId: objectIdSchema,
-    collectionId: objectIdSchema.optional(),
-    deviceId: z.guid().optional(),
-    purpose: z.enum(["available", "required"]),
-    makeAvailableTo: makeAvailableToSchema,
-    comment: z.string().max(1000).default(""),
-    /** Give its secrets to devices that were let in by the media password alone, too. */
-    secretsToPassword: z.boolean().default(false),
-    ...deploymentTimes,
-  })
-  .refine((value) => (value.collectionId === undefined) !== (value.deviceId === undefined), "a deployment has either a collection or a device");
-export const setDeploymentRequestSchema = z.strictObject({ purpose: z.enum(["available", "required"]).optional(), makeAvailableTo: makeAvailableToSchema.optional(), enabled: z.boolean().optional(), secretsToPassword: z.boolean().optional(), ...deploymentTimes });
-export const deploymentSchema = z.strictObject({
-  id: objectIdSchema, taskSequenceId: objectIdSchema, taskSequenceName: z.string(), collectionId: objectIdSchema.nullable(), deviceId: z.guid().nullable(),
-  purpose: z.enum(["available", "required"]), makeAvailableTo: makeAvailableToSchema, enabled: z.boolean(), comment: z.string(), created: z.iso.datetime(),
-  secretsToPassword: z.boolean(),
-  availableFrom: z.iso.datetime().nullable(), expires: z.iso.datetime().nullable(),
-  /** Names only; a value never leaves the site but sealed to a device. */
-  secretVariables: z.array(z.string()),
-});
-export type Deployment = z.infer<typeof deploymentSchema>;
 
 const variables = z.array(z.strictObject({ name: variableNameSchema, value: z.string().max(4000) })).max(1000);
 const macAddress = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/);

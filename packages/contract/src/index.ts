@@ -6,3 +6,5 @@ export * from "./media-life.ts";
 export * from "./management-point.ts";
 export * from "./objects.ts";
 export * from "./identity.ts";
+export * from "./deployments.ts";
+export * from "./site-settings.ts";

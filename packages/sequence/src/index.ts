@@ -26,6 +26,7 @@ export type { LintFinding, LintKnowledge, LintLevel, LintRule } from "./lint/lin
 export { diffSequences } from "./diff-sequences.ts";
 export type { SequenceDifference, StepDifference } from "./diff-sequences.ts";
 export { childReferences, mergeChildren } from "./merge-children.ts";
+export { deploysOperatingSystem } from "./operating-system.ts";
 export { contentReferences, listBases, listedContent, listedReference, listedValues } from "./content-references.ts";
 export type { ContentReference, ReferencedKind } from "./content-references.ts";
 export * from "./variables.ts";

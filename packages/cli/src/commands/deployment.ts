@@ -18,6 +18,15 @@ const expires = optionalText("Not offered any more from then on; what runs goes 
 function times(flags: { availableFrom?: string; expires?: string }): { availableFrom?: string | null; expires?: string | null } {
   return { ...(flags.availableFrom !== undefined && { availableFrom: flags.availableFrom === "now" ? null : flags.availableFrom }), ...(flags.expires !== undefined && { expires: flags.expires === "never" ? null : flags.expires }) };
 }
+/** What is agreed to with a required deployment of an operating system. */
+const agreements = {
+  largeCollection: flag("All computers of a collection larger than the site's default size are meant (a required deployment of an operating system)"),
+  siteSystems: flag("So are computers the site itself runs on, where the site only warns of them"),
+};
+type Agreements = { largeCollection?: boolean; siteSystems?: boolean };
+function agreed(flags: Agreements): Agreements {
+  return { ...(flags.largeCollection === true && { largeCollection: true }), ...(flags.siteSystems === true && { siteSystems: true }) };
+}
 type MakeAvailableTo = contract.MakeAvailableTo;
 type Purpose = "available" | "required";
 
@@ -31,14 +40,14 @@ function deploymentRow(d: contract.Deployment): string[] {
 export const deploymentRoutes = buildRouteMap({
   docs: { brief: "Deployments: create, set, show, list" },
   routes: {
-    create: command<SiteFlags & SecretFlags & { taskSequence: string; collection?: string; device?: string; purpose: Purpose; makeAvailableTo: MakeAvailableTo; comment?: string; secretsToPassword?: boolean; availableFrom?: string; expires?: string }>({
+    create: command<SiteFlags & SecretFlags & Agreements & { taskSequence: string; collection?: string; device?: string; purpose: Purpose; makeAvailableTo: MakeAvailableTo; comment?: string; secretsToPassword?: boolean; availableFrom?: string; expires?: string }>({
       brief: "Deploy a task sequence to a collection or a device",
-      example: "prestage deployment create --task-sequence ABC00007 --collection ABC00001 --purpose required --make-available-to MediaAndPxe",
+      example: "prestage deployment create --task-sequence ABC00007 --collection ABC00002 --purpose required --make-available-to MediaAndPxe",
       parameters: {
         flags: {
           ...siteFlags, taskSequence: text("Task sequence", "ID"), collection: optionalText("Collection it goes to", "ID"), device: optionalText("Device it goes to", "GUID"),
           purpose: { ...purpose, default: "available" }, makeAvailableTo: { ...makeAvailableTo, default: "ClientsMediaAndPxe" }, comment: optionalText("Shown beside the choice at the computer", "TEXT"),
-          availableFrom, expires,
+          availableFrom, expires, ...agreements,
           secretsToPassword: flag("Give its secrets to computers let in by the media password alone, too"), ...secretFlags,
         },
       },
@@ -46,7 +55,7 @@ export const deploymentRoutes = buildRouteMap({
         const body = {
           taskSequenceId: objectId(flags.taskSequence), purpose: flags.purpose, makeAvailableTo: flags.makeAvailableTo,
           ...(flags.collection && { collectionId: objectId(flags.collection) }), ...(flags.device && { deviceId: flags.device }), ...(flags.comment && { comment: flags.comment }),
-          secretsToPassword: flags.secretsToPassword ?? false, ...times(flags),
+          secretsToPassword: flags.secretsToPassword ?? false, ...times(flags), ...agreed(flags),
         };
         const client = await SiteClient.open(context, flags.data);
         const secrets = await readSecrets(context, flags);
@@ -56,12 +65,12 @@ export const deploymentRoutes = buildRouteMap({
         print(context, flags.json, made, deploymentText(made));
       },
     }),
-    set: command<SiteFlags & SecretFlags & { purpose?: Purpose; makeAvailableTo?: MakeAvailableTo; enabled?: "yes" | "no"; secretsToPassword?: "yes" | "no"; availableFrom?: string; expires?: string }, [string]>({
+    set: command<SiteFlags & SecretFlags & Agreements & { purpose?: Purpose; makeAvailableTo?: MakeAvailableTo; enabled?: "yes" | "no"; secretsToPassword?: "yes" | "no"; availableFrom?: string; expires?: string }, [string]>({
       brief: "Change a deployment; effective at a device's next request",
       example: "prestage deployment set ABC00009 --make-available-to MediaAndPxeHidden --expires 2026-12-31T18:00:00+01:00",
-      parameters: { flags: { ...siteFlags, purpose: { ...purpose, optional: true }, makeAvailableTo: { ...makeAvailableTo, optional: true }, enabled: { kind: "enum", values: ["yes", "no"], optional: true, brief: "Whether it is offered at all" }, availableFrom, expires, secretsToPassword: { kind: "enum", values: ["yes", "no"], optional: true, brief: "Whether its secrets go to computers let in by the media password alone, too" }, ...secretFlags }, positional: oneId("Deployment") },
+      parameters: { flags: { ...siteFlags, purpose: { ...purpose, optional: true }, makeAvailableTo: { ...makeAvailableTo, optional: true }, enabled: { kind: "enum", values: ["yes", "no"], optional: true, brief: "Whether it is offered at all" }, availableFrom, expires, ...agreements, secretsToPassword: { kind: "enum", values: ["yes", "no"], optional: true, brief: "Whether its secrets go to computers let in by the media password alone, too" }, ...secretFlags }, positional: oneId("Deployment") },
       async run(context, flags, id) {
-        const body = { ...(flags.purpose && { purpose: flags.purpose }), ...(flags.makeAvailableTo && { makeAvailableTo: flags.makeAvailableTo }), ...(flags.enabled && { enabled: flags.enabled === "yes" }), ...(flags.secretsToPassword && { secretsToPassword: flags.secretsToPassword === "yes" }), ...times(flags) };
+        const body = { ...(flags.purpose && { purpose: flags.purpose }), ...(flags.makeAvailableTo && { makeAvailableTo: flags.makeAvailableTo }), ...(flags.enabled && { enabled: flags.enabled === "yes" }), ...(flags.secretsToPassword && { secretsToPassword: flags.secretsToPassword === "yes" }), ...times(flags), ...agreed(flags) };
         const client = await SiteClient.open(context, flags.data);
         await sendSecrets(client, "deployment", objectId(id), await readSecrets(context, flags));
         const changed = await client.call("PATCH", `/deployments/${objectId(id)}`, contract.deploymentSchema, body);

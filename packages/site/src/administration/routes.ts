@@ -2,20 +2,21 @@ import { administrationPrefix } from "@prestage/contract";
 import * as contract from "@prestage/contract";
 import { objectIdSchema } from "@prestage/media";
 import { z } from "zod";
-import { notFound, SiteError } from "../error.ts";
+import { SiteError } from "../error.ts";
 import type { Routes } from "../http/new-server.ts";
 import { checkToken } from "./check-token.ts";
+import { deploymentRoutes } from "./deployment-routes.ts";
 import { depotRoutes } from "./depot-routes.ts";
 import { distributionPointAdministration } from "./distribution-point-routes.ts";
 import { mediaRoutes } from "./media-routes.ts";
 import { deviceRoutes } from "./device-routes.ts";
 import { affinityRoutes } from "./affinity-routes.ts";
 import { identityRoutes } from "./identity-routes.ts";
+import { settingsRoutes } from "./settings-routes.ts";
 import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
 import { signContentUrls } from "../distribution-point/sign-content-urls.ts";
 import { listDistributionPoints } from "../store/distribution-points.ts";
-import { listDeployments, openDeployment } from "../store/deployments.ts";
 import { openDevice } from "../store/devices.ts";
 import { nextObjectId } from "../store/object-ids.ts";
 import { listObjects, objectRevisions, setConfidential } from "../store/objects.ts";
@@ -32,7 +33,9 @@ export function administrationRoutes(server: Routes, context: SiteContext): void
       api.addHook("onRequest", async (request) => checkToken(/^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1], context.keys.adminToken));
       siteRoutes(api, context);
       objectRoutes(api, context);
+      collectionRoutes(api, context);
       deploymentRoutes(api, context);
+      settingsRoutes(api, context);
       deviceRoutes(api, context);
       identityRoutes(api, context);
       affinityRoutes(api, context);
@@ -72,7 +75,7 @@ function objectRoutes(api: Routes, context: SiteContext): void {
   api.get("/versions", { schema: { response: { 200: z.array(contract.storedVersionSchema) } } }, () => storedVersions(context.db));
   api.post("/content/export", { schema: { body: contract.exportContentRequestSchema, response: { 202: contract.jobAnswerSchema } } }, async (request, reply) => reply.status(202).send({ jobId: await context.jobs.add("content-export", request.body) }));
   api.post("/content/import", { schema: { body: contract.importContentRequestSchema, response: { 202: contract.jobAnswerSchema } } }, async (request, reply) => reply.status(202).send({ jobId: await context.jobs.add("content-import", request.body) }));
-  for (const kind of ["validate", "collect"] as const) {
+  for (const kind of ["validate", "collect", "share"] as const) {
     api.post(`/library/${kind}`, { schema: { response: { 202: contract.jobAnswerSchema } } }, async (_request, reply) => reply.status(202).send({ jobId: await context.jobs.add(kind, {}) }));
   }
   api.delete("/objects/:id", { schema: { params: idParams, querystring: contract.removeObjectQuerySchema, response: { 200: contract.removedObjectSchema } } }, async (request) => {
@@ -97,15 +100,7 @@ function objectRoutes(api: Routes, context: SiteContext): void {
   api.get("/task-sequences/:id", { schema: { params: idParams, response: { 200: contract.sequenceRecordSchema } } }, async (request) => (await openSequence(context.db, request.params.id)).record);
 }
 
-function dateOf(time: string | null): Date | null {
-  return time === null ? null : new Date(time);
-}
-
-function checkTimes(availableFrom: string | null, expires: string | null): void {
-  if (availableFrom !== null && expires !== null && Date.parse(expires) <= Date.parse(availableFrom)) throw new SiteError("PRESTAGE_SITE_REQUEST_INVALID", `Expected a deployment to end after it begins; it begins ${availableFrom} and ends ${expires}.`);
-}
-
-function deploymentRoutes(api: Routes, context: SiteContext): void {
+function collectionRoutes(api: Routes, context: SiteContext): void {
   api.get("/collections", { schema: { response: { 200: z.array(contract.collectionSchema) } } }, async () => {
     const members = await context.db.selectFrom("collection_member").selectAll().execute();
     const rows = await context.db.selectFrom("collection").selectAll().orderBy("id").execute();
@@ -122,27 +117,5 @@ function deploymentRoutes(api: Routes, context: SiteContext): void {
     if (members.length > 0) await context.db.insertInto("collection_member").values(members.map((device) => ({ collection_id: id, device_id: device }))).execute();
     await audit(context, "administrator", "collection-create", id);
     return { id };
-  });
-  api.post("/deployments", { schema: { body: contract.createDeploymentRequestSchema, response: { 200: contract.deploymentSchema } } }, async (request) => {
-    const { taskSequenceId, collectionId, deviceId, purpose, makeAvailableTo, comment, secretsToPassword, availableFrom = null, expires = null } = request.body;
-    await openSequence(context.db, taskSequenceId);
-    checkTimes(availableFrom, expires);
-    if (deviceId !== undefined) await openDevice(context.db, deviceId);
-    if (collectionId !== undefined && !(await context.db.selectFrom("collection").select("id").where("id", "=", collectionId).executeTakeFirst())) throw notFound("collection", collectionId);
-    const id = await nextObjectId(context.db, context.configuration.siteCode);
-    await context.db.insertInto("deployment").values({ id, sequence_id: taskSequenceId, collection_id: collectionId ?? null, device_id: deviceId ?? null, purpose, make_available_to: makeAvailableTo, enabled: true, comment, secrets_to_password: secretsToPassword, available_from: dateOf(availableFrom), expires: dateOf(expires) }).execute();
-    await audit(context, "administrator", "deployment-create", id);
-    return openDeployment(context.db, id);
-  });
-  api.get("/deployments", { schema: { response: { 200: z.array(contract.deploymentSchema) } } }, () => listDeployments(context.db));
-  api.get("/deployments/:id", { schema: { params: idParams, response: { 200: contract.deploymentSchema } } }, (request) => openDeployment(context.db, request.params.id));
-  api.patch("/deployments/:id", { schema: { params: idParams, body: contract.setDeploymentRequestSchema, response: { 200: contract.deploymentSchema } } }, async (request) => {
-    const { purpose, makeAvailableTo, enabled, secretsToPassword, availableFrom, expires } = request.body;
-    const before = await openDeployment(context.db, request.params.id);
-    checkTimes(availableFrom === undefined ? before.availableFrom : availableFrom, expires === undefined ? before.expires : expires);
-    const changes = { ...(availableFrom !== undefined && { available_from: dateOf(availableFrom) }), ...(expires !== undefined && { expires: dateOf(expires) }), ...(purpose && { purpose }), ...(makeAvailableTo && { make_available_to: makeAvailableTo }), ...(enabled !== undefined && { enabled }), ...(secretsToPassword !== undefined && { secrets_to_password: secretsToPassword }) };
-    if (Object.keys(changes).length > 0) await context.db.updateTable("deployment").set(changes).where("id", "=", request.params.id).execute();
-    await audit(context, "administrator", "deployment-set", `${request.params.id} ${JSON.stringify(request.body)}`);
-    return openDeployment(context.db, request.params.id);
   });
 }

@@ -34,6 +34,11 @@ export const migrations: Record<string, Migration> = {
       await sql.raw("ALTER TABLE deployment ADD COLUMN available_from timestamptz, ADD COLUMN expires timestamptz").execute(db);
     },
   },
+  "0007-deployment-settings": {
+    up: async (db: Kysely<never>) => {
+      for (const statement of deploymentSettings) await sql.raw(statement).execute(db);
+    },
+  },
 };
 
 const theRoad = [
@@ -96,4 +101,20 @@ const distributionPoints = [
   "ALTER TABLE distribution_point ADD COLUMN target jsonb",
   // `url`: also the site's own, which need not be among the named ones.
   "CREATE TABLE distribution_status (url text NOT NULL, content_id text NOT NULL, state text NOT NULL, faults jsonb NOT NULL, \"full\" boolean NOT NULL, checked timestamptz NOT NULL, PRIMARY KEY (url, content_id))",
+];
+
+const deploymentSettings = [
+  "ALTER TABLE deployment ADD COLUMN assignments jsonb NOT NULL DEFAULT '[]', ADD COLUMN rerun text NOT NULL DEFAULT 'always', ADD COLUMN high_impact jsonb, ADD COLUMN debug boolean NOT NULL DEFAULT false",
+  "ALTER TABLE deployment ADD COLUMN alert_success_below int, ADD COLUMN alert_success_by timestamptz, ADD COLUMN alert_failure_above int",
+  "CREATE TABLE site_setting (name text PRIMARY KEY, value jsonb NOT NULL)",
+  // A device's run of a deployment, from what it reported; `number`: of the message that began it. `outcome` null: it runs, or was never heard of again.
+  "CREATE TABLE run (device_id uuid NOT NULL REFERENCES device ON DELETE CASCADE, number int NOT NULL, deployment_id text NOT NULL, started timestamptz NOT NULL, finished timestamptz, outcome text, maximum_minutes int NOT NULL DEFAULT 120, PRIMARY KEY (device_id, number))",
+  "CREATE INDEX run_deployment ON run (deployment_id)",
+  "INSERT INTO run (device_id, number, deployment_id, started) SELECT device_id, number, message->>'deploymentId', (message->>'time')::timestamptz FROM status_message WHERE message->>'kind' = 'sequence-started' AND message ? 'deploymentId'",
+  "UPDATE run SET finished = ended.time, outcome = ended.outcome FROM (SELECT DISTINCT ON (run.device_id, run.number) run.device_id, run.number, (message->>'time')::timestamptz AS time, message->>'outcome' AS outcome FROM run JOIN status_message ON status_message.device_id = run.device_id AND status_message.number > run.number AND message->>'kind' = 'sequence-finished' AND message->>'deploymentId' = run.deployment_id ORDER BY run.device_id, run.number, status_message.number) AS ended WHERE ended.device_id = run.device_id AND ended.number = run.number",
+  // `cleared`: no longer true; `closed`: by hand. Open while neither is set.
+  "CREATE TABLE alert (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), deployment_id text NOT NULL REFERENCES deployment ON DELETE CASCADE, kind text NOT NULL, threshold int NOT NULL, percent int NOT NULL, opened timestamptz NOT NULL DEFAULT now(), cleared timestamptz, closed timestamptz)",
+  "CREATE UNIQUE INDEX alert_one ON alert (deployment_id, kind) WHERE cleared IS NULL",
+  "CREATE FUNCTION notify_alert() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('device_changed', ''); RETURN NULL; END $$",
+  "CREATE TRIGGER alert_notify AFTER INSERT OR UPDATE ON alert FOR EACH ROW EXECUTE FUNCTION notify_alert()",
 ];

@@ -1,5 +1,5 @@
 import type { ContentKind, Manifest } from "@prestage/media";
-import type { AffinityState, ConflictResolution, DeviceState, DistributionStatus, Job, MakeAvailableTo, ObjectDefinition, PublishLocation, SecretScope, StatusMessage } from "@prestage/contract";
+import type { AffinityState, AlertKind, Assignment, ConflictResolution, DeviceState, DistributionStatus, HighImpact, Job, MakeAvailableTo, ObjectDefinition, PublishLocation, Rerun, SecretScope, StatusMessage } from "@prestage/contract";
 import type { DeviceAttributes, ProofKind, Receipt } from "@prestage/trust";
 import type { ColumnType, Generated } from "kysely";
 
@@ -7,6 +7,7 @@ import type { ColumnType, Generated } from "kysely";
 type Time = ColumnType<Date, Date | undefined, Date>;
 type NullableTime = ColumnType<Date | null, Date | null | undefined, Date | null>;
 type NullableText = ColumnType<string | null, string | null | undefined, string | null>;
+type NullableNumber = ColumnType<number | null, number | null | undefined, number | null>;
 type NullableBytes = ColumnType<Buffer | null, Buffer | null | undefined, Buffer | null>;
 /** JSON goes in as text and comes out parsed. */
 type Json<T> = ColumnType<T, string, string>;
@@ -18,7 +19,11 @@ export interface Tables {
   task_sequence_revision: { sequence_id: string; revision: number; yaml: string; payload: Buffer; sha256: string; created: Time };
   collection: { id: string; name: string; built_in: "all-systems" | "all-unknown-computers" | null; variables: Json<{ name: string; value: string }[]> };
   collection_member: { collection_id: string; device_id: string };
-  deployment: { id: string; sequence_id: string; collection_id: string | null; device_id: string | null; purpose: "available" | "required"; make_available_to: MakeAvailableTo; enabled: boolean; comment: string; secrets_to_password: Generated<boolean>; created: Time; available_from: NullableTime; expires: NullableTime };
+  deployment: {
+    id: string; sequence_id: string; collection_id: string | null; device_id: string | null; purpose: "available" | "required"; make_available_to: MakeAvailableTo; enabled: boolean; comment: string; secrets_to_password: Generated<boolean>; created: Time; available_from: NullableTime; expires: NullableTime;
+    assignments: ColumnType<Assignment[], string | undefined, string>; rerun: Generated<Rerun>; high_impact: ColumnType<HighImpact | null, string | null | undefined, string | null>; debug: Generated<boolean>;
+    alert_success_below: NullableNumber; alert_success_by: NullableTime; alert_failure_above: NullableNumber;
+  };
   device: {
     id: Generated<string>; name: string; state: DeviceState; known: boolean; key_id: string | null; public_key: string | null; approval_code: string | null;
     media_id: string | null; attributes: Json<DeviceAttributes>; replaces: string | null; variables: Json<{ name: string; value: string }[]>; policy_number: Generated<number>; policy_content: Generated<string[]>;
@@ -45,5 +50,8 @@ export interface Tables {
   distribution_point: { url: string; order: number; target: ColumnType<PublishLocation | null, string | null | undefined, string | null> };
   distribution_status: { url: string; content_id: string; state: DistributionStatus["state"]; faults: Json<string[]>; full: boolean; checked: ColumnType<Date, Date, Date> };
   job: { id: Generated<string>; kind: Job["kind"]; state: Generated<Job["state"]>; progress: Json<Job["progress"]> | null; result: Json<Job["result"]> | null; error: Json<Job["error"]> | null; created: Time };
+  site_setting: { name: string; value: Json<unknown> };
+  run: { device_id: string; number: number; deployment_id: string; started: Date; finished: NullableTime; outcome: NullableText; maximum_minutes: Generated<number> };
+  alert: { id: Generated<string>; deployment_id: string; kind: AlertKind; threshold: number; percent: number; opened: Time; cleared: NullableTime; closed: NullableTime };
   audit: { id: Generated<string>; time: Time; actor: string; action: string; subject: string };
 }

@@ -1,7 +1,9 @@
 import type { Deployment, MakeAvailableTo, Offer } from "@prestage/contract";
+import { deploysOperatingSystem } from "@prestage/sequence";
 import type { Database } from "../database/open-database.ts";
 import { notFound } from "../error.ts";
 import { secretNamesOf } from "./secrets.ts";
+import { openSequence } from "./sequences.ts";
 
 /** Everything that decides what a media-started device is offered. */
 export interface OfferedDeployment { id: string; sequenceId: string; name: string; comment: string; purpose: "available" | "required"; makeAvailableTo: MakeAvailableTo; availableFrom: Date | null; expires: Date | null }
@@ -28,7 +30,10 @@ export function nextOffer(reaching: readonly OfferedDeployment[], now: Date): Da
   return reaching.flatMap(({ availableFrom, makeAvailableTo }) => (makeAvailableTo !== "Clients" && makeAvailableTo !== "MediaAndPxeHidden" && availableFrom !== null && availableFrom > now ? [availableFrom] : [])).toSorted((a, b) => a.getTime() - b.getTime())[0];
 }
 
-/** The enabled deployments to a device itself or to a collection it is in. */
+/**
+ * The enabled deployments to a device itself or to a collection it is in. One to All Unknown Computers still reaches a computer that chose it
+ * when it was unknown: at its later starts the site may know it.
+ */
 export async function deploymentsReaching(db: Database, device: { id: string; known: boolean }): Promise<OfferedDeployment[]> {
   const builtIn = device.known ? ["all-systems" as const] : ["all-systems" as const, "all-unknown-computers" as const];
   const rows = await db
@@ -41,6 +46,7 @@ export async function deploymentsReaching(db: Database, device: { id: string; kn
         is("device_id", "=", device.id),
         is("collection_id", "in", is.selectFrom("collection_member").select("collection_id").where("device_id", "=", device.id)),
         is("collection_id", "in", is.selectFrom("collection").select("id").where("built_in", "in", builtIn)),
+        is.and([is("collection_id", "in", is.selectFrom("collection").select("id").where("built_in", "=", "all-unknown-computers")), is("deployment.id", "=", is.selectFrom("device").select("policy_deployment").where("device.id", "=", device.id))]),
       ]),
     )
     .orderBy("deployment.id")
@@ -51,8 +57,10 @@ export async function deploymentsReaching(db: Database, device: { id: string; kn
 export async function listDeployments(db: Database): Promise<Deployment[]> {
   const secrets = await secretNamesOf(db, "deployment");
   const rows = await db.selectFrom("deployment").innerJoin("task_sequence", "task_sequence.id", "sequence_id").selectAll("deployment").select("task_sequence.name as sequence_name").orderBy("deployment.id").execute();
+  const operatingSystems = new Set<string>();
+  for (const id of new Set(rows.map((row) => row.sequence_id))) if (deploysOperatingSystem((await openSequence(db, id)).sequence)) operatingSystems.add(id);
   return rows.map((row) => ({
-    id: row.id, taskSequenceId: row.sequence_id, taskSequenceName: row.sequence_name, collectionId: row.collection_id, deviceId: row.device_id, purpose: row.purpose,
+    id: row.id, highRisk: row.purpose === "required" && operatingSystems.has(row.sequence_id), taskSequenceId: row.sequence_id, taskSequenceName: row.sequence_name, collectionId: row.collection_id, deviceId: row.device_id, purpose: row.purpose,
     makeAvailableTo: row.make_available_to, enabled: row.enabled, comment: row.comment, created: row.created.toISOString(),
     secretsToPassword: row.secrets_to_password, availableFrom: row.available_from?.toISOString() ?? null, expires: row.expires?.toISOString() ?? null, secretVariables: secrets.get(row.id) ?? [],
   }));
