@@ -23,7 +23,7 @@ import { networkOf, runChosen } from "./run-chosen.ts";
 import { Keyboard, layoutOf } from "./screens/keyboard.ts";
 import type { Screen } from "./screens/screen.ts";
 import type { TerminalScreen } from "./screens/terminals.ts";
-import { languageOf } from "./screens/texts/index.ts";
+import { languageOf, languageOfFolder } from "./screens/texts/index.ts";
 import { DeviceState, readClaimKey } from "./state/device-state.ts";
 import { StatusSpool } from "./status/status-spool.ts";
 import { SupportShell } from "./support-shell/support-shell.ts";
@@ -74,7 +74,8 @@ async function firstBoot(screen: TerminalScreen, logFile: LogFile, stopped: Abor
   const opened = await verifyStart({ esp: espRoot, data: dataRoot }, keyring, screen);
   soFar.manifest = opened.manifest;
   shell.verified(opened.manifest);
-  screen.setLanguage(languageOf(opened.manifest.language));
+  const folder = opened.manifest.variables.find(({ name }) => name.toLowerCase() === "smstslanguagefolder")?.value;
+  screen.setLanguage((folder === undefined ? undefined : languageOfFolder(folder)) ?? languageOf(opened.manifest.language));
   const layout = layoutOf(opened.manifest.keyboardLayout);
   if (!(await keyboard.use(layout))) log(`the keyboard layout ${layout} cannot be loaded; it stays ${keyboard.layout}`);
   await makeOwnFolders();
@@ -121,7 +122,7 @@ async function firstBoot(screen: TerminalScreen, logFile: LogFile, stopped: Abor
   });
   const { answer, keyrings } = resumed === undefined ? await chooseDeployment(contact, opened.mediaId, deviceKey.keyId) : { answer: resumed, keyrings: contact.keyrings };
   const disk = { device: volume.disk, espPartition: volume.espPartition, espGuid: volume.espGuid, dataPartition: volume.dataPartition, dataGuid: volume.dataGuid, dataFileSystemUuid: volume.dataFileSystemUuid, dataFileSystem: volume.dataFileSystem };
-  return runChosen({ environment: "boot", dataRoot, espRoot, makeEspWritable: () => makeEspWritable(volume), releaseVolume: (use) => withVolumeReleased(volume, { status, logFile }, use), beforeLeaving: () => shell.close(), disk, answer, manifest: opened.manifest, keyrings, deviceKey, sealingKey, clock, client, state, status, screen, signal, log });
+  return runChosen({ environment: "boot", dataRoot, espRoot, makeEspWritable: () => makeEspWritable(volume), releaseVolume: (use) => withVolumeReleased(volume, { status, logFile }, use), beforeLeaving: () => shell.close(), shellOpen: () => shell.open, disk, answer, manifest: opened.manifest, keyrings, deviceKey, sealingKey, clock, client, state, status, screen, signal, log });
 }
 
 /** The second part of verification: everything else, before any contact. */

@@ -23,6 +23,8 @@ export interface RunState {
   variables: Variables;
   /** A restart that was asked for and has not happened yet. */
   restart: { to: RunEnvironment } | undefined;
+  /** How many restarts that were asked for have happened. */
+  restarts: number;
   /** Tells one start of the machine from the next. */
   bootId: string | undefined;
 }
@@ -43,7 +45,7 @@ export type Action =
   | { kind: "ended"; outcome: StepOutcome };
 
 export function initialState(_sequence: TaskSequence, variables: readonly Variable[]): RunState {
-  return { status: "waiting", steps: new Map(), variables: makeVariables(variables), restart: undefined, bootId: undefined };
+  return { status: "waiting", steps: new Map(), variables: makeVariables(variables), restart: undefined, restarts: 0, bootId: undefined };
 }
 
 /** The next thing to do; a pure function of the state and of what is known of the computer. `gather` asks for what is not known yet. */
@@ -167,7 +169,7 @@ function requestedRestart(variables: Variables): RunEnvironment | undefined {
 function afterRestart(state: RunState, event: Extract<RunEvent, { kind: "restarted" }>): RunState {
   const next = { ...inEnvironment(state, event.environment), bootId: event.bootId };
   const done = state.restart?.to === event.environment && state.bootId !== event.bootId;
-  return done ? { ...next, restart: undefined } : next;
+  return done ? { ...next, restart: undefined, restarts: state.restarts + 1 } : next;
 }
 
 function inEnvironment(state: RunState, environment: RunEnvironment): RunState {

@@ -131,8 +131,9 @@ export class ManagementPointClient {
   policy(body: PolicyRequest): Promise<PolicyAnswer> {
     return this.#post(managementPointPaths.policy, body, policyAnswerSchema, true);
   }
-  contentUrls(contentIds: readonly string[]): Promise<ContentUrlsAnswer> {
-    return this.#post(managementPointPaths.contentUrls, { contentIds }, contentUrlsAnswerSchema, true);
+  /** `timeoutMs`: how long each management point may take. */
+  contentUrls(contentIds: readonly string[], timeoutMs?: number): Promise<ContentUrlsAnswer> {
+    return this.#post(managementPointPaths.contentUrls, { contentIds }, contentUrlsAnswerSchema, true, timeoutMs);
   }
   secrets(body: SecretsRequest): Promise<SecretsAnswer> {
     return this.#post(managementPointPaths.secrets, body, secretsAnswerSchema, true);
@@ -145,23 +146,23 @@ export class ManagementPointClient {
     await Promise.all([this.#pinned.close(), this.#unverified.close()]);
   }
 
-  async #post<T>(path: string, value: unknown, schema: z.ZodType<T>, signed: boolean): Promise<T> {
+  async #post<T>(path: string, value: unknown, schema: z.ZodType<T>, signed: boolean, timeoutMs?: number): Promise<T> {
     try {
-      return await this.#postOnce(path, value, schema, signed);
+      return await this.#postOnce(path, value, schema, signed, timeoutMs);
     } catch (cause) {
       if (cause instanceof AgentError && cause.code === "PRESTAGE_AGENT_REVOKED") this.#options.onRevoked?.(cause);
       if (!signed || !(cause instanceof AgentError && cause.message.includes("PRESTAGE_TRUST_REQUEST_SIGNATURE"))) throw cause;
       // A signature holds for five minutes: after a long outage, or once the site's own clock was corrected, its time is taken anew.
       await this.fetchTime();
-      return this.#postOnce(path, value, schema, signed);
+      return this.#postOnce(path, value, schema, signed, timeoutMs);
     }
   }
 
-  async #postOnce<T>(path: string, value: unknown, schema: z.ZodType<T>, signed: boolean): Promise<T> {
+  async #postOnce<T>(path: string, value: unknown, schema: z.ZodType<T>, signed: boolean, timeoutMs?: number): Promise<T> {
     return this.#each(async (base) => {
       const body = Buffer.from(JSON.stringify(value));
       const message = { method: "POST", url: `${base}${path}`, headers: { "content-type": "application/json" }, body };
-      const answer = await this.#send(message, signed);
+      const answer = await this.#send(message, signed, timeoutMs);
       const bytes = await readBody(answer.body);
       if (answer.statusCode !== 200) throw refusal(answer.statusCode, bytes);
       return schema.parse(JSON.parse(bytes.toString("utf8")));
@@ -169,10 +170,10 @@ export class ManagementPointClient {
   }
 
   /** A connection kept alive over a long step may be dead: once more on a fresh one, signed anew, since the site takes each signature once. */
-  async #send(message: HttpRequest, signed: boolean): Promise<Dispatcher.ResponseData> {
+  async #send(message: HttpRequest, signed: boolean, timeoutMs?: number): Promise<Dispatcher.ResponseData> {
     const attempt = async () => {
       const headers = signed ? await signRequest(message, this.#options.deviceKey, this.#options.clock.now()) : message.headers;
-      return request(message.url, { method: "POST", headers, body: Buffer.from(message.body), dispatcher: this.#pinned });
+      return request(message.url, { method: "POST", headers, body: Buffer.from(message.body), dispatcher: this.#pinned, ...(timeoutMs !== undefined && { headersTimeout: timeoutMs, bodyTimeout: timeoutMs }) });
     };
     return attempt().catch((cause: unknown) => {
       if (cause instanceof Error && "code" in cause && (cause.code === "ECONNRESET" || cause.code === "UND_ERR_SOCKET")) return attempt();

@@ -1,6 +1,8 @@
 import type { Policy, PolicyContent } from "@prestage/contract";
 import type { TaskSequence, UserDeviceAffinity } from "@prestage/sequence";
 import type { Journal } from "../journal/journal.ts";
+import type { RunSettings } from "./run-settings.ts";
+import type { Text } from "../screens/texts/en.ts";
 import type { Screen } from "../screens/screen.ts";
 import type { StatusSpool } from "../status/status-spool.ts";
 import type { SecretAccess } from "./secret-access.ts";
@@ -42,6 +44,10 @@ export interface RunContext {
   userDeviceAffinity?: UserDeviceAffinity;
   /** Never wait for a key. */
   unattended?: boolean;
+  /** What becomes of this computer after a failure that stood for so many seconds, for the screen. */
+  afterFailure?: (errorSeconds: number) => Text;
+  /** Told when variables change what the run is to do. */
+  onSettings?: (settings: RunSettings) => void;
   journal: Journal;
   signal: AbortSignal;
   log: (line: string) => void;

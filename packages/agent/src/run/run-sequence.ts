@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { evaluateCondition, explainStep, explanationText, initialState, mayRetry, nextAction, reduce, replay } from "@prestage/sequence";
-import type { Action, Facts, RunEnvironment, RunEvent, RunState, Step, StepOutcome, Variable } from "@prestage/sequence";
+import { allSteps, evaluateCondition, expandSettings, explainStep, explanationText, initialState, mayRetry, nextAction, reduce, replay, restartStep, variableValue } from "@prestage/sequence";
+import type { Action, Facts, RunEnvironment, RunEvent, RunState, Step, StepOutcome, TaskSequence, Variable, Variables } from "@prestage/sequence";
 import type { StatusMessage } from "@prestage/contract";
 import { setTimeout as sleep } from "node:timers/promises";
 import { windowsBootFolder } from "@prestage/disk";
@@ -13,6 +13,7 @@ import { en, textIn } from "../screens/texts/en.ts";
 import type { StepsModel } from "../screens/view.ts";
 import { runCommand } from "../run-command.ts";
 import { stepExecutors } from "../steps/index.ts";
+import { withVariables } from "../steps/step-executor.ts";
 import type { StepExecutor, StepResult } from "../steps/step-executor.ts";
 import { cleanUp } from "./clean-up.ts";
 import { flushVolume, windowsBootId } from "../windows/installed-windows.ts";
@@ -21,6 +22,8 @@ import { repeatSteps } from "./repeat-steps.ts";
 import { reportDeviceUsers } from "./report-device-users.ts";
 import { restartMachine } from "./restart-machine.ts";
 import type { RunContext } from "./run-context.ts";
+import { logsCommand, restartNotice, runSettings, targetSystemDrive } from "./run-settings.ts";
+import type { RunSettings } from "./run-settings.ts";
 import { runStep } from "./run-step.ts";
 import { placeOf, stepsModel } from "./steps-model.ts";
 
@@ -53,6 +56,7 @@ class SequenceRun {
   #facts: Facts = new Map();
   readonly #details = new Map<string, string>();
   #progress: StepsModel["progress"];
+  #settings: RunSettings | undefined;
   #reportedProgress = "";
   #failure: { step: string; code: string; message: string; next: string } | undefined;
 
@@ -68,7 +72,9 @@ class SequenceRun {
       // Before the event: stopped in it, the next attempt does it again.
       await repeatSteps(this.#context, this.#options.executors, this.#given);
       this.#append({ kind: "restarted", environment: this.#environment, bootId: this.#options.bootId });
+      await this.#afterStart();
     }
+    this.#applySettings();
     for (;;) {
       this.#context.signal.throwIfAborted();
       const action = nextAction(this.#state, this.#context.sequence, this.#facts);
@@ -124,6 +130,7 @@ class SequenceRun {
       case "restart":
         status.post({ kind: "restart", text: `to the ${action.to === "installed" ? "installed system" : "boot environment"}` });
         screen.event("restart", { to: action.to });
+        await this.#announceRestart();
         await this.#options.machine.restart(this.#context, action.to);
         return { result: "restart", to: action.to };
       case "finish":
@@ -189,7 +196,8 @@ class SequenceRun {
   #explain(step: Step): void {
     const { log } = this.#context;
     if (step.when !== undefined) log(`  ${evaluateCondition(step.when, this.#state.variables, this.#facts).why}`);
-    for (const variable of explainStep(step, this.#state.variables, this.#given)) log(`  %${variable.name}% ${explanationText(variable)}`);
+    const shown = logsCommand(step, runSettings(this.#state.variables));
+    for (const variable of explainStep(step, this.#state.variables, this.#given)) log(`  %${variable.name}% ${shown ? explanationText(variable) : "is put in, and not logged (OSDDoNotLogCommand)"}`);
   }
 
   #report(outcome: StepOutcome): void {
@@ -202,7 +210,8 @@ class SequenceRun {
 
   #endFailed(): RunResult {
     const failure = this.#failure ?? { step: this.#context.sequence.name, code: "PRESTAGE_AGENT_STEP_FAILED", message: "The task sequence failed before this start of the computer.", next: "See the messages at the site." };
-    this.#context.screen.error({ code: failure.code, step: failure.step, cause: failure.message, next: failure.next });
+    const then = this.#context.afterFailure?.(runSettings(this.#state.variables).errorSeconds);
+    this.#context.screen.error({ code: failure.code, step: failure.step, cause: failure.message, next: failure.next, ...(then !== undefined && { then }) });
     return { result: "failed" };
   }
 
@@ -213,10 +222,12 @@ class SequenceRun {
     screen.message({ screen: "reporting", title: (texts) => texts.reporting, lines: [(texts) => texts.reportingWhat] });
     const stop = () => status.stop();
     signal.addEventListener("abort", stop, { once: true });
+    const { retryStatus } = runSettings(this.#state.variables);
     const delivered = await status.flush();
     signal.removeEventListener("abort", stop);
     signal.throwIfAborted();
-    if (!delivered) throw new AgentError("PRESTAGE_AGENT_NO_MANAGEMENT_POINT", "Expected the last messages to be delivered; they are still on the disk.", "The system is installed. It is tried again by itself.");
+    if (!delivered && !retryStatus) log(`${status.pending} messages could not be sent and are lost: SMSTSDisableStatusRetry is true`);
+    else if (!delivered) throw new AgentError("PRESTAGE_AGENT_NO_MANAGEMENT_POINT", "Expected the last messages to be delivered; they are still on the disk.", "The system is installed. It is tried again by itself.");
     status.stop();
     log("everything is reported; cleaning up");
     await this.#options.machine.cleanUp({ dataRoot, espRoot, log });
@@ -248,10 +259,44 @@ class SequenceRun {
     const next = reduce(this.#state, event); // refuses before anything is written
     this.#context.journal.append(event);
     this.#state = next;
+    if (event.kind === "variable-set") this.#applySettings();
+  }
+
+  /** What variables say about the run itself, where they say something else than before: a person may have chosen a language meanwhile. */
+  #applySettings(): void {
+    const { screen, status, onSettings } = this.#context;
+    const before = this.#settings;
+    const settings = runSettings(this.#state.variables);
+    this.#settings = settings;
+    if (settings.language !== undefined && settings.language !== before?.language) screen.setLanguage(settings.language);
+    if (settings.retryStatus !== (before?.retryStatus ?? true)) status.setRetries(settings.retryStatus);
+    onSettings?.(settings);
+  }
+
+  /** After a start of the computer in the middle of the run. */
+  async #afterStart(): Promise<void> {
+    const { dataRoot, log, signal, journal } = this.#context;
+    const drive = targetSystemDrive(this.#environment, dataRoot);
+    const known = variableValue(this.#state.variables, "OSDTargetSystemDrive");
+    if (known !== undefined && known !== drive) this.#append({ kind: "variable-set", name: "OSDTargetSystemDrive", value: drive });
+    const { secondRestartSeconds } = runSettings(this.#state.variables);
+    const last = lastStep(this.#context.sequence, journal.events);
+    if (secondRestartSeconds === 0 || last?.type !== "install-updates" || this.#state.restart !== undefined) return;
+    log(`updates may restart this computer once more: waiting ${secondRestartSeconds} s (SMSTSWaitForSecondReboot)`);
+    await sleep(secondRestartSeconds * 1000, undefined, { signal });
+  }
+
+  /** A power cut or a stop of the agent in it does no harm: the restart is journalled, and happens next. */
+  async #announceRestart(): Promise<void> {
+    const { sequence, journal, screen, signal } = this.#context;
+    const notice = restartNotice(this.#state.variables, this.#state.restarts, ownNotice(lastStep(sequence, journal.events), this.#state.variables));
+    if (notice === undefined) return;
+    const ended = await screen.countdown({ screen: "restart-notice", title: (texts) => texts.restartNotice, lines: (left) => [notice.message ?? ((texts) => texts.restartNoticeWhat), "", (texts) => texts.restartNoticeLeft(left)], seconds: notice.seconds }, signal);
+    screen.event("restart-notice-over", { by: ended });
   }
 
   #show(): void {
-    this.#context.screen.steps(stepsModel(this.#context.sequence, this.#state, this.#details, this.#progress));
+    this.#context.screen.steps(stepsModel(this.#context.sequence, this.#state, this.#details, this.#progress, this.#settings));
   }
 
   /** On the screen always; as an event line at each tenth. */
@@ -267,6 +312,19 @@ class SequenceRun {
   #placed(step: Step): { id: string; name: string; type: string; number: number; of: number } {
     return { id: step.id, name: step.name, type: step.type, ...placeOf(this.#context.sequence, step.id) };
   }
+}
+
+/** The step that ended last, whatever became of it. */
+function lastStep(sequence: TaskSequence, events: readonly RunEvent[]): Step | undefined {
+  const event = events.findLast((one) => one.kind === "step-finished" && one.group !== true);
+  return event?.kind === "step-finished" ? [...allSteps(sequence.steps)].find((step) => step.id === event.stepId) : undefined;
+}
+
+/** What a restart step says itself; of a step of another kind, nothing. */
+function ownNotice(step: Step | undefined, variables: Variables): { message: string | undefined; seconds: number } | undefined {
+  if (step?.type !== restartStep.type) return undefined;
+  const parsed = restartStep.settings.safeParse(withVariables(expandSettings(step.with ?? {}, variables), restartStep.variables, variables));
+  return parsed.success ? { message: parsed.data.message, seconds: parsed.data.delaySeconds } : undefined;
 }
 
 /** What the agent itself says; nobody can change it. */

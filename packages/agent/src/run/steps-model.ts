@@ -1,9 +1,10 @@
 import { allSteps } from "@prestage/sequence";
 import type { RunState, Step, TaskSequence } from "@prestage/sequence";
+import type { RunSettings } from "./run-settings.ts";
 import type { StepsModel, StepState } from "../screens/view.ts";
 
 /** What the screen shows of a run: its steps without the groups; what can no longer run counts as skipped. */
-export function stepsModel(sequence: TaskSequence, state: RunState, details: ReadonlyMap<string, string>, progress: StepsModel["progress"]): StepsModel {
+export function stepsModel(sequence: TaskSequence, state: RunState, details: ReadonlyMap<string, string>, progress: StepsModel["progress"], { progress: count, hideProgress }: Pick<RunSettings, "progress" | "hideProgress"> = { progress: "steps", hideProgress: false }): StepsModel {
   const steps: StepsModel["steps"] = [];
   const add = (step: Step, passedOver: boolean): void => {
     const record = state.steps.get(step.id)?.state;
@@ -17,7 +18,7 @@ export function stepsModel(sequence: TaskSequence, state: RunState, details: Rea
     steps.push({ name: step.name, state: shown, ...(detail !== undefined && { detail }) });
   };
   for (const step of sequence.steps) add(step, false);
-  return { sequence: sequence.name, steps, ...(progress && { progress }) };
+  return { sequence: sequence.name, steps, ...(progress && { progress }), ...(count !== "steps" && { count }), ...(hideProgress && { hidden: true }) };
 }
 
 /** The place of a step among those the screen counts, from 1, and how many there are. */

@@ -169,9 +169,18 @@ const marks: Record<StepState, { mark: string; style: Style }> = {
   waiting: { mark: "·", style: "dim" }, running: { mark: "▶", style: "active" }, succeeded: { mark: "■", style: "good" }, failed: { mark: "X", style: "bad" }, skipped: { mark: "-", style: "dim" },
 };
 
+/** How far it is, in the words TSProgressInfoLevel asks for (features.md F210). */
+function countOf(model: StepsModel, ended: number, texts: Texts): string {
+  const percent = model.steps.length === 0 ? 0 : Math.floor((ended / model.steps.length) * 100);
+  if (model.count === "percent") return texts.percentDone(percent);
+  return model.count === "steps-and-percent" ? `${texts.stepsDone(ended, model.steps.length)} (${texts.percentDone(percent)})` : texts.stepsDone(ended, model.steps.length);
+}
+
 function drawSteps(model: StepsModel, width: number, height: number, texts: Texts): Line[] {
+  if (model.hidden === true) return [...title(texts.progressHidden), ...wrap(texts.progressHiddenWhat, width).map((text) => line(text))];
   const ended = model.steps.filter((step) => step.state !== "waiting" && step.state !== "running").length;
-  const top = [line(span(fitText(model.sequence, width - 20), "bold"), span(fitText(texts.stepsDone(ended, model.steps.length).padStart(20), 20), "dim")), []];
+  const count = countOf(model, ended, texts).padStart(20);
+  const top = [line(span(fitText(model.sequence, width - count.length), "bold"), span(count, "dim")), []];
   const bottom = [...(model.progress === undefined ? [] : drawProgress(model.progress, width, texts)), ...(model.waiting === undefined ? [] : [[], ...wrap(textIn(texts, model.waiting), width).slice(0, 3).map((text) => line(span(text, "bad")))])];
   const room = Math.max(1, height - top.length - bottom.length);
   const running = model.steps.findIndex((step) => step.state === "running");

@@ -26,6 +26,8 @@ export interface Screen {
   waitForKey(event: { title: Text; lines: Text[] }, signal: AbortSignal): Promise<void>;
   /** Waits for any key and leaves what is shown. */
   anyKey(signal: AbortSignal): Promise<void>;
+  /** Says what is about to happen; resolves when a key is pressed or the time is over. */
+  countdown(event: { screen: string; title: Text; lines: (left: number) => Text[]; seconds: number }, signal: AbortSignal): Promise<"key" | "time">;
   steps(model: StepsModel): void;
   error(event: { code: string; step?: string; cause: string; next: Text; /** What happens then. */ then?: Text }): void;
   done(event: { title: Text; lines: Text[] }): void;

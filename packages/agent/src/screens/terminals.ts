@@ -205,6 +205,29 @@ export class TerminalScreen implements Screen {
     await this.#untilKey(signal, () => 0);
   }
 
+  async countdown(event: { screen: string; title: Text; lines: (left: number) => Text[]; seconds: number }, signal: AbortSignal): Promise<"key" | "time"> {
+    const { screen, title, lines, seconds } = event;
+    let left = seconds;
+    const over = Promise.withResolvers<"time">();
+    const show = (first: boolean) => this.#show({ kind: "wait", title, lines: lines(left) }, first ? { screen, title: textIn(en, title), seconds } : undefined);
+    const timer = setInterval(() => {
+      left--;
+      if (left > 0) show(false);
+      else over.resolve("time");
+    }, 1000);
+    show(true);
+    for (const text of lines(left)) this.#print(textIn(en, text));
+    const ended = new AbortController();
+    const key = this.#untilKey(AbortSignal.any([signal, ended.signal]), () => 0).then(() => "key" as const);
+    try {
+      return await Promise.race([key, over.promise]);
+    } finally {
+      clearInterval(timer);
+      key.catch(() => undefined); // ended here, when the time is over
+      ended.abort();
+    }
+  }
+
   async anyKey(signal: AbortSignal): Promise<void> {
     await this.#untilKey(signal, () => 0);
   }

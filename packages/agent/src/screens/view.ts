@@ -7,6 +7,10 @@ export interface StepsModel {
   progress?: { label: Text; done: number; total: number; unit: "bytes" | "percent" | "files" };
   /** What the running step waits for. */
   waiting?: Text;
+  /** What is counted; the steps where it is left out. */
+  count?: "steps" | "steps-and-percent" | "percent";
+  /** Nothing of it is to be shown but that it runs. */
+  hidden?: boolean;
 }
 
 /** What is on the screen; drawn anew for each terminal at its own size, in the language of the moment. */

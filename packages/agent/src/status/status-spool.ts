@@ -14,6 +14,8 @@ const batchSize = 500;
 const progressLimit = 10_000;
 const compactAboveBytes = 4 * 1024 * 1024;
 const longestPauseMs = 30_000;
+/** The reference's first attempt, too, is several (SMSTSDisableStatusRetry). */
+const attemptsOfTheFirst = 3;
 
 const recordSchema = z.union([z.strictObject({ message: statusMessageSchema }), z.strictObject({ confirmed: z.int().min(0) })]);
 
@@ -37,6 +39,8 @@ export class StatusSpool {
   #sending = false;
   #stopped = false;
   #failures = 0;
+  /** false: the first message that cannot be sent is the last one tried. */
+  #retries = true;
   #timer: NodeJS.Timeout | undefined;
   /** Records that wait for the disk. */
   #held: HeldRecord[] | undefined;
@@ -106,13 +110,24 @@ export class StatusSpool {
     this.#wake(0);
   }
 
+  /** Whether a message that could not be sent is tried again; where not, what is left stays on the disk until the next start of the agent, which tries once. */
+  setRetries(retries: boolean): void {
+    const more = retries && !this.#retries;
+    this.#retries = retries;
+    if (more && this.#pending.length > 0) this.#wake(0);
+    if (this.#givenUp) for (const check of this.#waiters) check();
+  }
+  get #givenUp(): boolean {
+    return !this.#retries && this.#failures >= attemptsOfTheFirst;
+  }
+
   /** Sends what is left now. True when everything is confirmed; false when the time was over or the spool was stopped before. */
   async flush(timeoutMs?: number): Promise<boolean> {
     if (this.#pending.length === 0) return true;
-    if (this.#send === undefined || this.#stopped) return false;
+    if (this.#send === undefined || this.#stopped || this.#givenUp) return false;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const check = () => {
-      if (this.#pending.length === 0 || this.#stopped) resolve(this.#pending.length === 0);
+      if (this.#pending.length === 0 || this.#stopped || this.#givenUp) resolve(this.#pending.length === 0);
     };
     this.#waiters.add(check);
     const timer = timeoutMs === undefined ? undefined : setTimeout(() => resolve(false), timeoutMs);
@@ -160,7 +175,7 @@ export class StatusSpool {
   }
 
   #wake(afterMs: number): void {
-    if (this.#send === undefined || this.#stopped || this.#sending || this.#held !== undefined) return;
+    if (this.#send === undefined || this.#stopped || this.#sending || this.#held !== undefined || this.#givenUp) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#pump(), afterMs);
   }

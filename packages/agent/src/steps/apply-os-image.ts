@@ -11,6 +11,7 @@ export const step = defineStep(applyOsImageStep, async (run, { osImage, index })
   // wimlib writes NTFS itself: the volume is not mounted meanwhile, and the image is named by its place on it.
   if (disk.dataFileSystem === "ntfs") await releaseVolume(() => applyOsImageToNtfs({ device: disk.dataPartition, wim: relative(dataRoot, wim), references: references.map((path) => relative(dataRoot, path)), index: image, signal, onProgress }));
   else await applyOsImage({ wim, references, index: image, target: dataRoot, signal, onProgress });
+  run.setVariable("OSDTargetSystemDrive", dataRoot);
   run.output(`applied image ${index} of ${object.name}`);
   return {};
 });

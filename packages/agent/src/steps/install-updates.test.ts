@@ -127,8 +127,8 @@ test("which updates are of security is told by the archive they come from", () =
 });
 
 test("dnf and zypper are asked as their manuals say", () => {
-  assert.equal(dnfCommand({ updates: "security", names: undefined }, undefined), "dnf -y --refresh upgrade --security");
-  assert.equal(dnfCommand({ updates: "all", names: ["openssl"] }, undefined), "dnf -y --refresh upgrade 'openssl'");
+  assert.equal(dnfCommand({ updates: "security", names: undefined }, undefined), "dnf -y upgrade --security");
+  assert.equal(dnfCommand({ updates: "all", names: ["openssl"] }, undefined), "dnf -y upgrade 'openssl'");
   assert.equal(dnfCommand({ updates: "all", names: undefined }, ["/a b.rpm"]), "dnf -y '--disablerepo=*' upgrade '/a b.rpm'");
   assert.deepEqual(zypperCommands({ updates: "security", names: undefined }, undefined), ["zypper --non-interactive refresh", "zypper --non-interactive patch --category security"]);
   assert.deepEqual(zypperCommands({ updates: "all", names: undefined }, ["/it's.rpm"]), ["zypper --non-interactive --no-refresh install '/it'\\''s.rpm'"]);

@@ -4,7 +4,7 @@ import { installUpdatesStep } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
 import { stageUpdatesForWindows } from "../windows/stage-updates.ts";
 import { installByApt } from "./updates/apt.ts";
-import { dnfCommand, restartWantedByDnf, restartWantedByZypper, zypperCommands } from "./updates/rpm.ts";
+import { dnfCommand, dnfRefresh, restartWantedByDnf, restartWantedByZypper, zypperCommands } from "./updates/rpm.ts";
 import { filesBelow } from "../windows/files-below.ts";
 import { runShell, shellStepResult } from "./run-shell.ts";
 import type { UpdateResult, UpdateSettings } from "./updates/update-result.ts";
@@ -38,13 +38,18 @@ async function installBy(run: StepRun, settings: UpdateSettings, folder: string 
   const has = (program: string) => access(join(dataRoot, "usr/bin", program)).then(() => true, () => false);
   if (await has("apt-get")) return installByApt(run, settings, folder);
   const packages = folder === undefined ? undefined : (await filesBelow(folder)).filter((path) => path.endsWith(".rpm"));
-  if (await has("dnf")) return { result: await command(run, settings, dnfCommand(settings, packages), [0]), restartWanted: await restartWantedByDnf() };
+  if (await has("dnf")) {
+    const scanned = packages === undefined ? await command(run, settings.scanTimeoutSeconds, dnfRefresh, [0]) : {};
+    if (scanned.failure !== undefined) return { result: scanned, restartWanted: false };
+    return { result: await command(run, settings.timeoutSeconds, dnfCommand(settings, packages), [0]), restartWanted: await restartWantedByDnf() };
+  }
   if (await has("zypper")) {
     let result: StepResult = {};
     for (const line of zypperCommands(settings, packages)) {
       // 102, 103 (zypper(8)): a restart is wanted; the package manager itself was updated, and the rest is wanted still.
-      result = await command(run, settings, line, [0, 102, 103]);
-      if (result.exitCode === 103) result = await command(run, settings, line, [0, 102]);
+      const seconds = line.endsWith(" refresh") ? settings.scanTimeoutSeconds : settings.timeoutSeconds;
+      result = await command(run, seconds, line, [0, 102, 103]);
+      if (result.exitCode === 103) result = await command(run, seconds, line, [0, 102]);
       if (result.failure !== undefined) break;
     }
     return { result, restartWanted: result.exitCode === 102 || (await restartWantedByZypper()) };
@@ -52,7 +57,7 @@ async function installBy(run: StepRun, settings: UpdateSettings, folder: string 
   throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", "Expected a system with apt-get, dnf or zypper; found none of them.", "Update such a system by a run-command-line step.");
 }
 
-async function command(run: StepRun, { timeoutSeconds }: UpdateSettings, line: string, successCodes: readonly number[]): Promise<StepResult> {
+async function command(run: StepRun, timeoutSeconds: number | undefined, line: string, successCodes: readonly number[]): Promise<StepResult> {
   const { restartAsked: _, ...outcome } = shellStepResult(await runShell(line, { cwd: "/", signal: run.context.signal, timeoutSeconds, onLine: run.output }), "the installation of updates", successCodes);
   return outcome;
 }

@@ -62,7 +62,7 @@ export function defineStep<T>(definition: StepDefinition<T>, run: (run: StepRun,
 }
 
 /** What a step leaves out is taken from its variable, where that is set (features.md F202). */
-function withVariables(settings: unknown, names: Readonly<Record<string, string>>, variables: Variables): unknown {
+export function withVariables(settings: unknown, names: Readonly<Record<string, string>>, variables: Variables): unknown {
   if (typeof settings !== "object" || settings === null) return settings;
   const found = Object.entries(names).flatMap(([setting, name]) => {
     const value = Object.hasOwn(settings, setting) ? undefined : variableValue(variables, name);

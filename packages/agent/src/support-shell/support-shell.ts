@@ -74,6 +74,11 @@ export class SupportShell {
     for (const one of this.#open.values()) one.process?.endNow();
   }
 
+  /** Whether somebody has one. */
+  get open(): boolean {
+    return this.#open.size > 0;
+  }
+
   tool(): Tool {
     return {
       number: 8,

@@ -3,7 +3,7 @@ import { powerShellFile } from "../windows/powershell.ts";
 import { addWindowsUpdate } from "../windows/programs.ts";
 import { restartRequired } from "../windows/windows-plan.ts";
 import { useUpdateServer, windowsUpdateScript } from "../windows/update-script.ts";
-import { flagSchema, referenceSchema, timeoutSchema } from "./settings.ts";
+import { flagSchema, integerSchema, referenceSchema, timeoutSchema } from "./settings.ts";
 import { defineStepType } from "./step-definition.ts";
 
 /** Install Software Updates (features.md F237), and MDT's updates before the first start. */
@@ -22,10 +22,11 @@ export const installUpdatesStep = defineStepType({
       package: referenceSchema.optional().describe("A package of files .deb, .rpm, .msu or .cab to take them from, without any network"),
       server: z.string().max(500).regex(/^https?:\/\/[A-Za-z0-9.-]{1,253}(:\d{1,5})?$/, "a server's address, such as http://wsus.example.org:8530").optional().describe("For Windows: the update server (WSUS) this computer is to ask from now on"),
       restart: flagSchema.default(true).describe("false: no restart, though updates ask for one"),
+      scanTimeoutSeconds: integerSchema.pipe(z.int().min(1).max(86_400)).default(3600).describe("Seconds until the repositories have to have answered apt-get, dnf or zypper; Windows bounds its search itself, and timeoutSeconds the whole"),
       timeoutSeconds: timeoutSchema,
     })
     .refine((value) => value.package === undefined || value.names === undefined, "a package holds what is wanted: no names beside it"),
-  variables: { server: "WSUSServer" },
+  variables: { server: "WSUSServer", scanTimeoutSeconds: "SMSTSSoftwareUpdateScanTimeout" },
   again: "What is installed already is not installed again; a package manager that was cut short is finished first.",
   errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED", "PRESTAGE_AGENT_NOT_WINDOWS"],
   windows: ({ updates, names, package: id, server, restart }, { work, filesIn }) => {

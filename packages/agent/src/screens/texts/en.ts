@@ -28,6 +28,9 @@ export const en = {
   step: "Step",
   whatToDo: "What to do",
   stepsDone: (done: number, all: number) => `${done} of ${all} steps`,
+  percentDone: (percent: number) => `${percent} % complete`,
+  progressHidden: "This computer is being set up",
+  progressHiddenWhat: "It goes on by itself and says when it is ready.",
   files: (done: number, all: number) => `${done} of ${all} files`,
   fetching: "Fetching from a distribution point",
   pointFailed: (source: string) => `${source} does not serve; the next distribution point is asked.`,
@@ -91,6 +94,10 @@ export const en = {
   prestartRunning: "The media's prestart command is running.",
   sequenceFailed: "The task sequence failed",
   sequenceFailedKey: "Press a key to restart this computer and begin anew.",
+  sequenceFailedKeyOr: (seconds: number) => `Press a key to restart this computer and begin anew; it does so by itself in ${durationText(seconds)}.`,
+  restartNotice: "The computer restarts",
+  restartNoticeWhat: "The task sequence needs a restart. It goes on by itself after it.",
+  restartNoticeLeft: (seconds: number) => `In ${durationText(seconds)}. Press a key to restart now.`,
   restarting: "Restarting",
   restartToInstalled: "The sequence goes on in the installed system.",
   restartToBoot: "The sequence goes on in the boot environment.",
@@ -125,6 +132,12 @@ export const en = {
   networkBadProxy: "Expected http://HOST:PORT.",
   networkBadVlan: "Expected a number from 1 to 4094.",
 };
+
+/** 90: 1 min 30 s; the units are the same in every language there is. */
+export function durationText(seconds: number): string {
+  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60), seconds % 60];
+  return [...(hours > 0 ? [`${hours} h`] : []), ...(minutes > 0 ? [`${minutes} min`] : []), ...(rest > 0 || seconds === 0 ? [`${rest} s`] : [])].join(" ");
+}
 
 export type Texts = typeof en;
 /** A text that is known, or one of the catalogue: what is on the screen changes with the language while it stands there. */

@@ -1,3 +1,4 @@
+import { durationText } from "./en.ts";
 import type { Texts } from "./en.ts";
 import { frError } from "./fr-errors.ts";
 
@@ -27,6 +28,9 @@ export const fr: Texts = {
   step: "Étape",
   whatToDo: "Que faire",
   stepsDone: (done, all) => `${done} sur ${all} étapes`,
+  percentDone: (percent) => `${percent} % faits`,
+  progressHidden: "Cet ordinateur est en cours d'installation",
+  progressHiddenWhat: "La suite vient d'elle-même ; la fin sera annoncée.",
   files: (done, all) => `${done} sur ${all} fichiers`,
   fetching: "Téléchargement d'un point de distribution",
   pointFailed: (source) => `${source} ne répond pas ; le point de distribution suivant est interrogé.`,
@@ -90,6 +94,10 @@ export const fr: Texts = {
   prestartRunning: "La commande de prédémarrage du média s'exécute.",
   sequenceFailed: "La séquence de tâches a échoué",
   sequenceFailedKey: "Appuyez sur une touche pour redémarrer et recommencer.",
+  sequenceFailedKeyOr: (seconds) => `Appuyez sur une touche pour redémarrer l'ordinateur et recommencer ; il le fera de lui-même dans ${durationText(seconds)}.`,
+  restartNotice: "L'ordinateur va redémarrer",
+  restartNoticeWhat: "La séquence de tâches demande un redémarrage. La suite vient d'elle-même.",
+  restartNoticeLeft: (seconds) => `Dans ${durationText(seconds)}. Appuyez sur une touche pour redémarrer maintenant.`,
   restarting: "Redémarrage",
   restartToInstalled: "La séquence continue dans le système installé.",
   restartToBoot: "La séquence continue dans l'environnement de démarrage.",

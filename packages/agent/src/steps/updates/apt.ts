@@ -51,8 +51,8 @@ async function withoutBootVolume<T>({ context, output }: StepRun, use: () => Pro
 type Wanted = { arguments: string[] } | { failed: StepResult };
 
 /** What apt-get is asked for, once it knows what the repositories have now. */
-async function fromRepositories(run: StepRun, { updates, names, timeoutSeconds }: UpdateSettings): Promise<Wanted> {
-  const answer = await apt(run, ["-q", "update", "--error-on=any"], "the repositories to answer", timeoutSeconds);
+async function fromRepositories(run: StepRun, { updates, names, scanTimeoutSeconds }: UpdateSettings): Promise<Wanted> {
+  const answer = await apt(run, ["-q", "update", "--error-on=any"], "the repositories to answer", scanTimeoutSeconds);
   if (answer.failure !== undefined) return { failed: answer };
   if (names !== undefined) return { arguments: ["--only-upgrade", "install", ...names] };
   if (updates === "all") return { arguments: ["--with-new-pkgs", "upgrade"] };

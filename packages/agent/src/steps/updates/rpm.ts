@@ -7,8 +7,11 @@ type Wanted = Pick<UpdateSettings, "updates" | "names">;
 export function dnfCommand({ updates, names }: Wanted, packages: readonly string[] | undefined): string {
   if (packages?.length === 0) return "true";
   if (packages !== undefined) return ["dnf", "-y", "'--disablerepo=*'", "upgrade", ...packages.map(quoted)].join(" ");
-  return ["dnf", "-y", "--refresh", "upgrade", ...(updates === "security" ? ["--security"] : []), ...(names ?? []).map(quoted)].join(" ");
+  return ["dnf", "-y", "upgrade", ...(updates === "security" ? ["--security"] : []), ...(names ?? []).map(quoted)].join(" ");
 }
+
+/** What reads the repositories anew, by itself, so that its time is its own. */
+export const dnfRefresh = "dnf -y makecache --refresh";
 
 /** zypper(8): refresh, update, patch --category; local files are named by their paths. */
 export function zypperCommands({ updates, names }: Wanted, packages: readonly string[] | undefined): string[] {
