@@ -22,6 +22,7 @@ export { restartWindows, stagedDrivers, stagedDriversAnswers, stagedUpdateComman
 export { shownSurroundings } from "./windows/windows-plan.ts";
 export type { WindowsCommand, WindowsPlan, WindowsSurroundings } from "./windows/windows-plan.ts";
 export { lintRules, lintSequence } from "./lint/lint.ts";
+export { certainFailures } from "./lint/certain-failures.ts";
 export type { LintFinding, LintKnowledge, LintLevel, LintRule } from "./lint/lint-rule.ts";
 export { diffSequences } from "./diff-sequences.ts";
 export type { SequenceDifference, StepDifference } from "./diff-sequences.ts";
@@ -36,5 +37,7 @@ export type { Evaluation } from "./conditions.ts";
 export { compareVersions, factKey, factsNeeded, factText } from "./facts.ts";
 export type { FactQuery, Facts } from "./facts.ts";
 export * from "./events.ts";
+export { debugSettings, moveTo } from "./debugging.ts";
+export type { DebugSettings } from "./debugging.ts";
 export { initialState, mayRetry, mostInterruptions, mostRestarts, nextAction, reduce, replay } from "./engine.ts";
 export type { Action, RunState, StepRecord } from "./engine.ts";

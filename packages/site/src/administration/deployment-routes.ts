@@ -9,6 +9,7 @@ import { listDeployments, openDeployment } from "../store/deployments.ts";
 import { openDevice } from "../store/devices.ts";
 import { guardHighRisk } from "../store/high-risk.ts";
 import { nextObjectId } from "../store/object-ids.ts";
+import { requireWhole } from "../store/sequence-faults.ts";
 import { openSequence } from "../store/sequences.ts";
 
 const idParams = z.strictObject({ id: objectIdSchema });
@@ -20,12 +21,13 @@ export function deploymentRoutes(api: Routes, context: SiteContext): void {
   api.get("/deployments/:id", { schema: { params: idParams, response: { 200: contract.deploymentSchema } } }, (request) => openDeployment(db, request.params.id));
   api.post("/deployments", { schema: { body: contract.createDeploymentRequestSchema, response: { 200: contract.deploymentSchema } } }, async (request) => {
     const { taskSequenceId, collectionId, deviceId, purpose, makeAvailableTo, comment, secretsToPassword, availableFrom = null, expires = null, ...agreed } = request.body;
-    const { sequence } = await openSequence(db, taskSequenceId);
+    const stored = await openSequence(db, taskSequenceId);
     checkTimes(availableFrom, expires);
     if (deviceId !== undefined) await openDevice(db, deviceId);
     if (collectionId !== undefined && !(await db.selectFrom("collection").select("id").where("id", "=", collectionId).executeTakeFirst())) throw notFound("collection", collectionId);
+    await requireWhole(db, stored);
     const target = { collectionId: collectionId ?? null, deviceId: deviceId ?? null };
-    const accepted = purpose === "required" ? await guardHighRisk(db, sequence, target, agreed) : [];
+    const accepted = purpose === "required" ? await guardHighRisk(db, stored.sequence, target, agreed) : [];
     const id = await nextObjectId(db, context.configuration.siteCode);
     await db.insertInto("deployment").values({
       id, sequence_id: taskSequenceId, collection_id: target.collectionId, device_id: target.deviceId, purpose, make_available_to: makeAvailableTo, enabled: true, comment, secrets_to_password: secretsToPassword,
@@ -41,7 +43,9 @@ export function deploymentRoutes(api: Routes, context: SiteContext): void {
     const before = await openDeployment(db, id);
     checkTimes(availableFrom === undefined ? before.availableFrom : availableFrom, expires === undefined ? before.expires : expires);
     const madeRequired = purpose === "required" && before.purpose !== "required";
-    const accepted = madeRequired ? await guardHighRisk(db, (await openSequence(db, before.taskSequenceId)).sequence, before, agreed) : [];
+    const stored = await openSequence(db, before.taskSequenceId);
+    if (madeRequired || (enabled === true && !before.enabled)) await requireWhole(db, stored);
+    const accepted = madeRequired ? await guardHighRisk(db, stored.sequence, before, agreed) : [];
     const changes = {
       ...(availableFrom !== undefined && { available_from: dateOf(availableFrom) }), ...(expires !== undefined && { expires: dateOf(expires) }), ...(purpose && { purpose }), ...(makeAvailableTo && { make_available_to: makeAvailableTo }),
       ...(enabled !== undefined && { enabled }), ...(secretsToPassword !== undefined && { secrets_to_password: secretsToPassword }),

@@ -48,6 +48,11 @@ async function addRevision(db: Database, siteCode: string, yaml: string, update:
   return openSequence(db, id);
 }
 
+/** The sequence as it would be signed now: with what its children say now. @throws SequenceError PRESTAGE_SEQUENCE_CHILD */
+export async function mergedNow(db: Database, { record }: StoredSequence): Promise<TaskSequence> {
+  return mergeChildren({ ...parseTaskSequenceYaml(record.yaml), id: record.id }, (id) => yamlOf(db, id));
+}
+
 /** What a sequence's newest revision says as it was written: its children are not in it. */
 async function yamlOf(db: Database, id: string): Promise<TaskSequence | undefined> {
   const row = await sequenceRows(db).where("id", "=", id).orderBy("revision", "desc").executeTakeFirst();
