@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -59,6 +60,29 @@ test("what something refers to is not removed, and what nothing needs any more i
   assert.deepEqual((await library.collect(needed, { graceMs: 0 })).removed, [first.contentId]);
   assert.deepEqual([await stored(first.contentId), await stored(second.contentId)], [false, true]);
   await at("content", "validate");
+});
+
+test("what two objects have in common is stored once, by itself and by command, and a removed one leaves it to the other", async () => {
+  const common = randomBytes(3_000_000);
+  const [application, packaged] = [join(folder, "as-application"), join(folder, "as-package")];
+  for (const source of [application, packaged]) {
+    await mkdir(source);
+    await writeFile(join(source, "common.bin"), common);
+    await writeFile(join(source, "own.txt"), source);
+  }
+  const first = await at<Tool>("application", "import", application, "--name", "Shared", "--install", "true", "--detect-file", "/x");
+  const second = await at<Tool>("package", "import", packaged, "--name", "Shared too", "--program", "Run=true");
+  const { sharedBytes } = await at<{ sharedBytes: number }>("content", "share");
+  assert.ok(sharedBytes > 2_900_000, `${sharedBytes} bytes`);
+  assert.deepEqual([first, second].map(({ contentId }) => contentId).filter((id) => !existsSync(join(data, "content", id, "content.wim"))), [first.contentId]);
+  assert.deepEqual((await at<{ faults: unknown[] }>("content", "validate")).faults, []);
+  const library = new ContentLibrary(data);
+  const others = (await readdir(join(data, "content"))).filter((id) => id !== second.contentId);
+  await library.collect(new Set(others), { graceMs: -1 });
+  assert.equal((await library.open(first.contentId)).storedBytes > 2_900_000, true);
+  const again = await at<Tool>("package", "import", packaged, "--name", "Shared too", "--program", "Run=true");
+  assert.equal(again.contentId, second.contentId);
+  assert.deepEqual((await at<{ faults: unknown[] }>("content", "validate")).faults, []);
 });
 
 test("a published tree serves as a distribution point from any web server; published again nothing is written, and what went is pruned", async () => {

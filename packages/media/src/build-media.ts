@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { IndexFile, StoredVersion } from "@prestage/content";
-import { buildWim, openWimFile } from "@prestage/wim";
+import { buildWim } from "@prestage/wim";
 import type { WimFile, WimSource } from "@prestage/wim";
-import { storedDigests, syncPath, wholeSha1 } from "@prestage/content";
+import { openStoredWim, storedDigests, syncPath, wholeSha1 } from "@prestage/content";
 import type { SigningKey } from "@prestage/trust";
 import { MediaError } from "./error.ts";
 import { prepareOutput } from "./prepare-output.ts";
@@ -45,7 +45,7 @@ export async function buildMedia(input: MediaBuildInput, options: MediaBuildOpti
   const opened: WimFile[] = [];
   try {
     const openStored = async (version: StoredVersion) => {
-      const wim = await openWimFile(version.wimPath);
+      const wim = await openStoredWim(version);
       opened.push(wim);
       return wim;
     };

@@ -15,7 +15,7 @@ import { validateIfDue } from "./jobs/content-schedule.ts";
 import { runImport } from "./jobs/import-job.ts";
 import { JobRunner } from "./jobs/job-runner.ts";
 import { runMediaCreate } from "./jobs/media-job.ts";
-import { runCollect, runValidate } from "./jobs/library-jobs.ts";
+import { runCollect, runShare, runValidate } from "./jobs/library-jobs.ts";
 import { runContentImport, runExport } from "./jobs/transfer-jobs.ts";
 import { runPatches, schedulePatches } from "./jobs/patches-job.ts";
 import { loadSiteKeys } from "./keys/site-keys.ts";
@@ -62,7 +62,7 @@ export async function serve(configuration: SiteConfiguration, options: ServeOpti
     await ensureBuiltInCollections(context);
     await context.feed.start();
     closing.push(() => context.feed.stop());
-    await jobs.start({ import: (data, tools) => runImport(context, data, tools), "media-create": (data, tools) => runMediaCreate(context, data, tools), patches: (data, tools) => runPatches(context, data, tools), validate: (_data, tools) => runValidate(context, tools), collect: (_data, tools) => runCollect(context, tools), "validate-distribution-points": (data, tools) => runValidatePoints(context, data, tools), redistribute: (data, tools) => runRedistribute(context, data, tools), "content-export": (data, tools) => runExport(context, data, tools), "content-import": (data, tools) => runContentImport(context, data, tools) });
+    await jobs.start({ import: (data, tools) => runImport(context, data, tools), "media-create": (data, tools) => runMediaCreate(context, data, tools), patches: (data, tools) => runPatches(context, data, tools), validate: (_data, tools) => runValidate(context, tools), collect: (_data, tools) => runCollect(context, tools), share: (_data, tools) => runShare(context, tools), "validate-distribution-points": (data, tools) => runValidatePoints(context, data, tools), redistribute: (data, tools) => runRedistribute(context, data, tools), "content-export": (data, tools) => runExport(context, data, tools), "content-import": (data, tools) => runContentImport(context, data, tools) });
     await schedulePatches(context);
     closing.push(() => jobs.stop());
     const hosts = [...new Set(["localhost", "127.0.0.1", hostname(), ...configuration.publicUrls.map((url) => new URL(url).hostname)])];

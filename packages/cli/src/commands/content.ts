@@ -63,7 +63,18 @@ const collect = command<SiteFlags>({
   },
 });
 
+const share = command<SiteFlags>({
+  brief: "Store once what several versions have, of whatever object; the site does it by itself after each import",
+  example: "prestage content share",
+  parameters: { flags: siteFlags },
+  async run(context, flags) {
+    const job = await (await SiteClient.open(context, flags.data)).runJob("/library/share", undefined);
+    const result = z.object({ shared: z.array(z.string()), bytes: z.int(), sharedBytes: z.int() }).parse(job.result);
+    print(context, flags.json, result, `${counted(result.shared.length, "version")} stored with a newer one, ${bytes(result.bytes)} less; ${bytes(result.sharedBytes)} shared in all`);
+  },
+});
+
 export const contentLibraryRoutes = buildRouteMap({
-  docs: { brief: "The site's content library: validate, collect, publish, export, import, patches" },
-  routes: { validate, collect, publish, export: exportCommand, import: importCommand, patches: buildRouteMap({ docs: { brief: "Patches: what a computer fetches instead of a new version, where it holds an old one" }, routes: { list, make } }) },
+  docs: { brief: "The site's content library: validate, collect, share, publish, export, import, patches" },
+  routes: { validate, collect, share, publish, export: exportCommand, import: importCommand, patches: buildRouteMap({ docs: { brief: "Patches: what a computer fetches instead of a new version, where it holds an old one" }, routes: { list, make } }) },
 });

@@ -1,11 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openWimFile, walkEntries } from "@prestage/wim";
+import { walkEntries } from "@prestage/wim";
 import { chunkings, chunkingOf, parseChunkList } from "../description/chunking.ts";
 import { chunkListsOf } from "../description/file-pieces.ts";
 import type { ContentIndex } from "../description/schema.ts";
 import { describeBytes } from "../import/describe-bytes.ts";
 import type { StoredVersion } from "../library/content-library.ts";
+import { openStoredWim } from "../library/single-instance/stored-source.ts";
 
 /** Digests of every chunk the held versions have, cut as `wanted` is. */
 export async function chunksOf(held: readonly StoredVersion[], wanted: ContentIndex): Promise<Set<string>> {
@@ -21,11 +22,11 @@ export async function chunksOf(held: readonly StoredVersion[], wanted: ContentIn
 }
 
 /** The chunk lists of a version's files, made from what is stored: its own are of another chunking. */
-async function cutAnew({ wimPath, index }: StoredVersion, wanted: ContentIndex): Promise<Buffer[]> {
+async function cutAnew(version: StoredVersion, wanted: ContentIndex): Promise<Buffer[]> {
   const chunking = chunkingOf(wanted);
-  const sizes = new Map(index.files.map((file) => [file.path, file.size]));
+  const sizes = new Map(version.index.files.map((file) => [file.path, file.size]));
   const lists: Buffer[] = [];
-  const wim = await openWimFile(wimPath);
+  const wim = await openStoredWim(version);
   try {
     for (const { path, entry } of walkEntries(await wim.readImage(1))) {
       const size = sizes.get(path) ?? 0;

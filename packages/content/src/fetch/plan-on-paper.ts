@@ -1,6 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { openWimFile } from "@prestage/wim";
 import type { ContentLibrary, StoredVersion } from "../library/content-library.ts";
 import type { PlannedWay } from "./fetch-plan.ts";
 import { cheapPatches } from "./fetch-version.ts";
@@ -23,6 +22,7 @@ import { planPieces, worthPieces } from "../pieces/plan-pieces.ts";
 import type { PieceCandidate, PiecePlan } from "../pieces/plan-pieces.ts";
 import type { IndexFile, OfferedPatches } from "../description/schema.ts";
 import { costOf, planStoredRanges, requestCost } from "../description/stored-ranges.ts";
+import { openStoredWim } from "../library/single-instance/stored-source.ts";
 
 /** What a computer that holds certain versions, all right, would fetch of another; sizes in bytes. */
 export interface PaperPlan {
@@ -86,7 +86,7 @@ function chooseWay(twins: readonly IndexFile[], { stored, missing }: PaperPlace,
 async function piecesOnPaper(wanted: StoredVersion, held: readonly StoredVersion[], offered: readonly OfferedPatches[], candidates: readonly PieceCandidate[]): Promise<{ plans: ReadonlyMap<string, PiecePlan>; fetched: number }> {
   const pack = worthPieces(candidates) ? await openStoredPack(wanted, offered) : undefined;
   if (pack === undefined) return { plans: new Map(), fetched: 0 };
-  const wims = await Promise.all(held.map((version) => openWimFile(version.wimPath)));
+  const wims = await Promise.all(held.map((version) => openStoredWim(version)));
   try {
     const data: OldData[] = [];
     for (const [i, version] of held.entries()) {

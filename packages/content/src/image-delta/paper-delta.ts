@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openWimFile } from "@prestage/wim";
 import type { WimFile } from "@prestage/wim";
 import { chunkRecordSize } from "../description/chunking.ts";
 import type { StoredVersion } from "../library/content-library.ts";
@@ -19,6 +18,7 @@ import { chunkCandidates, priceChunked, requestsOf, sharedData, tableRanges, wit
 import type { Candidate, PlanPieces } from "./chunked-data.ts";
 import { dividePatched, patchRanges } from "./patched-data.ts";
 import { joined } from "./range-image.ts";
+import { openStoredWim } from "../library/single-instance/stored-source.ts";
 
 /** What `fetchImageDelta` would fetch on a computer that holds an older image undamaged; undefined where it would make no delta. Sizes in bytes. */
 export async function deltaOnPaper(wanted: StoredVersion, base: StoredVersion, image: number, indexBytes: number, offered: readonly OfferedPatches[]): Promise<{ bytes: number; described: number; requests: number } | undefined> {
@@ -26,7 +26,7 @@ export async function deltaOnPaper(wanted: StoredVersion, base: StoredVersion, i
   const allLists = await readFile(join(wanted.folder, "chunks.bin"));
   const pieces = file && piecesOf(file, chunkListsOf(wanted.index, allLists).get(file.path));
   if (file === undefined || pieces === undefined || wanted.index.images?.some((one) => one.index === image) !== true) return undefined;
-  const wims = await Promise.all([openWimFile(wanted.wimPath), openWimFile(base.wimPath)]);
+  const wims = await Promise.all([openStoredWim(wanted), openStoredWim(base)]);
   const [wim, baseWim] = wims;
   try {
     const missing = await missingData(wim, image, wanted.index, baseWim, base.index);

@@ -6,6 +6,11 @@ import { syncPath } from "../durable-files.ts";
 import { openIndex } from "../description/index-document.ts";
 import { processMark } from "./process-mark.ts";
 import { sha256Schema } from "../description/schema.ts";
+import { letGo } from "./single-instance/dependents.ts";
+import { makeWhole } from "./single-instance/make-whole.ts";
+import { shareStored } from "./single-instance/share-stored.ts";
+import type { ShareOptions, ShareResult } from "./single-instance/share-stored.ts";
+import { wimSize } from "./single-instance/shared-wim.ts";
 import { validateVersion } from "./validate-version.ts";
 import type { ContentIndex } from "../description/schema.ts";
 
@@ -13,6 +18,7 @@ import type { ContentIndex } from "../description/schema.ts";
 export interface StoredVersion {
   contentId: string;
   folder: string;
+  /** Where content.wim lies, if it lies there as one file (`holdWhole`): data that a newer version has too is stored with that one. `openStoredWim` reads it in any case. */
   wimPath: string;
   index: ContentIndex;
   /** SHA-256 of storage.json, as the signed policy names it. */
@@ -26,6 +32,10 @@ const collectGraceMs = 10 * 60_000;
 /** The site's store of content versions: each is written once under its id and never changed. */
 export class ContentLibrary {
   readonly root: string;
+  /** Versions that stay one file for now, and for how many. */
+  readonly #held = new Map<string, number>();
+  /** The last change to which files data lies in. */
+  #change: Promise<unknown> = Promise.resolve();
 
   /** `root` holds the folder content/, which any web server can serve as a distribution point. */
   constructor(root: string) {
@@ -44,15 +54,57 @@ export class ContentLibrary {
   async open(contentId: string): Promise<StoredVersion> {
     const folder = this.folderOf(contentId);
     try {
-      const [index, storage, wim] = await Promise.all([readFile(join(folder, "index.json")), readFile(join(folder, "storage.json")), stat(join(folder, "content.wim"))]);
+      const [index, storage, wim] = await Promise.all([readFile(join(folder, "index.json")), readFile(join(folder, "storage.json")), wimSize(folder)]);
       return {
         contentId, folder, wimPath: join(folder, "content.wim"), index: openIndex(index, contentId),
-        storageSha256: createHash("sha256").update(storage).digest("hex"), storedBytes: wim.size,
+        storageSha256: createHash("sha256").update(storage).digest("hex"), storedBytes: wim,
       };
     } catch (cause) {
       if (cause instanceof ContentError) throw cause;
       throw new ContentError("PRESTAGE_CONTENT_NOT_FOUND", `Expected content ${contentId} in the library; found none. Import it again.`, { cause });
     }
+  }
+
+  /**
+   * Makes a version's content.wim one file, and keeps it so until `release` is called, for what needs its path.
+   * @throws ContentError PRESTAGE_CONTENT_DAMAGED
+   */
+  async holdWhole(contentId: string, signal?: AbortSignal): Promise<{ release: () => void }> {
+    const id = sha256Schema.parse(contentId);
+    this.#held.set(id, (this.#held.get(id) ?? 0) + 1);
+    const release = () => {
+      const left = (this.#held.get(id) ?? 1) - 1;
+      if (left > 0) this.#held.set(id, left);
+      else this.#held.delete(id);
+    };
+    try {
+      await this.#oneAtATime(() => makeWhole(this.root, id, signal));
+    } catch (cause) {
+      release();
+      throw cause;
+    }
+    return { release };
+  }
+
+  /** Does something while a version's content.wim is one file. @throws ContentError PRESTAGE_CONTENT_DAMAGED */
+  async whileWhole<T>(contentId: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const held = await this.holdWhole(contentId, signal);
+    try {
+      return await work();
+    } finally {
+      held.release();
+    }
+  }
+
+  /** Stores once what several versions have; see `shareStored`. */
+  async share(options: ShareOptions = {}): Promise<ShareResult> {
+    return shareStored(this.root, options, { oneAtATime: (work) => this.#oneAtATime(work), isHeld: (contentId) => this.#held.has(contentId) });
+  }
+
+  #oneAtATime<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#change.then(work, work);
+    this.#change = next.catch(() => undefined);
+    return next;
   }
 
   /** A folder on the library's file system to prepare a version in; `keep` moves it into place. Its name tells whose it is. */
@@ -91,8 +143,12 @@ export class ContentLibrary {
       if (Date.now() - ctimeMs < (options.graceMs ?? collectGraceMs)) continue;
       for (const file of await readdir(folder)) bytes += (await stat(join(folder, file))).size;
       const away = await this.prepare();
-      await rename(folder, join(away, name));
-      await syncPath(join(this.root, "content"));
+      await this.#oneAtATime(async () => {
+        // Others keep what they have of it.
+        await letGo(this.root, name);
+        await rename(folder, join(away, name));
+        await syncPath(join(this.root, "content"));
+      });
       await rm(away, { recursive: true, force: true });
       removed.push(name);
       options.onProgress?.({ phase: "collect", done: i + 1, total: names.length });
@@ -115,9 +171,12 @@ export class ContentLibrary {
           return this.open(contentId);
         }
         const away = await this.prepare();
-        await rename(this.folderOf(contentId), join(away, contentId));
-        await rename(prepared, this.folderOf(contentId));
-        await syncPath(join(this.root, "content"));
+        await this.#oneAtATime(async () => {
+          await letGo(this.root, contentId);
+          await rename(this.folderOf(contentId), join(away, contentId));
+          await rename(prepared, this.folderOf(contentId));
+          await syncPath(join(this.root, "content"));
+        });
         await rm(away, { recursive: true, force: true });
         return this.open(contentId);
       }

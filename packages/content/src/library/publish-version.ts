@@ -27,7 +27,7 @@ export interface PublishTarget {
 }
 
 /**
- * The files of a version as they are published, in the order they are written: a list of patches after its patches, and the storage map, without
+ * The files of a version as they are published - its content.wim lies there as one file, so hold it whole -, in the order they are written: a list of patches after its patches, and the storage map, without
  * which nothing is fetched, last.
  */
 export async function filesToPublish(library: ContentLibrary, contentId: string): Promise<{ name: string; path: string; size: number }[]> {
@@ -59,6 +59,10 @@ export class FolderTarget implements PublishTarget {
   async publish(library: ContentLibrary, contentId: string, options: PublishOptions = {}): Promise<number> {
     const to = join(this.name, "content", sha256Schema.parse(contentId));
     await mkdir(to, { recursive: true });
+    return library.whileWhole(contentId, () => this.#publishWhole(library, contentId, to, options), options.signal);
+  }
+
+  async #publishWhole(library: ContentLibrary, contentId: string, to: string, options: PublishOptions): Promise<number> {
     const files = await filesToPublish(library, contentId);
     const total = files.reduce((sum, file) => sum + file.size, 0);
     let done = 0;

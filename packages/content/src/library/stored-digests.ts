@@ -1,13 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openWimFile, ResourceHasher, walkEntries, worthThreads } from "@prestage/wim";
+import { ResourceHasher, walkEntries, worthThreads } from "@prestage/wim";
 import type { ResourceHeader, WimFile } from "@prestage/wim";
 import { z } from "zod";
 import { sha256Schema } from "../description/schema.ts";
 import { storedDigest } from "../description/stored-digest.ts";
 import { checkDecoded, throwDamage } from "./check-decoded.ts";
 import type { StoredVersion } from "./content-library.ts";
+import { openStoredWim } from "./single-instance/stored-source.ts";
 
 export const storedNoteName = "stored.json";
 /** Notes of the form before this one may tell of bytes that nobody had decoded. */
@@ -43,7 +44,7 @@ export async function reckonStored(wim: WimFile, hasher: ResourceHasher): Promis
 }
 
 async function reckonChecked(version: StoredVersion, signal: AbortSignal | undefined): Promise<string[]> {
-  const wim = await openWimFile(version.wimPath).catch((cause: unknown) => throwDamage(version.contentId, cause));
+  const wim = await openStoredWim(version).catch((cause: unknown) => throwDamage(version.contentId, cause));
   // Threads take memory, and are worth it for large versions alone.
   const hasher = new ResourceHasher({ ...(wim.source.size < worthThreads && { threads: 0 }), signal });
   try {

@@ -7,6 +7,8 @@ import { openPatchIndex, patchFileNames } from "../patches/patch-index.ts";
 import { openPieceHeader } from "../pieces/piece-pack.ts";
 import { patchFilePattern, sha256Schema } from "../description/schema.ts";
 import type { StorageMap } from "../description/schema.ts";
+import { sourceOfFile } from "../fetch/file-source.ts";
+import { openStoredSource } from "./single-instance/stored-source.ts";
 import { optionalFile } from "../description/version-files.ts";
 
 /** What is wrong with a file of a version in the library. */
@@ -43,11 +45,16 @@ async function validateWim(folder: string, contentId: string, storage: StorageMa
   const hash = createHash("sha256");
   let done = 0;
   try {
-    for await (const bytes of createReadStream(join(folder, "content.wim"), { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
-      signal?.throwIfAborted();
-      hash.update(bytes);
-      done += bytes.length;
-      onProgress?.({ done, total: storage.wimSize });
+    const source = await openStoredSource(folder);
+    try {
+      for await (const bytes of sourceOfFile(source)) {
+        signal?.throwIfAborted();
+        hash.update(bytes);
+        done += bytes.length;
+        onProgress?.({ done, total: storage.wimSize });
+      }
+    } finally {
+      await source.close();
     }
   } catch (cause) {
     signal?.throwIfAborted();

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openWimFile, ResourceHasher } from "@prestage/wim";
+import { ResourceHasher } from "@prestage/wim";
 import { z } from "zod";
 import { sha256Schema } from "../description/schema.ts";
 import type { StoredVersion } from "./content-library.ts";
+import { openStoredWim } from "./single-instance/stored-source.ts";
 
 const format = "prestage-whole-note-v1";
 const schema = z.strictObject({ format: z.literal(format), storageSha256: sha256Schema, sha1: z.string().regex(/^[0-9a-f]{40}$/) });
@@ -17,7 +18,7 @@ export async function wholeSha1(version: StoredVersion, signal?: AbortSignal): P
   const path = join(version.folder, "whole.json");
   const kept = await readFile(path, "utf8").then((text) => schema.parse(JSON.parse(text))).catch(() => undefined);
   if (kept?.storageSha256 === version.storageSha256) return kept.sha1;
-  const wim = await openWimFile(version.wimPath);
+  const wim = await openStoredWim(version);
   const hasher = new ResourceHasher({ threads: 1, signal });
   try {
     const size = version.storedBytes;

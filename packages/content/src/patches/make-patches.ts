@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { open, readFile, rename, rm, stat, unlink, writeFile } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { openWimFile, walkEntries } from "@prestage/wim";
+import { walkEntries } from "@prestage/wim";
 import type { WimEntry, WimFile } from "@prestage/wim";
 import { syncPath } from "../durable-files.ts";
 import type { ContentLibrary, StoredVersion } from "../library/content-library.ts";
@@ -16,6 +16,7 @@ import { packPatchIndex, patchFileNames } from "./patch-index.ts";
 import type { FilePatch, PatchIndex, PatchPiece } from "./patch-index.ts";
 import { patchWindows } from "./patch-windows.ts";
 import { makeZstdPatch, patchLevels } from "./zstd-program.ts";
+import { openStoredWim } from "../library/single-instance/stored-source.ts";
 
 export interface MakePatchesOptions {
   level?: number;
@@ -40,7 +41,7 @@ export async function makePatches(library: ContentLibrary, fromId: string, toId:
   if (from.index.shape !== to.index.shape) throw new ContentError("PRESTAGE_CONTENT_IMAGE_UNSUPPORTED", "Expected two versions of one object; found an image and a folder.");
   const pairs = choosePatchBases(await described(from), await described(to));
   const work = await library.prepare();
-  const wims = [await openWimFile(from.wimPath), await openWimFile(to.wimPath)] as const;
+  const wims = [await openStoredWim(from), await openStoredWim(to)] as const;
   try {
     const names = patchFileNames(fromId);
     const output = await open(join(work, names.data), "wx", 0o644);

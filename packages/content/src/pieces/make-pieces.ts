@@ -5,7 +5,6 @@ import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { constants, createDeflateRaw } from "node:zlib";
 import type { DeflateRaw } from "node:zlib";
-import { openWimFile } from "@prestage/wim";
 import type { ResourceHeader, WimFile } from "@prestage/wim";
 import { syncPath } from "../durable-files.ts";
 import { ContentError } from "../error.ts";
@@ -19,6 +18,7 @@ import { blockRange, encodeBlock, pieceLayout, pieceSize, pieceWindow, piecesInB
 import type { PieceFile, PieceRecord } from "./piece-layout.ts";
 import { packPieceHeader } from "./piece-pack.ts";
 import { pieceCheck, rollingHash } from "./piece-search.ts";
+import { openStoredWim } from "../library/single-instance/stored-source.ts";
 
 export interface MakePiecesOptions {
   signal?: AbortSignal;
@@ -38,7 +38,7 @@ export async function makePieces(library: ContentLibrary, contentId: string, opt
   const layout = pieceLayout(version.index);
   if (layout.files.size === 0) return undefined;
   const work = await library.prepare();
-  const wim = await openWimFile(version.wimPath);
+  const wim = await openStoredWim(version);
   try {
     const names = patchFileNames(contentId);
     const resources = await resourcesBySha256(wim, inImages(version.index));

@@ -33,11 +33,15 @@ export async function exportContent(input: ExportInput, options: TransferOptions
   if (await stat(input.output).then(() => true, () => false)) throw new ContentError("PRESTAGE_CONTENT_EXPORT_EXISTS", `Expected no file at ${input.output}; found one. Remove it or choose another name.`);
   const unsigned = join(dirname(input.output), `.${basename(input.output)}.unsigned-${process.pid}`);
   const opened: WimFile[] = [];
+  const held: { release: () => void }[] = [];
   try {
     const ids = [...new Set(input.objects.map((object) => object.contentId))].sort();
     const sources: WimSource[] = [bytes("export.json", canonicalJson({ format: "prestage-content-export-v1", objects: input.objects })), folder("keyrings"), folder("content")];
     for (const [i, keyring] of input.keyringChain.entries()) sources.push(bytes(`keyrings/${i + 1}.dsse.json`, keyring));
-    for (const id of ids) sources.push(...(await versionSources(input.library, id, opened)));
+    for (const id of ids) {
+      held.push(await input.library.holdWhole(id, options.signal));
+      sources.push(...(await versionSources(input.library, id, opened)));
+    }
     const seal = emptySeal(input.siteCode, input.key);
     await buildWim({ guid: Buffer.from((ids[0] ?? "").slice(0, 32), "hex"), time: 0n, images: [{ name: "content", description: seal, sources }] }, unsigned, options);
     const size = await putSeal(unsigned, seal, input, options);
@@ -46,6 +50,7 @@ export async function exportContent(input: ExportInput, options: TransferOptions
     return { size, versions: ids.length };
   } finally {
     for (const wim of opened) await wim.close();
+    for (const version of held) version.release();
     await rm(unsigned, { force: true });
   }
 }

@@ -144,3 +144,24 @@ test("a client that goes away in the middle is logged with what was sent, and th
   assert.ok(line.bytes > 0);
   assert.equal((await signed("index.json")).status, 200);
 });
+
+test("a version whose data lies in part with a newer one is served as it was", async () => {
+  const shared = randomBytes(2_000_000);
+  const versions = [];
+  for (const own of ["older", "newer"]) {
+    await mkdir(join(folder, own));
+    await writeFile(join(folder, own, "shared.bin"), shared);
+    await writeFile(join(folder, own, "own.bin"), randomBytes(400_000));
+    versions.push(await importFolder(site.context.library, join(folder, own)));
+  }
+  const older = versions[0]!;
+  const bytes = await readFile(older.wimPath);
+  assert.ok((await site.context.library.share()).shared.includes(older.contentId));
+  await assert.rejects(readFile(older.wimPath), { code: "ENOENT" });
+  const path = pathOf("content.wim", older.contentId);
+  const fetched = (headers: Record<string, string>) => site.call(`${path}?${query(path)}`, { headers });
+  assert.ok((await fetched({})).body.equals(bytes));
+  for (const [first, last] of [[0, 0], [0, bytes.length - 1], [bytes.length - 5, bytes.length - 1], [300_000, 2_300_000]] as const) {
+    assert.ok((await fetched({ range: `bytes=${first}-${last}` })).body.equals(bytes.subarray(first, last + 1)), `${first}-${last}`);
+  }
+});

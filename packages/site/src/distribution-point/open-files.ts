@@ -1,8 +1,11 @@
 import { open } from "node:fs/promises";
-import type { FileHandle } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import { openStoredSource } from "@prestage/content";
 
+/** Read at a place, as of a FileHandle. */
+export interface ReadableFile { read: (buffer: Buffer, offset: number, length: number, position: number) => Promise<{ bytesRead: number }>; close: () => Promise<void> }
 /** A file kept open. */
-export interface OpenFile { handle: FileHandle; /** Bytes. */ size: number }
+export interface OpenFile { handle: ReadableFile; /** Bytes. */ size: number }
 interface Kept { opened: Promise<OpenFile>; users: number; since: number; closing: boolean }
 
 /** So long is a file taken for what lies under its name: content never changes, but damaged content is imported again. */
@@ -62,13 +65,28 @@ export class OpenFiles {
 }
 
 async function openFile(path: string): Promise<OpenFile> {
-  const handle = await open(path, "r");
+  const handle = await open(path, "r").catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "ENOENT" || basename(path) !== "content.wim") throw cause;
+    return undefined;
+  });
+  if (handle === undefined) return openShared(dirname(path));
   try {
     return { handle, size: (await handle.stat()).size };
   } catch (cause) {
     await handle.close();
     throw cause;
   }
+}
+
+/** A version's content.wim whose data lies in part with a newer version. */
+async function openShared(folder: string): Promise<OpenFile> {
+  const source = await openStoredSource(folder);
+  const read = async (buffer: Buffer, offset: number, length: number, position: number) => {
+    const bytesRead = Math.max(0, Math.min(length, source.size - position));
+    if (bytesRead > 0) await source.readInto?.(buffer.subarray(offset, offset + bytesRead), position);
+    return { bytesRead };
+  };
+  return { handle: { read, close: () => source.close() }, size: source.size };
 }
 
 function close({ opened }: Kept): void {

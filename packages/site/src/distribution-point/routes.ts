@@ -1,5 +1,4 @@
 import type { ServerResponse } from "node:http";
-import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { contentFileSchema } from "@prestage/contract";
 import { sha256Schema } from "@prestage/content";
@@ -9,6 +8,7 @@ import type { Routes } from "../http/new-server.ts";
 import type { SiteContext } from "../site-context.ts";
 import { AccessLog } from "./access-log.ts";
 import { OpenFiles } from "./open-files.ts";
+import type { ReadableFile } from "./open-files.ts";
 import { parseRange } from "./parse-range.ts";
 import { VerifiedUrls } from "./verified-urls.ts";
 
@@ -77,7 +77,7 @@ const pool: Buffer[] = [];
 const mostPooled = 64;
 
 /** Sends bytes [start, end); returns how many the client took before it went away. */
-async function sendRange(handle: FileHandle, response: ServerResponse, start: number, end: number): Promise<number> {
+async function sendRange(handle: ReadableFile, response: ServerResponse, start: number, end: number): Promise<number> {
   let at = start;
   const closed = new Promise<"closed">((resolve) => response.once("close", () => resolve("closed")));
   try {

@@ -1,8 +1,8 @@
-import { storedDigests } from "@prestage/content";
+import { openStoredWim, storedDigests } from "@prestage/content";
 import { manifestReader } from "@prestage/media";
 import type { MediaSourceContent } from "@prestage/media";
 import type { Step } from "@prestage/sequence";
-import { openWimFile, walkEntries } from "@prestage/wim";
+import { walkEntries } from "@prestage/wim";
 import { SiteError } from "../error.ts";
 
 /** An agent has 2 MB. */
@@ -22,7 +22,7 @@ const agentSign = "leastAgentVersion";
 export async function requireReadingAgent({ content, version }: MediaSourceContent, signal: AbortSignal): Promise<void> {
   // A damaged agent is not judged by what it holds.
   await storedDigests(version, signal);
-  const wim = await openWimFile(version.wimPath);
+  const wim = await openStoredWim(version);
   try {
     const entry = [...walkEntries(await wim.readImage(agentImage))].find(({ path }) => path === "agent.mjs")?.entry;
     const resource = entry?.sha1 === undefined ? undefined : wim.blobs.get(entry.sha1)?.resource;
@@ -45,7 +45,7 @@ export async function requireWindowsRuntime({ content, version }: MediaSourceCon
   const applied = steps.find((step) => step.type === "apply-os-image" && [...windowsImages].some((id) => id === step.with?.["osImage"]));
   const goesOn = steps.find((step) => step.type === "set-up-operating-system");
   if (applied === undefined || goesOn === undefined) return;
-  const wim = await openWimFile(version.wimPath);
+  const wim = await openStoredWim(version);
   try {
     const files = new Set([...walkEntries(await wim.readImage(agentImage))].map(({ path }) => path));
     const missing = windowsRuntime.find((path) => !files.has(path));

@@ -6,6 +6,7 @@ import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
 import { keepRevision } from "../store/objects.ts";
 import type { JobTools } from "./job-runner.ts";
+import { scheduleShare } from "./library-jobs.ts";
 import { schedulePatches } from "./patches-job.ts";
 
 /** Imports content and adds a revision of its object. */
@@ -18,6 +19,7 @@ export async function runImport(context: SiteContext, data: unknown, tools: JobT
   const revision = await keepRevision(context.db, context.configuration.siteCode, request, await definitionOf(request), version);
   await audit(context, "administrator", `import-${request.kind}`, `${revision.id} revision ${revision.revision}`);
   await schedulePatches(context);
+  await scheduleShare(context);
   const { storageSha256: _, ...shown } = revision;
   return { object: shown };
 }

@@ -1,7 +1,8 @@
-import { validateVersion } from "@prestage/content";
+import { sharedBytes, validateVersion } from "@prestage/content";
 import type { LibraryFault } from "@prestage/content";
 import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
+import { listObjects } from "../store/objects.ts";
 import { neededVersions } from "../store/stored-versions.ts";
 import type { JobTools } from "./job-runner.ts";
 
@@ -23,6 +24,22 @@ export async function runValidate(context: SiteContext, tools: JobTools): Promis
   }
   await audit(context, "administrator", "library-validate", `${rows.length} versions, ${faults.length} faults`);
   return { versions: rows.length, bytes: total, faults: faults.slice(0, mostFaults) };
+}
+
+/**
+ * Stores once what several versions have. The newest OS and boot images stay whole files, which media are built from.
+ */
+export async function runShare(context: SiteContext, tools: JobTools): Promise<Record<string, unknown>> {
+  const objects = await listObjects(context.db);
+  const keepWhole = new Set(objects.filter(({ kind }) => kind === "os-image" || kind === "boot-image").map(({ contentId }) => contentId));
+  const { shared, bytes } = await context.library.share({ keepWhole, signal: tools.signal, onProgress: ({ done, total }) => tools.onProgress({ phase: "share", done, total }) });
+  return { shared, bytes, sharedBytes: await sharedBytes(context.library.root) };
+}
+
+/** Has it done in the background, where no job waits to do it. */
+export async function scheduleShare(context: SiteContext): Promise<void> {
+  const waiting = await context.db.selectFrom("job").select("id").where("kind", "=", "share").where("state", "=", "waiting").executeTakeFirst();
+  if (waiting === undefined) await context.jobs.add("share", {});
 }
 
 /** Removes what no revision and no computer's policy names. May be interrupted at any moment: what is left is removed the next time. */

@@ -11,6 +11,7 @@ import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
 import { keepRevision, listObjects } from "../store/objects.ts";
 import type { JobTools } from "./job-runner.ts";
+import { scheduleShare } from "./library-jobs.ts";
 import { schedulePatches } from "./patches-job.ts";
 
 /** Writes the newest revision of objects, and of every application they depend on, into one signed file. @throws SiteError PRESTAGE_SITE_CONFLICT */
@@ -64,6 +65,7 @@ export async function runContentImport(context: SiteContext, data: unknown, tool
     }
     await audit(context, "administrator", "content-import", kept.map(({ id }) => id).join(" "));
     await schedulePatches(context);
+    await scheduleShare(context);
     return { siteCode: opened.siteCode, written, bytes, objects: kept };
   } finally {
     await opened.close();

@@ -35,28 +35,30 @@ export class S3Target implements PublishTarget {
   }
 
   async publish(library: ContentLibrary, contentId: string, options: PublishOptions = {}): Promise<number> {
-    return this.#with(options.signal, async () => {
-      await this.#refuseListed();
-      const files = await filesToPublish(library, contentId);
-      const there = await this.#objects(`content/${sha256Schema.parse(contentId)}/`);
-      const total = files.reduce((sum, file) => sum + file.size, 0);
-      // Of a version stored anew (it was damaged) every file is another; its storage map tells.
-      const storage = files.at(-1);
-      const again = options.again === true || (storage !== undefined && there.has(storage.name) && !(await isSame(storage, there.get(storage.name))));
-      let [done, written] = [0, 0];
-      for (const file of files) {
-        options.signal?.throwIfAborted();
-        if (again || !(await isSame(file, there.get(file.name)))) {
-          await this.#upload(this.#key(`content/${contentId}/${file.name}`), file.path, file.size, (bytes) => options.onProgress?.({ done: done + bytes, total }));
-          written += file.size;
-        }
-        options.onProgress?.({ done: (done += file.size), total });
+    return this.#with(options.signal, () => library.whileWhole(contentId, () => this.#publishWhole(library, contentId, options), options.signal));
+  }
+
+  async #publishWhole(library: ContentLibrary, contentId: string, options: PublishOptions): Promise<number> {
+    await this.#refuseListed();
+    const files = await filesToPublish(library, contentId);
+    const there = await this.#objects(`content/${sha256Schema.parse(contentId)}/`);
+    const total = files.reduce((sum, file) => sum + file.size, 0);
+    // Of a version stored anew (it was damaged) every file is another; its storage map tells.
+    const storage = files.at(-1);
+    const again = options.again === true || (storage !== undefined && there.has(storage.name) && !(await isSame(storage, there.get(storage.name))));
+    let [done, written] = [0, 0];
+    for (const file of files) {
+      options.signal?.throwIfAborted();
+      if (again || !(await isSame(file, there.get(file.name)))) {
+        await this.#upload(this.#key(`content/${contentId}/${file.name}`), file.path, file.size, (bytes) => options.onProgress?.({ done: done + bytes, total }));
+        written += file.size;
       }
-      const names = new Set(files.map((file) => file.name));
-      await this.#remove([...there.keys()].filter((name) => !names.has(name)).map((name) => `content/${contentId}/${name}`));
-      await this.#refuseHidden(this.#key(`content/${contentId}/storage.json`));
-      return written;
-    });
+      options.onProgress?.({ done: (done += file.size), total });
+    }
+    const names = new Set(files.map((file) => file.name));
+    await this.#remove([...there.keys()].filter((name) => !names.has(name)).map((name) => `content/${contentId}/${name}`));
+    await this.#refuseHidden(this.#key(`content/${contentId}/storage.json`));
+    return written;
   }
 
   async published(signal?: AbortSignal): Promise<string[]> {
