@@ -29,7 +29,7 @@ export type ImportRequest = z.infer<typeof importRequestSchema>;
 
 export const jobSchema = z.strictObject({
   id: z.guid(),
-  kind: z.enum(["import", "media-create", "patches", "validate", "collect", "validate-distribution-points", "redistribute", "content-export", "content-import"]),
+  kind: z.enum(["import", "media-create", "patches", "validate", "collect", "share", "validate-distribution-points", "redistribute", "content-export", "content-import"]),
   state: z.enum(["waiting", "running", "succeeded", "failed", "cancelled"]),
   progress: z.strictObject({ phase: z.string(), done: z.number(), total: z.number() }).nullable(),
   result: z.record(z.string(), z.unknown()).nullable(),

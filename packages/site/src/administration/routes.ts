@@ -75,7 +75,7 @@ function objectRoutes(api: Routes, context: SiteContext): void {
   api.get("/versions", { schema: { response: { 200: z.array(contract.storedVersionSchema) } } }, () => storedVersions(context.db));
   api.post("/content/export", { schema: { body: contract.exportContentRequestSchema, response: { 202: contract.jobAnswerSchema } } }, async (request, reply) => reply.status(202).send({ jobId: await context.jobs.add("content-export", request.body) }));
   api.post("/content/import", { schema: { body: contract.importContentRequestSchema, response: { 202: contract.jobAnswerSchema } } }, async (request, reply) => reply.status(202).send({ jobId: await context.jobs.add("content-import", request.body) }));
-  for (const kind of ["validate", "collect"] as const) {
+  for (const kind of ["validate", "collect", "share"] as const) {
     api.post(`/library/${kind}`, { schema: { response: { 202: contract.jobAnswerSchema } } }, async (_request, reply) => reply.status(202).send({ jobId: await context.jobs.add(kind, {}) }));
   }
   api.delete("/objects/:id", { schema: { params: idParams, querystring: contract.removeObjectQuerySchema, response: { 200: contract.removedObjectSchema } } }, async (request) => {
