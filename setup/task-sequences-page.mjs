@@ -84,6 +84,25 @@ Windows: \`call prestage-variable\`; a program that runs as another account on W
 
     prestage-variable NAME           prints a variable; of one that is not set, nothing
     prestage-variable NAME VALUE     sets one, a single line
+
+### The debugger
+Where \`TSDebugMode\` is true, set by a deployment, a device, a collection, the media or a step, the run holds before each step; with \`TSDebugOnError\` where a step has failed without
+\`continueOnError\`. Whoever sits at the computer, at its screen or on its serial port in the boot environment, sees the steps with the next one marked, or the variables and where each
+comes from, and chooses by a key:
+
+| Key | |
+|---|---|
+| S | runs the marked step, and holds at the next |
+| R | runs to the next breakpoint |
+| B | sets or clears a breakpoint at the chosen step |
+| C | goes on at the chosen step, before or behind the marked one (the reference's Set Current): what lies between is passed over, what comes after has not run; the groups it is in are entered whatever their conditions say |
+| V, Enter, N | variables; changes one; sets a new one. It is journalled; read-only ones are refused |
+| Q | leaves the debugger until the next start of the computer |
+| X, twice | fails the sequence |
+| F8, F9 | the support shell, where the media allows it; the log |
+
+Values of variables named like a password are masked, and secrets of the site are never variables. A power cut in a hold does no harm: the run holds again at the same place. What was
+done is not undone by going back. In the installed system, whose console has no keyboard of the agent's, nothing is held; nor does a failure hold on unattended media.
 `;
 
 /** The text of docs/task-sequences.md. */

@@ -123,6 +123,13 @@ export function reduce(state: RunState, event: RunEvent): RunState {
       return withRecord(state, event.stepId, { state: "skipped", starts: 0 });
     case "variable-set":
       return { ...state, variables: withVariable(state.variables, { name: event.name, value: event.value, source: "task-sequence" }) };
+    case "moved": {
+      const steps = new Map(state.steps);
+      for (const id of event.forget) steps.delete(id);
+      for (const id of event.skip) steps.set(id, { state: "skipped", starts: 0 });
+      for (const id of event.enter) steps.set(id, { state: "running", starts: 1 });
+      return { ...state, steps };
+    }
     case "restart-requested":
       return { ...state, restart: { to: event.to } };
     case "restarted":

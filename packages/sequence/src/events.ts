@@ -23,6 +23,8 @@ export const runEventSchema = z.discriminatedUnion("kind", [
   }),
   z.strictObject({ kind: z.literal("step-skipped"), stepId, name, reason: z.enum(["disabled", "condition"]) }),
   z.strictObject({ kind: z.literal("variable-set"), name, value: z.string().max(4000) }),
+  /** A person at the debugger has the run go on at a step: what is passed over, the groups that are entered, and what has not run any more. */
+  z.strictObject({ kind: z.literal("moved"), stepId, skip: z.array(stepId).max(10_000), enter: z.array(stepId).max(10_000), forget: z.array(stepId).max(10_000) }),
   z.strictObject({ kind: z.literal("restart-requested"), to: runEnvironmentSchema }),
   /** The agent came up again, asked for or not. */
   z.strictObject({ kind: z.literal("restarted"), environment: runEnvironmentSchema, bootId }),

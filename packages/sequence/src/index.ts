@@ -37,5 +37,7 @@ export type { Evaluation } from "./conditions.ts";
 export { compareVersions, factKey, factsNeeded, factText } from "./facts.ts";
 export type { FactQuery, Facts } from "./facts.ts";
 export * from "./events.ts";
+export { debugSettings, moveTo } from "./debugging.ts";
+export type { DebugSettings } from "./debugging.ts";
 export { initialState, mayRetry, mostInterruptions, mostRestarts, nextAction, reduce, replay } from "./engine.ts";
 export type { Action, RunState, StepRecord } from "./engine.ts";

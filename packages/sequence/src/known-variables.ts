@@ -59,5 +59,7 @@ export const knownVariables: readonly KnownVariable[] = [
   { name: "OSDAppInstallRetries", kind: "given", meaning: "How often install-application tries an application again that failed; 0 where nothing is set.", example: "2" },
   { name: "OSDAppInstallRetryTimeout", kind: "given", meaning: "Milliseconds before it does; 30,000 where nothing is set.", example: "10000" },
   { name: "TSErrorOnWarning", kind: "given", meaning: "true: an application whose requirement this computer does not meet fails install-application.", example: "true" },
+  { name: "TSDebugMode", kind: "given", meaning: "true: the run holds before each step, for a person at the screens of the boot environment or its serial port (see below). Not where the prestart command has set it.", example: "true" },
+  { name: "TSDebugOnError", kind: "given", meaning: "true: the same where a step has failed without continueOnError; not on unattended media.", example: "true" },
   { name: "OSDStateStorePath", kind: "asked", meaning: "Where users' files are captured to and restored from; set by request-state-store, no more after release-state-store.", example: "/prestage/user-state" },
 ];

@@ -143,6 +143,8 @@ export const taskSequenceSchema = z
     id: z.string().max(128).optional(),
     name: z.string().min(1).max(256),
     description: z.string().max(1000).optional(),
+    /** A run that lasts longer is marked as overdue at the site; nothing ends it. Absent: 120; 0: 720 (features.md F165). */
+    maximumRunMinutes: z.int().min(0).max(100_000).optional(),
     steps: z.array(stepSchema).min(1).max(1000),
   })
   .superRefine((sequence, context) => {

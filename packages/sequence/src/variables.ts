@@ -1,7 +1,7 @@
 import { SequenceError } from "./error.ts";
 
 /** Later wins (design.md section 9); `system` is what the engine itself says and nobody can change. */
-export const variableSources = ["collection", "device", "media", "prestart", "task-sequence", "system"] as const;
+export const variableSources = ["collection", "deployment", "device", "media", "prestart", "task-sequence", "system"] as const;
 export type VariableSourceName = (typeof variableSources)[number];
 export interface Variable { name: string; value: string; source: VariableSourceName }
 

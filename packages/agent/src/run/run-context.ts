@@ -17,7 +17,7 @@ export interface ContentAccess {
   ensureImage(objectId: string, index: number, signal?: AbortSignal): Promise<{ content: PolicyContent; wim: string; image: number; references: string[] }>;
 }
 
-export interface VariableSource { name: string; value: string; source: "collection" | "device" | "media" | "prestart" | "task-sequence" }
+export interface VariableSource { name: string; value: string; source: "collection" | "deployment" | "device" | "media" | "prestart" | "task-sequence" }
 
 export interface RunContext {
   /** boot: the boot environment; installed: the installed system. */

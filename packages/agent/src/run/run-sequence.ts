@@ -1,8 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { allSteps, evaluateCondition, expandSettings, explainStep, explanationText, initialState, mayRetry, nextAction, reduce, replay, restartStep, variableValue } from "@prestage/sequence";
-import type { Action, Facts, RunEnvironment, RunEvent, RunState, Step, StepOutcome, TaskSequence, Variable, Variables } from "@prestage/sequence";
-import type { StatusMessage } from "@prestage/contract";
+import { evaluateCondition, explainStep, explanationText, initialState, mayRetry, nextAction, reduce, replay, variableValue } from "@prestage/sequence";
+import type { Action, Facts, RunEnvironment, RunEvent, RunState, Step, StepOutcome, Variable } from "@prestage/sequence";
 import { setTimeout as sleep } from "node:timers/promises";
 import { windowsBootFolder } from "@prestage/disk";
 import { AgentError } from "../error.ts";
@@ -13,10 +12,11 @@ import { en, textIn } from "../screens/texts/en.ts";
 import type { StepsModel } from "../screens/view.ts";
 import { runCommand } from "../run-command.ts";
 import { stepExecutors } from "../steps/index.ts";
-import { withVariables } from "../steps/step-executor.ts";
-import type { StepExecutor, StepResult } from "../steps/step-executor.ts";
+import type { StepExecutor } from "../steps/step-executor.ts";
 import { cleanUp } from "./clean-up.ts";
 import { flushVolume, windowsBootId } from "../windows/installed-windows.ts";
+import { Debugger } from "./debugger/debugger.ts";
+import { failedJust, lastStep, ownNotice } from "./last-step.ts";
 import { startPostAction } from "./post-action.ts";
 import { repeatSteps } from "./repeat-steps.ts";
 import { reportDeviceUsers } from "./report-device-users.ts";
@@ -25,6 +25,7 @@ import type { RunContext } from "./run-context.ts";
 import { logsCommand, restartNotice, runSettings, targetSystemDrive } from "./run-settings.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { runStep } from "./run-step.ts";
+import { described, finished } from "./step-reports.ts";
 import { placeOf, stepsModel } from "./steps-model.ts";
 
 export interface RunResult { result: "succeeded" | "failed" | "restart"; to?: RunEnvironment }
@@ -57,6 +58,8 @@ class SequenceRun {
   readonly #details = new Map<string, string>();
   #progress: StepsModel["progress"];
   #settings: RunSettings | undefined;
+  readonly #debugger: Debugger;
+  #heldAtFailure = -1;
   #reportedProgress = "";
   #failure: { step: string; code: string; message: string; next: string } | undefined;
 
@@ -65,6 +68,8 @@ class SequenceRun {
     this.#options = options;
     this.#given = systemVariables(context, secureBoot);
     this.#state = replay(initialState(context.sequence, this.#given), context.journal.events);
+    const { sequence, screen, log, signal, unattended = false } = context;
+    this.#debugger = new Debugger({ sequence, screen, log, signal, unattended, state: () => this.#state, append: (event) => this.#append(event) });
   }
 
   async run(): Promise<RunResult> {
@@ -79,9 +84,39 @@ class SequenceRun {
       this.#context.signal.throwIfAborted();
       const action = nextAction(this.#state, this.#context.sequence, this.#facts);
       this.#show();
+      const held = await this.#hold(action);
+      if (held === "changed") continue;
+      if (held === "cancelled") {
+        this.#cancel();
+        continue;
+      }
       const result = await this.#act(action);
       if (result !== undefined) return result;
     }
+  }
+
+  /** Where variables say so the run holds before a step, and once where one has failed. */
+  async #hold(action: Action): Promise<"on" | "changed" | "cancelled"> {
+    const failed = this.#state.status === "running" ? failedJust(this.#context.sequence, this.#context.journal.events) : undefined;
+    if (failed !== undefined && failed.at !== this.#heldAtFailure) {
+      this.#heldAtFailure = failed.at;
+      const held = await this.#debugger.hold({ kind: "failed", step: failed.step, code: this.#failure?.code ?? "PRESTAGE_AGENT_STEP_FAILED" });
+      if (held !== "on") return this.#changed(held);
+    }
+    return action.kind === "start" ? this.#changed(await this.#debugger.hold({ kind: "before", step: action.step })) : "on";
+  }
+
+  #changed<T extends string>(held: T): T {
+    if (held !== "on") this.#facts = new Map();
+    return held;
+  }
+
+  /** A person has ended it. */
+  #cancel(): void {
+    const step = lastStep(this.#context.sequence, this.#context.journal.events)?.name ?? this.#context.sequence.name;
+    this.#failure = { step, code: "PRESTAGE_AGENT_CANCELLED", message: "Expected the task sequence to go on; a person ended it in the debugger.", next: "Deploy it again when it is to run." };
+    this.#report("failed");
+    this.#append({ kind: "sequence-finished", outcome: "failed" });
   }
 
   /** Does what comes next; a result ends the run. */
@@ -314,34 +349,8 @@ class SequenceRun {
   }
 }
 
-/** The step that ended last, whatever became of it. */
-function lastStep(sequence: TaskSequence, events: readonly RunEvent[]): Step | undefined {
-  const event = events.findLast((one) => one.kind === "step-finished" && one.group !== true);
-  return event?.kind === "step-finished" ? [...allSteps(sequence.steps)].find((step) => step.id === event.stepId) : undefined;
-}
-
-/** What a restart step says itself; of a step of another kind, nothing. */
-function ownNotice(step: Step | undefined, variables: Variables): { message: string | undefined; seconds: number } | undefined {
-  if (step?.type !== restartStep.type) return undefined;
-  const parsed = restartStep.settings.safeParse(withVariables(expandSettings(step.with ?? {}, variables), restartStep.variables, variables));
-  return parsed.success ? { message: parsed.data.message, seconds: parsed.data.delaySeconds } : undefined;
-}
-
 /** What the agent itself says; nobody can change it. */
 function systemVariables({ policy, variables }: RunContext, secureBoot: string) {
   const own = { _SMSTSMediaType: "OEMMedia", _SMSTSAdvertID: policy.deploymentId, _SMSTSPackageID: policy.taskSequence.id, _SMSTSPackageName: policy.taskSequence.name, _SMSTSBootUEFI: "true", _TSSecureBoot: secureBoot, _SMSTSTimezone: Intl.DateTimeFormat().resolvedOptions().timeZone };
   return [...variables, ...Object.entries(own).map(([name, value]) => ({ name, value, source: "system" as const }))];
-}
-
-function described(step: Step, path: string[]): NonNullable<StatusMessage["step"]> {
-  return { id: step.id, name: step.name, type: step.type, path };
-}
-
-function finished(step: Step, path: string[], outcome: StepOutcome, seconds: number, result: StepResult): Parameters<RunContext["status"]["post"]>[0] {
-  return {
-    kind: "step-finished", step: described(step, path), outcome, seconds,
-    ...(result.exitCode !== undefined && { exitCode: result.exitCode }),
-    ...(result.outputTail !== undefined && { outputTail: result.outputTail }),
-    ...(result.failure && { error: { code: result.failure.code, message: result.failure.message } }),
-  };
 }

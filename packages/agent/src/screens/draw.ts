@@ -1,7 +1,9 @@
 import { blockLetters } from "./block-letters.ts";
 import { fitLine, fitText, line, printable, span, widthOf, wrap } from "./line.ts";
 import type { Line, Style } from "./line.ts";
-import type { StepsModel, StepState } from "./view.ts";
+import { drawDebugger } from "./draw-debugger.ts";
+import { marks } from "./draw-marks.ts";
+import type { StepsModel } from "./view.ts";
 import { en, textIn } from "./texts/en.ts";
 import type { Text, Texts } from "./texts/en.ts";
 import type { Header, View } from "./view.ts";
@@ -83,6 +85,8 @@ function drawBody(view: View, width: number, fullWidth: number, height: number, 
       return drawLog(view, fullWidth, height, texts);
     case "form":
       return drawForm(view, width, texts);
+    case "debugger":
+      return drawDebugger(view, width, height, texts);
   }
 }
 
@@ -164,10 +168,6 @@ function drawForm(view: Extract<View, { kind: "form" }>, width: number, texts: T
     ...view.notes.flatMap((note) => wrap(textIn(texts, note), width)).slice(0, 4).map((text) => line(span(text, view.bad ? "bad" : "good"))),
   ];
 }
-
-const marks: Record<StepState, { mark: string; style: Style }> = {
-  waiting: { mark: "·", style: "dim" }, running: { mark: "▶", style: "active" }, succeeded: { mark: "■", style: "good" }, failed: { mark: "X", style: "bad" }, skipped: { mark: "-", style: "dim" },
-};
 
 /** How far it is, in the words TSProgressInfoLevel asks for (features.md F210). */
 function countOf(model: StepsModel, ended: number, texts: Texts): string {

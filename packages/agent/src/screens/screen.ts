@@ -1,7 +1,7 @@
 import type { Tool } from "./overlay.ts";
 import type { Text } from "./texts/en.ts";
 import type { Language } from "./texts/index.ts";
-import type { StepsModel } from "./view.ts";
+import type { StepsModel, View } from "./view.ts";
 
 /** The screen that asks for the media password, and shows the approval code beside it. */
 export interface PasswordModel { siteName: string; code: string; /** Why it is asked again. */ note?: Text }
@@ -28,6 +28,10 @@ export interface Screen {
   anyKey(signal: AbortSignal): Promise<void>;
   /** Says what is about to happen; resolves when a key is pressed or the time is over. */
   countdown(event: { screen: string; title: Text; lines: (left: number) => Text[]; seconds: number }, signal: AbortSignal): Promise<"key" | "time">;
+  /** Shows a screen of its own until `typed` has an answer for a key, as a terminal sent it. */
+  ask<T extends object>(event: { screen: string; view: () => View; typed: (key: string) => T | undefined }, signal: AbortSignal): Promise<T>;
+  /** Whether there is a terminal here on which somebody could answer. */
+  readonly interactive: boolean;
   steps(model: StepsModel): void;
   error(event: { code: string; step?: string; cause: string; next: Text; /** What happens then. */ then?: Text }): void;
   done(event: { title: Text; lines: Text[] }): void;

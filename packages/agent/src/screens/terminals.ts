@@ -4,6 +4,7 @@ import type { Key } from "./keys.ts";
 import { printable } from "./line.ts";
 import { editPassword } from "./password-entry.ts";
 import type { PasswordModel, PasswordPrompt, Screen } from "./screen.ts";
+import { titleOf, waitingText } from "./said-in-words.ts";
 import { untilAnswered } from "./until-answered.ts";
 import type { StepsModel } from "./view.ts";
 import { eventLine } from "./event-line.ts";
@@ -228,6 +229,23 @@ export class TerminalScreen implements Screen {
     }
   }
 
+  async ask<T extends object>(event: { screen: string; view: () => View; typed: (key: string) => T | undefined }, signal: AbortSignal): Promise<T> {
+    const { promise, resolve } = Promise.withResolvers<T>();
+    this.#onText = (text) => {
+      for (const key of splitKeys(text)) {
+        const answer = event.typed(key);
+        if (answer !== undefined) return resolve(answer); // what was typed ahead is for nobody
+      }
+      this.#show(event.view(), undefined);
+      this.#draw(true);
+    };
+    this.#show(event.view(), { screen: event.screen });
+    return untilAnswered(promise, signal, () => (this.#onText = undefined));
+  }
+  get interactive(): boolean {
+    return this.#terminals.some(({ style }) => style !== "lines");
+  }
+
   async anyKey(signal: AbortSignal): Promise<void> {
     await this.#untilKey(signal, () => 0);
   }
@@ -321,17 +339,4 @@ export class TerminalScreen implements Screen {
     if (text === "") return;
     for (const terminal of this.#terminals) terminal.print(`prestage: ${printable(text)}`);
   }
-}
-
-function titleOf(view: View): string {
-  return view.kind === "message" || view.kind === "wait" ? textIn(en, view.title) : "";
-}
-
-/** In words what an event says a step waits for; undefined: nothing. */
-function waitingText(name: string, data: object): Text | undefined {
-  const { for: what, source, seconds, round, rounds } = data as Readonly<Record<string, unknown>>;
-  if (name === "distribution-point-failed") return (texts) => texts.pointFailed(String(source));
-  if (name !== "waiting") return undefined;
-  if (what === "secrets") return (texts) => texts.secretsWaiting;
-  return what === "distribution-point" ? (texts) => texts.pointsWaiting(Number(seconds), Number(round), Number(rounds)) : undefined;
 }

@@ -26,6 +26,22 @@ export type View =
   | { kind: "error"; code: string; step?: string; cause: string; next: Text; /** What happens then. */ then?: Text }
   | { kind: "done"; title: Text; lines: Text[] }
   | { kind: "log"; lines: readonly string[]; /** Lines after the last one shown. */ back: number }
+  | DebuggerView
   | { kind: "form"; title: Text; fields: { label: Text; value: string; hint?: Text }[]; selected: number; notes: Text[]; bad: boolean };
+
+/** A run that holds for a person. */
+export interface DebuggerView {
+  kind: "debugger";
+  title: Text;
+  failed: boolean;
+  pane: "steps" | "variables";
+  steps: { name: string; depth: number; state: StepState; group: boolean; /** It is what runs next, or what has failed. */ next: boolean; breakpoint: boolean }[];
+  selected: number;
+  /** Masked already. */
+  variables: { name: string; value: string; source: string }[];
+  variable: number;
+  entry?: { name: string; value: string; part: "name" | "value" };
+  note?: Text;
+}
 
 export interface Header { machine: string; site: string; /** Terminals on which somebody has a support shell. */ shells?: string | undefined }

@@ -37,6 +37,16 @@ export const rulesOfRunning: readonly LintRule[] = [
     },
   },
   {
+    id: "debugger-left-on", level: "warning", title: "a sequence that turns its own debugger on",
+    why: "The run holds until somebody at the computer says how it goes on.",
+    *check({ steps }) {
+      for (const at of steps) {
+        const { name, value } = at.step.with ?? {};
+        if (at.step.type === "set-variable" && typeof name === "string" && /^TSDebug(Mode|OnError)$/i.test(name) && (value === true || (typeof value === "string" && value.toLowerCase() === "true"))) yield { at, message: `${name} is set to true for every computer.`, fix: "Set it on the device, or by a debug deployment, and take the step out." };
+      }
+    },
+  },
+  {
     id: "prestart-can-hang", level: "warning", title: "a prestart command that can hang",
     why: "Before anything is enrolled nobody sees why a computer stands still: prestart scripts without their end were a support case of their own (features.md I10).",
     *check({ media }) {
