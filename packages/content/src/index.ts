@@ -46,7 +46,7 @@ export type { LibraryFault, ValidateOptions } from "./library/validate-version.t
 export { findBadChunks, verifyFiles } from "./cache/verify-files.ts";
 export type { BadRange, DamagedFile, FileToVerify, VerifyOptions, VerifyProgress } from "./cache/verify-files.ts";
 export { planOnPaper } from "./fetch/plan-on-paper.ts";
-export { isUnlike } from "./fetch/unlike-version.ts";
+export { isRelated, isUnlike } from "./fetch/unlike-version.ts";
 export type { PaperPlan } from "./fetch/plan-on-paper.ts";
 export { comparePublished } from "./library/compare-published.ts";
 export type { ComparedVersion, CompareOptions, ReadPublished } from "./library/compare-published.ts";

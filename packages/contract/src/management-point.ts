@@ -68,7 +68,9 @@ export const policyContentSchema = z.strictObject({
   earlierContentIds: z.array(sha256Schema).max(64),
   /** Those of them that have so little of this version that its chunks are not worth asking for. */
   unlikeContentIds: z.array(sha256Schema).max(64).optional(),
-  /** Patches from some of them to this version. */
+  /** Versions of other content on the computer's media that have enough of this one for its chunks to be asked for. */
+  relatedContentIds: z.array(sha256Schema).max(16).optional(),
+  /** Patches from some of its earlier versions to this one. */
   patches: z.array(offeredPatchesSchema).max(64).optional(),
   definition: objectDefinitionSchema,
 });

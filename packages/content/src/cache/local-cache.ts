@@ -1,5 +1,5 @@
 import { constants, createReadStream } from "node:fs";
-import { chmod, copyFile, link, lstat, mkdir, readFile, rename, rm } from "node:fs/promises";
+import { chmod, copyFile, link, lstat, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { writeDurably } from "../durable-files.ts";
 import { ContentError } from "../error.ts";
@@ -12,6 +12,9 @@ import { sha256Schema } from "../description/schema.ts";
 import type { ContentIndex, IndexFile } from "../description/schema.ts";
 import { verifyFiles } from "./verify-files.ts";
 import type { FileToVerify, VerifyOptions } from "./verify-files.ts";
+
+/** Other content that is looked through for what a version needs. */
+const mostOthers = 256;
 
 /** What the disk holds of one file of a version: as it must be, another version of it (or a damaged one), or nothing. */
 export type FileState = "hit" | "revised" | "missing";
@@ -50,6 +53,12 @@ export class LocalCache {
     await rm(join(this.folderOf(contentId), "incoming"), { recursive: true, force: true });
   }
 
+  /** The versions on the disk other than these, of whatever content. */
+  async otherVersions(known: readonly string[]): Promise<string[]> {
+    const names = await readdir(this.root).catch(() => []);
+    return names.filter((name) => sha256Schema.safeParse(name).success && !known.includes(name)).sort().slice(0, mostOthers);
+  }
+
   /** The index of a version on the disk; undefined where there is none or it is damaged. */
   async readIndex(contentId: string): Promise<ContentIndex | undefined> {
     try {
@@ -70,10 +79,14 @@ export class LocalCache {
     }
   }
 
-  /** The chunks the files of these versions hold, as far as the disk holds their lists, cut as `wanted` is: a version that was cut otherwise is cut anew. */
-  async chunksOf(contentIds: readonly string[], wanted: ContentIndex): Promise<LocalChunks> {
+  /**
+   * The chunks the files of these versions hold, as far as the disk holds their lists, cut as `wanted` is: a version that was cut otherwise is cut anew, but
+   * not one of the others, of other content. `only`: those that are asked for.
+   */
+  async chunksOf(contentIds: readonly string[], wanted: ContentIndex, others: readonly string[] = [], only?: ReadonlySet<string>): Promise<LocalChunks> {
     const chunks = new LocalChunks();
-    for await (const { path, list } of this.#chunkLists(contentIds, wanted)) chunks.add(path, await list());
+    for await (const { path, list } of this.#chunkLists(contentIds, wanted)) chunks.add(path, await list(), only);
+    for await (const { path, list, cutAlike } of this.#chunkLists(others, wanted)) if (cutAlike) chunks.add(path, await list(), only);
     return chunks;
   }
 
@@ -83,7 +96,7 @@ export class LocalCache {
     return false;
   }
 
-  async *#chunkLists(contentIds: readonly string[], wanted: ContentIndex): AsyncIterable<{ path: string; list: () => Promise<Buffer> }> {
+  async *#chunkLists(contentIds: readonly string[], wanted: ContentIndex): AsyncIterable<{ path: string; cutAlike: boolean; list: () => Promise<Buffer> }> {
     for (const id of contentIds) {
       const index = await this.readIndex(id);
       const lists = index && (await this.readChunks(id, index));
@@ -92,16 +105,16 @@ export class LocalCache {
       for (const file of index.files) {
         const path = this.filePath(id, file.path);
         const list = listAsWanted(index, wanted, file, path, byPath.get(file.path));
-        if (list !== undefined && (await lstat(path).then((status) => status.isFile(), () => false))) yield { path, list };
+        if (list !== undefined && (await lstat(path).then((status) => status.isFile(), () => false))) yield { path, cutAlike: chunkingOf(index, file) === chunkingOf(wanted), list };
       }
     }
   }
 
   /**
    * Answers hit, revised or missing for each file of a version, by reading and hashing what could be it:
-   * the file itself, and every file of equal SHA-256 in the earlier versions given.
+   * the file itself, and every file of equal SHA-256 in the earlier versions given, and in the others, of other content.
    */
-  async ask(contentId: string, index: ContentIndex, earlierContentIds: readonly string[], options: VerifyOptions = {}): Promise<CacheAnswer> {
+  async ask(contentId: string, index: ContentIndex, earlierContentIds: readonly string[], options: VerifyOptions & { others?: readonly string[] } = {}): Promise<CacheAnswer> {
     const candidates = new Map<string, string[]>();
     const knownPaths = new Set<string>();
     let anyVersion = false;
@@ -116,6 +129,7 @@ export class LocalCache {
         candidates.set(file.sha256, [...(candidates.get(file.sha256) ?? []), path]);
       }
     }
+    await this.#addOthers(candidates, index, options.others ?? []);
     const good = await firstGood(index.files, candidates, options);
     const files = index.files.map((file): CachedFile => {
       const foundAt = good.get(file.sha256);
@@ -123,6 +137,16 @@ export class LocalCache {
     });
     const state = files.every((file) => file.state === "hit") ? "hit" : anyVersion ? "revised" : "missing";
     return { state, files };
+  }
+
+  async #addOthers(candidates: Map<string, string[]>, index: ContentIndex, others: readonly string[]): Promise<void> {
+    const wanted = new Set(index.files.filter((file) => file.size > 0).map((file) => file.sha256));
+    for (const id of others) {
+      for (const file of (await this.readIndex(id))?.files ?? []) {
+        const path = this.filePath(id, file.path);
+        if (wanted.has(file.sha256) && (await lstat(path).then((s) => s.isFile(), () => false))) candidates.set(file.sha256, [...(candidates.get(file.sha256) ?? []), path]);
+      }
+    }
   }
 
   /** Brings files found elsewhere in the cache to their place in this version, without a second copy where possible. */

@@ -15,10 +15,11 @@ export class LocalChunks {
   readonly #places = new Map<string, { path: string; offset: number }[]>();
   readonly #handles = new Map<string, FileHandle | undefined>();
 
-  /** Adds what a file holds according to its chunk list. */
-  add(path: string, chunkList: Buffer): void {
+  /** Adds what a file holds according to its chunk list; of `only` alone, where a disk may hold millions. */
+  add(path: string, chunkList: Buffer, only?: ReadonlySet<string>): void {
     for (const { offset, digest } of parseChunkList(chunkList)) {
       const key = digest.toString("base64");
+      if (only?.has(key) === false) continue;
       const places = this.#places.get(key);
       if (places === undefined) this.#places.set(key, [{ path, offset }]);
       else if (places.length < mostPlaces) places.push({ path, offset });

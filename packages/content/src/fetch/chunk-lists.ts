@@ -67,11 +67,11 @@ async function fetchRun(sources: readonly ContentSource[], contentId: string, ru
 
 /**
  * Makes chunks.bin of a version that is whole on the disk, by reading its files: nobody needs to send what can be reckoned.
- * Lists of earlier versions serve for files that are the same. Undefined where a file is not what the index says.
+ * Lists of other versions serve for files that are the same. Undefined where a file is not what the index says.
  */
-export async function deriveChunkLists(cache: LocalCache, contentId: string, index: ContentIndex, earlierContentIds: readonly string[], signal?: AbortSignal): Promise<Buffer | undefined> {
+export async function deriveChunkLists(cache: LocalCache, contentId: string, index: ContentIndex, otherContentIds: readonly string[], signal?: AbortSignal): Promise<Buffer | undefined> {
   if (index.shape !== "files") return undefined;
-  const known = await listsByHash(cache, earlierContentIds);
+  const known = await listsByHash(cache, otherContentIds, new Set(index.files.flatMap(({ chunks }) => (chunks === undefined ? [] : [chunks.sha256]))));
   const lists: Buffer[] = [];
   for (const file of index.files) {
     signal?.throwIfAborted();
@@ -88,12 +88,13 @@ export async function deriveChunkLists(cache: LocalCache, contentId: string, ind
   return Buffer.concat(lists);
 }
 
-async function listsByHash(cache: LocalCache, contentIds: readonly string[]): Promise<Map<string, Buffer>> {
+async function listsByHash(cache: LocalCache, contentIds: readonly string[], wanted: ReadonlySet<string>): Promise<Map<string, Buffer>> {
   const known = new Map<string, Buffer>();
   for (const id of contentIds) {
     const index = await cache.readIndex(id);
-    const chunks = index && (await cache.readChunks(id, index));
-    if (index === undefined || chunks === undefined) continue;
+    if (index?.files.some((file) => file.chunks !== undefined && wanted.has(file.chunks.sha256)) !== true) continue;
+    const chunks = await cache.readChunks(id, index);
+    if (chunks === undefined) continue;
     for (const list of chunkListsOf(index, chunks).values()) known.set(sha256(list), list);
   }
   return known;

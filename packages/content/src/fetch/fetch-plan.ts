@@ -12,6 +12,7 @@ import type { ByteRange, PieceCandidate, PiecePlan } from "../pieces/plan-pieces
 import type { CacheAnswer, LocalCache } from "../cache/local-cache.ts";
 import type { IndexFile, StorageMap, StoredFile } from "../description/schema.ts";
 import { costOf, planStoredRanges, requestCost } from "../description/stored-ranges.ts";
+import { digestsIn } from "./unlike-version.ts";
 import type { StoredRun } from "../description/stored-ranges.ts";
 
 /** One stored resource to fetch, and every path of the version that has its bytes. */
@@ -51,6 +52,8 @@ export interface FetchPlan {
 }
 export interface PlanOptions {
   earlierContentIds?: readonly string[];
+  /** Versions of other content the disk holds. */
+  otherContentIds?: readonly string[];
   signal?: AbortSignal;
   /** By the new file's SHA-256. */
   patches?: ReadonlyMap<string, PlannedPatch>;
@@ -72,7 +75,8 @@ export async function planFetch(cache: LocalCache, contentId: string, answer: Ca
   const open = { ...answer, files: answer.files.filter(({ file, state }) => state !== "hit" && options.decided?.has(file.sha256) !== true) };
   const { files, emptyFiles } = filesToFetch(open, version.storage);
   const lists = version.lists ?? chunkListsOf(version.index, version.chunks);
-  const localChunks = await cache.chunksOf(options.earlierContentIds ?? [], version.index);
+  const asked = digestsIn(lists.values());
+  const localChunks = await cache.chunksOf(asked.size === 0 ? [] : (options.earlierContentIds ?? []), version.index, asked.size === 0 ? [] : options.otherContentIds, asked);
   const byPath = new Map(version.index.files.map((file) => [file.path, file]));
   const assemblies: Assembly[] = [];
   const patches = [...decided];

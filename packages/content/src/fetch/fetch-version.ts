@@ -28,6 +28,8 @@ export interface WantedVersion extends DescriptionSizes {
   earlierContentIds: readonly string[];
   /** Those of them that have too little of this version for its chunks to be asked for. */
   unlikeContentIds?: readonly string[] | undefined;
+  /** Versions of other content that have enough of this one for its chunks to be asked for. */
+  relatedContentIds?: readonly string[] | undefined;
   patches?: readonly OfferedPatches[] | undefined;
 }
 export interface PlannedVersion {
@@ -55,7 +57,8 @@ export async function planVersion(cache: LocalCache, sources: readonly ContentSo
   const { contentId, earlierContentIds } = wanted;
   const onePass = options.onePass === true;
   const { index, bytes: indexBytes } = await readOrFetchIndex(cache, sources, wanted, options);
-  const answer = await cache.ask(contentId, index, earlierContentIds, options.signal === undefined ? {} : { signal: options.signal });
+  const others = await cache.otherVersions([contentId, ...earlierContentIds]);
+  const answer = await cache.ask(contentId, index, earlierContentIds, { others, ...(options.signal && { signal: options.signal }) });
   await cache.adopt(contentId, answer);
   const reach = await patchesInReach(cache, sources, contentId, answer, onePass ? [] : (wanted.patches ?? []), wanted.storedBytes, options);
   const decided = cheapPatches(index, wanted.storedBytes, reach.planned);
@@ -69,7 +72,7 @@ export async function planVersion(cache: LocalCache, sources: readonly ContentSo
     listed = pack.fetched;
     return plans;
   };
-  const plan = await planFetch(cache, contentId, answer, description.version, { earlierContentIds, patches: reach.planned, decided, onePass, planPieces: byPieces, ...(options.signal && { signal: options.signal }) });
+  const plan = await planFetch(cache, contentId, answer, description.version, { earlierContentIds, otherContentIds: others, patches: reach.planned, decided, onePass, planPieces: byPieces, ...(options.signal && { signal: options.signal }) });
   return { index, answer, plan, described: indexBytes + reach.fetched + description.bytes + listed };
 }
 
@@ -150,9 +153,9 @@ async function describeFiles(cache: LocalCache, sources: readonly ContentSource[
   return { version: { index, chunks: Buffer.alloc(0), lists: fetched.lists, storage }, bytes: bytes + fetched.bytes };
 }
 
-/** Those of the files the disk may hold a part of: there is an older version with chunks that is like it, or the file itself, damaged or begun. */
-async function filesWithParts(cache: LocalCache, { contentId, earlierContentIds, unlikeContentIds = [] }: WantedVersion, index: ContentIndex, files: readonly IndexFile[]): Promise<IndexFile[]> {
-  if (await cache.holdsChunks(earlierContentIds.filter((id) => !unlikeContentIds.includes(id)), index)) return [...files];
+/** Those of the files the disk may hold a part of: there is an older version with chunks that is like it, or other content that is, or the file itself, damaged or begun. */
+async function filesWithParts(cache: LocalCache, { contentId, earlierContentIds, unlikeContentIds = [], relatedContentIds = [] }: WantedVersion, index: ContentIndex, files: readonly IndexFile[]): Promise<IndexFile[]> {
+  if (await cache.holdsChunks([...earlierContentIds.filter((id) => !unlikeContentIds.includes(id)), ...relatedContentIds], index)) return [...files];
   const found: IndexFile[] = [];
   for (const file of files) {
     const places = [cache.filePath(contentId, file.path), cache.assemblyPath(contentId, file.sha256)];
@@ -168,7 +171,7 @@ async function filesWithParts(cache: LocalCache, { contentId, earlierContentIds,
 async function completeChunkLists(cache: LocalCache, sources: readonly ContentSource[], wanted: WantedVersion, index: ContentIndex, options: FetchOptions): Promise<number> {
   const { contentId } = wanted;
   if ((await cache.readChunks(contentId, index)) !== undefined) return 0;
-  const chunks = await deriveChunkLists(cache, contentId, index, wanted.earlierContentIds, options.signal);
+  const chunks = await deriveChunkLists(cache, contentId, index, [...wanted.earlierContentIds, ...(await cache.otherVersions([contentId, ...wanted.earlierContentIds]))], options.signal);
   if (chunks !== undefined) await cache.keepChunks(contentId, chunks);
   if (chunks !== undefined || !(await lstat(join(cache.folderOf(contentId), "chunks.bin")).then(() => true, () => false))) return 0;
   // An image's lists that were damaged on the disk: nothing is hindered by it, so nothing waits for them.

@@ -8,15 +8,25 @@ import { describeBytes } from "../import/describe-bytes.ts";
 import type { StoredVersion } from "../library/content-library.ts";
 import { openStoredWim } from "../library/single-instance/stored-source.ts";
 
-/** Digests of every chunk the held versions have, cut as `wanted` is. */
-export async function chunksOf(held: readonly StoredVersion[], wanted: ContentIndex): Promise<Set<string>> {
+/** Which of the chunks `asked` for the held versions have, cut as `wanted` is, and the others, of other content, that are cut so. */
+export async function chunksOf(held: readonly StoredVersion[], wanted: ContentIndex, others: readonly StoredVersion[], asked: ReadonlySet<string>): Promise<Set<string>> {
   const digests = new Set<string>();
+  const add = (list: Buffer) => {
+    for (const { digest } of parseChunkList(list)) {
+      const key = digest.toString("base64");
+      if (asked.has(key)) digests.add(key);
+    }
+  };
   for (const version of held) {
     const { index, folder } = version;
     const cutAlike = chunkingOf(index) === chunkingOf(wanted);
     if (!cutAlike && index.shape !== wanted.shape) continue;
     const lists = cutAlike ? chunkListsOf(index, await readFile(join(folder, "chunks.bin"))).values() : await cutAnew(version, wanted);
-    for (const list of lists) for (const { digest } of parseChunkList(list)) digests.add(digest.toString("base64"));
+    for (const list of lists) add(list);
+  }
+  for (const { index, folder } of others) {
+    if (chunkingOf(index) !== chunkingOf(wanted)) continue;
+    for (const list of chunkListsOf(index, await readFile(join(folder, "chunks.bin"))).values()) add(list);
   }
   return digests;
 }

@@ -6,7 +6,7 @@ import { cheapPatches } from "./fetch-version.ts";
 import { chunksOf } from "./paper-chunks.ts";
 import { distinct, placeOf, storageOf } from "./paper-places.ts";
 import type { PaperPlace } from "./paper-places.ts";
-import { isUnlike } from "./unlike-version.ts";
+import { digestsIn, isRelated, isUnlike } from "./unlike-version.ts";
 import { chunkListsOf } from "../description/file-pieces.ts";
 import type { FileState } from "../cache/local-cache.ts";
 import { listBytes } from "./chunk-lists.ts";
@@ -38,16 +38,16 @@ export interface PaperPlan {
 
 /**
  * Plans a fetch from descriptions alone, as `planVersion` does - of an OS image `fetchImageDelta` - on a computer that holds these versions
- * undamaged. `image`: which image of an OS image is applied.
+ * undamaged, and others of other content. `image`: which image of an OS image is applied.
  * @throws ContentError PRESTAGE_CONTENT_NOT_FOUND
  */
-export async function planOnPaper(library: ContentLibrary, wantedId: string, heldIds: readonly string[], offered: readonly OfferedPatches[] = [], image = 1): Promise<PaperPlan> {
+export async function planOnPaper(library: ContentLibrary, wantedId: string, heldIds: readonly string[], offered: readonly OfferedPatches[] = [], image = 1, otherIds: readonly string[] = []): Promise<PaperPlan> {
   const wanted = await library.open(wantedId);
   const sizes = await descriptionSizes(wanted);
   const full = wanted.storedBytes + sizes.index + (wanted.index.shape === "image" ? sizes.chunks : sizes.storage);
   if (heldIds.includes(wantedId)) return { state: "hit", ways: [], bytes: 0, described: 0, full };
-  const held = await Promise.all(heldIds.map((id) => library.open(id).catch(() => undefined))).then((all) => all.filter((one) => one !== undefined));
-  const files = new Set(held.flatMap((version) => version.index.files.map((file) => file.sha256)));
+  const [held, others] = await Promise.all([heldIds, otherIds.filter((id) => !heldIds.includes(id))].map((ids) => Promise.all(ids.map((id) => library.open(id).catch(() => undefined))).then((all) => all.filter((one) => one !== undefined)))) as [StoredVersion[], StoredVersion[]];
+  const files = new Set([...held, ...others].flatMap((version) => version.index.files.map((file) => file.sha256)));
   const left = distinct(wanted.index.files.filter((file) => !files.has(file.sha256) && file.size > 0));
   const state = left.size === 0 ? "hit" : held.length > 0 ? "revised" : "missing";
   if (left.size === 0) return { state, ways: [], bytes: 0, described: sizes.index, full };
@@ -59,16 +59,20 @@ export async function planOnPaper(library: ContentLibrary, wantedId: string, hel
   const open = [...left.values()].filter(([file]) => file !== undefined && !decided.has(file.sha256)).flat();
   const like: StoredVersion[] = [];
   for (const version of held) if (!(await isUnlike(wanted, version, offered.some((offer) => isPieceOffer(offer, wantedId))))) like.push(version);
-  const chunks = await chunksOf(like, wanted.index);
   const storage = await storageOf(wanted);
   const lists = chunkListsOf(wanted.index, await readFile(join(wanted.folder, "chunks.bin")));
+  const related: StoredVersion[] = [];
+  for (const version of others) if (await isRelated(wanted, version)) related.push(version);
+  // As `filesWithParts` asks for them.
+  const isListed = wanted.index.shape === "image" || [...like, ...related].some((version) => version.index.files.some((file) => file.chunks !== undefined));
+  const chunks = isListed ? await chunksOf(like, wanted.index, others, digestsIn(lists.values())) : new Set<string>();
   const places = new Map([...left].map(([sha256, twins]) => [sha256, placeOf(twins, storage, lists, chunks)]));
   const fine = await piecesOnPaper(wanted, held, offered, [...left].flatMap(([sha256, [file]]) => {
     const { stored, missing } = places.get(sha256)!;
     return file === undefined || missing === undefined || reach.patches.has(sha256) ? [] : [{ sha256, path: file.path, stored, needed: missing }];
   }));
   const ways = [...left].map(([sha256, twins]) => chooseWay(twins, places.get(sha256)!, fine.plans.get(sha256), reach.patches.get(sha256), decided.has(sha256)));
-  const described = sizes.index + reach.fetched + fine.fetched + (open.length === 0 ? 0 : wanted.index.shape === "image" ? sizes.chunks : sizes.storage + (chunks.size === 0 ? 0 : listBytes(wanted.index, open)));
+  const described = sizes.index + reach.fetched + fine.fetched + (open.length === 0 ? 0 : wanted.index.shape === "image" ? sizes.chunks : sizes.storage + (isListed ? listBytes(wanted.index, open) : 0));
   return { state, ways: ways.sort((a, b) => ((a.paths[0] ?? "") < (b.paths[0] ?? "") ? -1 : 1)), bytes: ways.reduce((sum, way) => sum + way.bytes, 0), described, full };
 }
 

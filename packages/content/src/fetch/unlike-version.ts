@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { parseChunkList } from "../description/chunking.ts";
 import { chunkListsOf } from "../description/file-pieces.ts";
 import { costOf, planStoredRanges, requestCost } from "../description/stored-ranges.ts";
 import type { StoredVersion } from "../library/content-library.ts";
@@ -9,6 +10,25 @@ import { distinct, placeOf, storageOf } from "./paper-places.ts";
 
 /** Where a computer can fetch pieces, it finds more than whole chunks once so much of the new files is known. */
 const worthLooking = 0.03;
+
+/** Every chunk of these lists. */
+export function digestsIn(lists: Iterable<Buffer>): Set<string> {
+  const digests = new Set<string>();
+  for (const list of lists) for (const { digest } of parseChunkList(list)) digests.add(digest.toString("base64"));
+  return digests;
+}
+
+/**
+ * Whether content of another object has parts of the files of a version that it does not have whole: a file of the same name, and enough of its chunks that
+ * their lists are worth asking for. A program that became two, or was packed anew under another name.
+ */
+export async function isRelated(wanted: StoredVersion, other: StoredVersion): Promise<boolean> {
+  if (wanted.index.shape !== "files" || other.index.shape !== "files" || wanted.index.chunking !== other.index.chunking) return false;
+  const names = new Set(other.index.files.filter((file) => file.chunks !== undefined).map((file) => basename(file.path)));
+  const same = new Set(other.index.files.map((file) => file.sha256));
+  if (!wanted.index.files.some((file) => file.chunks !== undefined && names.has(basename(file.path)) && !same.has(file.sha256))) return false;
+  return !(await isUnlike(wanted, other, false));
+}
 
 /**
  * Whether an older version has so little of a newer one's chunks that the lists a computer would fetch to find them cost it more than they save:
@@ -22,8 +42,8 @@ export async function isUnlike(wanted: StoredVersion, older: StoredVersion, piec
   const left = distinct(wanted.index.files.filter((file) => file.size > 0 && !same.has(file.sha256)));
   const lists = listBytes(wanted.index, [...left.values()].flat());
   if (lists === 0) return false;
-  const chunks = await chunksOf([older], wanted.index);
   const [storage, chunkLists] = [await storageOf(wanted), chunkListsOf(wanted.index, await readFile(join(wanted.folder, "chunks.bin")))];
+  const chunks = await chunksOf([older], wanted.index, [], digestsIn(chunkLists.values()));
   const places = [...left.values()].map((twins) => placeOf(twins, storage, chunkLists, chunks));
   const known = places.reduce((sum, { stored, missing }) => sum + (missing === undefined ? 0 : stored.size - missing.reduce((bytes, { length }) => bytes + length, 0)), 0);
   if (pieces && known >= worthLooking * places.reduce((sum, { stored }) => sum + stored.size, 0)) return false;

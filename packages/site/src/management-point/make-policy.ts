@@ -13,7 +13,7 @@ import { chooseOffers, deploymentsReaching, nextOffer } from "../store/deploymen
 import { listDistributionPoints } from "../store/distribution-points.ts";
 import { objectRevisions } from "../store/objects.ts";
 import { openSequence } from "../store/sequences.ts";
-import { unlikeVersions } from "../store/unlike-versions.ts";
+import { relatedVersions, unlikeVersions } from "../store/unlike-versions.ts";
 import type { EnrolledDevice } from "./authenticate.ts";
 
 const policyLifetimeMs = 24 * 3_600_000;
@@ -55,7 +55,7 @@ async function runningDeployment(context: SiteContext, deviceId: string): Promis
 async function selectedPolicy(context: SiteContext, device: EnrolledDevice, offer: Policy["offers"][number]): Promise<{ policy: NonNullable<Policy["selected"]>; taskSequence: Buffer }> {
   const { record, payload, sequence } = await openSequence(context.db, offer.taskSequenceId);
   const variables = await deviceVariables(context, device);
-  const content = await resolveContent(context, [...contentReferences(sequence).map((reference) => reference.objectId), ...(await listedContent(context, device, sequence, variables))]);
+  const content = await resolveContent(context, [...contentReferences(sequence).map((reference) => reference.objectId), ...(await listedContent(context, device, sequence, variables))], await contentOnMedia(context, device));
   const points = await distributionPointsFor(context, content);
   return {
     policy: {
@@ -95,8 +95,14 @@ export async function distributionPointsFor(context: SiteContext, content: reado
   return needsSite ? [...points.slice(0, 64 - own.length), ...own] : points;
 }
 
-/** The newest revision of each object, and of every application they depend on or supersede. */
-export async function resolveContent(context: SiteContext, objectIds: readonly string[]): Promise<PolicyContent[]> {
+/** What the media carries that the computer was staged with. */
+async function contentOnMedia(context: SiteContext, device: EnrolledDevice): Promise<string[]> {
+  const media = await context.db.selectFrom("device").innerJoin("media", "media.media_id", "device.media_id").select("manifest").where("id", "=", device.id).executeTakeFirst();
+  return (media?.manifest.content ?? []).map(({ contentId }) => contentId);
+}
+
+/** The newest revision of each object, and of every application they depend on or supersede. `held`: versions of any content a computer holds. */
+export async function resolveContent(context: SiteContext, objectIds: readonly string[], held: readonly string[] = []): Promise<PolicyContent[]> {
   const resolved = new Map<string, PolicyContent>();
   const open = [...objectIds];
   for (let id = open.shift(); id !== undefined; id = open.shift()) {
@@ -108,7 +114,8 @@ export async function resolveContent(context: SiteContext, objectIds: readonly s
     const froms = earlierContentIds.length === 0 ? [] : [contentId, ...earlierContentIds].slice(0, 64);
     const patches = (await Promise.all(froms.map((from) => offeredPatches(context.library, from, contentId)))).filter((offer) => offer !== undefined && offer.bytes > 0) as OfferedPatches[];
     const unlikeContentIds = await unlikeVersions(context, contentId, earlierContentIds, patches.some((offer) => offer.from === contentId));
-    resolved.set(id, { objectId, kind, name, softwareVersion, revision, contentId, storageSha256, storedBytes, ...(await descriptionSizes(context, contentId)), definition, earlierContentIds, ...(unlikeContentIds.length > 0 && { unlikeContentIds }), ...(patches.length > 0 && { patches }) });
+    const relatedContentIds = held.includes(contentId) ? [] : await relatedVersions(context, contentId, held.filter((one) => !earlierContentIds.includes(one)));
+    resolved.set(id, { objectId, kind, name, softwareVersion, revision, contentId, storageSha256, storedBytes, ...(await descriptionSizes(context, contentId)), definition, earlierContentIds, ...(unlikeContentIds.length > 0 && { unlikeContentIds }), ...(relatedContentIds.length > 0 && { relatedContentIds }), ...(patches.length > 0 && { patches }) });
     if (definition.kind === "application") open.push(...definition.dependencies, ...(definition.supersedes ?? []));
   }
   return [...resolved.values()].sort((a, b) => (a.objectId < b.objectId ? -1 : 1));

@@ -22,7 +22,7 @@ export async function planMedia(context: SiteContext, manifest: Manifest, taskSe
   for (const content of await resolveContent(context, [...contentReferences(sequence), ...listed].map((reference) => reference.objectId))) {
     const { objectId, kind, name, revision, contentId, earlierContentIds, patches = [] } = content;
     const held = [contentId, ...earlierContentIds].filter((id) => onMedia.has(id));
-    plans.push({ objectId, kind, name, revision, contentId, ...(await planOnPaper(context.library, contentId, held, patches, imageOf(sequence, objectId))) });
+    plans.push({ objectId, kind, name, revision, contentId, ...(await planOnPaper(context.library, contentId, held, patches, imageOf(sequence, objectId), [...onMedia])) });
   }
   return plans;
 }
