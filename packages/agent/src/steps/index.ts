@@ -17,6 +17,7 @@ import { step as setUpOperatingSystem } from "./set-up-operating-system.ts";
 import { step as setVariable } from "./set-variable.ts";
 import { step as applyNetworkSettings } from "./apply-network-settings.ts";
 import { step as applyDataImage } from "./apply-data-image.ts";
+import { step as applyLinuxSettings } from "./apply-linux-settings.ts";
 import { step as applyWindowsSettings } from "./apply-windows-settings.ts";
 import { defineStep } from "./step-executor.ts";
 import { step as joinDirectory } from "./join-directory.ts";
@@ -37,7 +38,7 @@ import { step as captureNetworkSettings } from "./capture-settings/capture-netwo
 import { step as captureSystemSettings } from "./capture-settings/capture-system-settings.ts";
 import type { StepExecutor } from "./step-executor.ts";
 
-const all = [checkReadiness, setDynamicVariables, captureNetworkSettings, captureSystemSettings, partitionDisk, downloadPackageContent, applyOsImage, applyWindowsSettings, setUpOperatingSystem, applyNetworkSettings, applyDataImage, restart, joinDirectory, encryptDisk, connectNetworkFolder, requestStateStore, captureUserState, restoreUserState, captureLocalGroups, restoreLocalGroups, releaseStateStore, applyDriverPackage, autoApplyDrivers, installUpdates, prepareCapture, captureOsImage, installApplication, installPackage, runCommandLine, runScript, recordDeployment, setVariable];
+const all = [checkReadiness, setDynamicVariables, captureNetworkSettings, captureSystemSettings, partitionDisk, downloadPackageContent, applyOsImage, applyWindowsSettings, setUpOperatingSystem, applyLinuxSettings, applyNetworkSettings, applyDataImage, restart, joinDirectory, encryptDisk, connectNetworkFolder, requestStateStore, captureUserState, restoreUserState, captureLocalGroups, restoreLocalGroups, releaseStateStore, applyDriverPackage, autoApplyDrivers, installUpdates, prepareCapture, captureOsImage, installApplication, installPackage, runCommandLine, runScript, recordDeployment, setVariable];
 
 /** Every step the agent can run in a system, by type; of those that mean nothing there the executor says so. */
 export function executorsFor(platform: Platform): ReadonlyMap<string, StepExecutor> {

@@ -7,7 +7,7 @@ import { readPartitionTable, runProgram, withNtfs } from "@prestage/disk";
 import { withLoopDisk } from "../fixtures/loop-disk.ts";
 import { contentOf, makeRunFixture } from "../fixtures/run-fixture.ts";
 import { runSequence } from "../run/run-sequence.ts";
-import { sizesOf } from "./partition-disk.ts";
+import { numberedDisk, sizesOf } from "./partition-disk.ts";
 
 const machine = { restart: async () => undefined, cleanUp: async () => undefined };
 
@@ -85,6 +85,32 @@ test("a partition of a disk, one in use, a number and a device that is not there
     assert.equal((await readPartitionTable(disk)).guid, before);
     assert.deepEqual(await readdir(tmpdir()).then((names) => names.filter((name) => name === place.split("/").at(-1))), []);
   });
+});
+
+test("by the reference's variables, and onto the partition that a variable names", async () => {
+  await withEmptyDisk(120, async (disk) => {
+    const values = { DISK: disk, OSDPartitions: "2", OSDPartitions0FileSystem: "NTFS", OSDPartitions0Size: "40", OSDPartitions0VolumeName: "Exchange", OSDPartitions1FileSystem: "ext4", OSDPartitions1VolumeLetterVariable: "Data" };
+    const content = [contentOf("ABC0000A", { kind: "os-image", platform: "linux", images: [{ index: 1, name: "maps", bytes: 1 }] })];
+    const told = await run([
+      ...Object.entries(values).map(([name, value]) => ({ type: "set-variable", with: { name, value } })),
+      { type: "partition-disk", with: { disk: "%DISK%" } }, { type: "apply-data-image", with: { osImage: "ABC0000A", partition: "%Data%" } }, { type: "apply-data-image", with: { osImage: "ABC0000A", partition: "%DISK%" } }, { type: "apply-data-image", with: { osImage: "ABC0000A", partition: "/dev/none1" } },
+      { type: "set-variable", with: { name: "OSDPartitionStyle", value: "MBR" } }, { type: "partition-disk", with: { disk: "%DISK%" } },
+    ], content, async (folder) => {
+      await mkdir(join(folder, "source"), { recursive: true });
+      await writeFile(join(folder, "source/map"), "of the region");
+      await mkdir(join(folder, "content/ABC0000A"), { recursive: true });
+      await runProgram("wimlib-imagex", ["capture", join(folder, "source"), join(folder, "content/ABC0000A/image.wim")]);
+    });
+    assert.deepEqual(told.slice(Object.keys(values).length).map((one) => one.outcome), ["succeeded", "succeeded", "PRESTAGE_AGENT_STEP_INVALID", "PRESTAGE_AGENT_STEP_INVALID", "succeeded", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED"], JSON.stringify(told));
+    assert.deepEqual((await readPartitionTable(disk)).partitions.map((one) => [one.name, one.size >> 20]), [["Exchange", 40], ["partition 2", 78]]);
+    assert.equal((await runProgram("debugfs", ["-R", "cat /map", `${disk}p2`])).output, "of the region");
+  });
+});
+
+test("a disk's number: the deployment's own is 0, and refused; the others follow by name", () => {
+  const fixed = ["/dev/sda", "/dev/sdb", "/dev/nvme0n1", "/dev/sdaa"];
+  assert.deepEqual([0, 1, 2, 3].map((number) => numberedDisk("/dev/sdb", fixed, number)), ["/dev/sdb", "/dev/nvme0n1", "/dev/sda", "/dev/sdaa"]);
+  assert.throws(() => numberedDisk("/dev/sdb", fixed, 4), { code: "PRESTAGE_AGENT_STEP_INVALID" });
 });
 
 test("what a percentage is of: what is left behind the partitions before it", () => {

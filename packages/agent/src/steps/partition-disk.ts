@@ -1,5 +1,5 @@
-import { open, readFile, realpath, stat } from "node:fs/promises";
-import { basename } from "node:path";
+import { open, readdir, readFile, realpath, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { makeNtfs, readPartitionTable, runProgram, settleDisk } from "@prestage/disk";
 import type { Partition } from "@prestage/disk";
 import { partitionDiskStep } from "@prestage/sequence";
@@ -36,8 +36,9 @@ export const step = defineStep(partitionDiskStep, async (run, { disk = run.conte
 });
 
 /** A whole disk that is not the deployment's and that nobody uses. */
-async function targetDisk(run: StepRun, disk: string): Promise<string> {
-  if (!disk.startsWith("/")) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a device such as /dev/sdb; found ${disk}, a number, which disks have in Windows.`, "Name the disk by its device.");
+async function targetDisk(run: StepRun, named: string): Promise<string> {
+  const disk = named.startsWith("/") ? named : await diskOfNumber(run.context.disk.device, Number(named));
+  if (disk !== named) run.output(`disk ${named} is ${disk}`);
   const target = await realpath(disk).catch((cause: unknown) => {
     throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a disk ${disk}; there is none.`, "Correct the step's disk.", { cause });
   });
@@ -48,6 +49,26 @@ async function targetDisk(run: StepRun, disk: string): Promise<string> {
   if (await stat(`/sys/class/block/${basename(target)}/partition`).then(() => true, () => false)) throw new AgentError("PRESTAGE_AGENT_DISK_PROTECTED", `Expected a whole disk; ${target} is a partition of one.`, "Name the disk.");
   await refuseMounted(target);
   return target;
+}
+
+/** 0: the disk this computer was started from; the others by the kernel's names, without what can be unplugged or is no disk of its own. */
+async function diskOfNumber(own: string, number: number): Promise<string> {
+  const first = await realpath(own);
+  const names = (await readdir("/sys/block")).filter((name) => /^(sd|hd|vd|xvd|nvme|mmcblk)/.test(name) && !/boot\d|rpmb/.test(name));
+  const fixed = await Promise.all(names.map(async (name) => {
+    const one = async (file: string) => (await readFile(join("/sys/block", name, file), "utf8").catch(() => "")).trim();
+    const usb = (await realpath(join("/sys/block", name)).catch(() => "")).includes("/usb");
+    return { device: `/dev/${name}`, fixed: (await one("removable")) === "0" && Number(await one("size")) > 0 && !usb };
+  }));
+  return numberedDisk(first, fixed.filter((one) => one.fixed).map(({ device }) => device), number);
+}
+
+/** The disk that has a number among these. */
+export function numberedDisk(own: string, fixed: readonly string[], number: number): string {
+  const disks = [own, ...fixed.filter((device) => device !== own).toSorted((a, b) => a.localeCompare(b, "en", { numeric: true }))];
+  const found = disks[number];
+  if (found === undefined) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a disk ${number}; found ${disks.map((device, i) => `${i}: ${device}`).join(", ")}.`, "Correct the step's disk, or OSDDiskIndex.");
+  return found;
 }
 
 /** What a GPT leaves: a MiB before the first partition, the second table behind the last. */

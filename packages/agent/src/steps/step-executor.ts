@@ -50,7 +50,7 @@ export function defineStep<T>(definition: StepDefinition<T>, run: (run: StepRun,
     type,
     environments: environments.map((one) => (one === "environment" ? "boot" : "installed")),
     start: async (stepRun, settings) => {
-      const parsed = schema.safeParse(withVariables(settings, variables, stepRun.variables()));
+      const parsed = schema.safeParse({ ...definition.fromVariables?.(stepRun.variables()), ...(withVariables(settings, variables, stepRun.variables()) as object) });
       if (!parsed.success) throw invalidSettings(type, parsed.error);
       const say = (name: string, value: string) => {
         if (!Object.hasOwn(sets, name)) throw new TypeError(`${type} does not declare that it sets ${name}`);

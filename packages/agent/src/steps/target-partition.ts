@@ -1,12 +1,13 @@
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { AgentError } from "../error.ts";
 import type { RunContext } from "../run/run-context.ts";
 
 /** The partition a step may overwrite: never one of the deployment's own, nor one in use. */
-export async function targetPartition(context: Pick<RunContext, "disk">, disk: string | undefined, number: number): Promise<string> {
-  const device = await realpath(disk ?? context.disk.device).catch((cause: unknown) => {
-    throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a disk ${disk ?? context.disk.device}; there is none.`, "Correct the step's disk.", { cause });
+export async function targetPartition(context: Pick<RunContext, "disk">, disk: string | undefined, wanted: number | string): Promise<string> {
+  const [whole, number] = typeof wanted === "number" ? [disk, wanted] : await placeOf(wanted);
+  const device = await realpath(whole ?? context.disk.device).catch((cause: unknown) => {
+    throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a disk ${whole ?? context.disk.device}; there is none.`, "Correct the step's disk.", { cause });
   });
   const partitions = await partitionsOf(device);
   const node = partitions.get(number);
@@ -16,6 +17,15 @@ export async function targetPartition(context: Pick<RunContext, "disk">, disk: s
   if (own.includes(target)) throw new AgentError("PRESTAGE_AGENT_DISK_PROTECTED", `Expected another partition than ${node}, which belongs to the deployment.`, "Choose another partition in the step.");
   await refuseUsed(node);
   return node;
+}
+
+/** The disk of a partition that is named by its device, and its number there. */
+async function placeOf(partition: string): Promise<[string, number]> {
+  const folder = join("/sys/class/block", basename(await realpath(partition).catch(() => partition)));
+  const number = Number(await readFile(join(folder, "partition"), "utf8").catch(() => "0"));
+  const disk = basename(dirname(await realpath(folder).catch(() => folder)));
+  if (number === 0) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a partition of a disk; found ${partition}, which is none.`, "Correct the step's partition, or the variable it comes from.");
+  return [`/dev/${disk}`, number];
 }
 
 /** By number, as the kernel has them: an installed system may have no program that reads the table. */

@@ -12,11 +12,11 @@ export const applyDataImageStep = defineStepType({
     osImage: referenceSchema.describe("The image, imported like an OS image"),
     index: integerSchema.default(1).describe("Which image of the .wim"),
     disk: z.string().regex(/^\/dev\/[A-Za-z0-9/_.:-]{1,200}$/, "a device, such as /dev/sdb").optional().describe("The disk; left out: the one this computer was started from"),
-    partition: integerSchema.describe("Number of the partition on it"),
+    partition: z.union([integerSchema, z.string().regex(/^\/dev\/[A-Za-z0-9/_.:-]{1,200}$/, "a partition's number, or its device, such as /dev/sdb1")]).describe("Number of the partition on it, or its device, as partition-disk puts it into a variable"),
     wipe: flagSchema.default(true).describe("Delete what is there; an NTFS is always wiped"),
     mountPoint: z.string().max(200).optional().describe("Where the installed Linux mounts it, such as /srv/data"),
   }),
-  variables: { wipe: "OSDWipeDestinationPartition" },
+  variables: { index: "OSDDataImageIndex", wipe: "OSDWipeDestinationPartition" },
   again: "With `wipe` it begins anew; without, the same files are laid again.",
   errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED", "PRESTAGE_AGENT_DISK_PROTECTED", "PRESTAGE_DISK_BAD_FILE_SYSTEM", "PRESTAGE_DISK_BAD_SETTING"],
   example: `- name: Maps of the region

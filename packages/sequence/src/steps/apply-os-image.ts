@@ -10,6 +10,7 @@ export const applyOsImageStep = defineStepType({
   environments: ["environment"],
   platforms: ["linux", "windows"],
   settings: z.strictObject({ osImage: referenceSchema.describe("The OS image"), index: integerSchema.default(1).describe("Which image of the .wim") }),
+  variables: { index: "OSDImageIndex" },
   sets: { OSDTargetSystemDrive: "where that volume is: its folder in the boot environment; the agent has it be the system's own root, / or C:, once the sequence goes on there" },
   again: "An interrupted attempt is deleted and begun anew; /prestage is never touched.",
   errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED"],

@@ -26,7 +26,7 @@ export const captureNetworkSettingsStep = defineStepType({
 export const captureSystemSettingsStep = defineStepType({
   type: "capture-system-settings",
   title: "Capture system settings",
-  summary: "Keeps name, owner, time zone and language of the system that runs (on Linux of the one on the data volume, so in the boot environment, too) in variables: apply-windows-settings and set-up-operating-system read those of their system. What no step reads on Linux, time zone and language, is there for a command: `timedatectl set-timezone %OSDTimeZone%`.",
+  summary: "Keeps name, owner, time zone and language of the system that runs (on Linux of the one on the data volume, so in the boot environment, too) in variables: apply-windows-settings, apply-linux-settings and set-up-operating-system read those of their system.",
   environments: ["environment", "installed"],
   environmentsOnWindows: ["installed"],
   platforms: ["linux", "windows"],

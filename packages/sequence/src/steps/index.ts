@@ -15,6 +15,7 @@ import { restartStep } from "./restart.ts";
 import { runCommandLineStep } from "./run-command-line.ts";
 import { setUpOperatingSystemStep } from "./set-up-operating-system.ts";
 import { setVariableStep } from "./set-variable.ts";
+import { applyLinuxSettingsStep, keyboardLayout, localeName, zoneName } from "./apply-linux-settings.ts";
 import { applyWindowsSettingsStep } from "./apply-windows-settings.ts";
 import { disableBitLockerStep, enableBitLockerStep } from "./enable-bitlocker.ts";
 import { applyNetworkSettingsStep } from "./apply-network-settings.ts";
@@ -35,13 +36,14 @@ import { installUpdatesStep } from "./install-updates.ts";
 import type { StepDefinition } from "./step-definition.ts";
 
 /** Every step type, in the order in which a deployment usually has them. */
-export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, captureNetworkSettingsStep, captureSystemSettingsStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, applyWindowsSettingsStep, setUpOperatingSystemStep, applyNetworkSettingsStep, applyDataImageStep, restartStep, joinDirectoryStep, joinWorkgroupStep, encryptDiskStep, connectNetworkFolderStep, requestStateStoreStep, captureUserStateStep, restoreUserStateStep, captureLocalGroupsStep, restoreLocalGroupsStep, releaseStateStoreStep, applyDriverPackageStep, autoApplyDriversStep, installUpdatesStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, enableBitLockerStep, disableBitLockerStep, installFeaturesStep, setUpRecoveryEnvironmentStep, applyLocalPolicyStep, recordDeploymentStep, prepareCaptureStep, captureOsImageStep, setVariableStep, runTaskSequenceStep];
+export const stepTypes: readonly StepDefinition[] = [checkReadinessStep, setDynamicVariablesStep, captureNetworkSettingsStep, captureSystemSettingsStep, partitionDiskStep, downloadPackageContentStep, applyOsImageStep, applyWindowsSettingsStep, setUpOperatingSystemStep, applyLinuxSettingsStep, applyNetworkSettingsStep, applyDataImageStep, restartStep, joinDirectoryStep, joinWorkgroupStep, encryptDiskStep, connectNetworkFolderStep, requestStateStoreStep, captureUserStateStep, restoreUserStateStep, captureLocalGroupsStep, restoreLocalGroupsStep, releaseStateStoreStep, applyDriverPackageStep, autoApplyDriversStep, installUpdatesStep, installApplicationStep, installPackageStep, runCommandLineStep, runScriptStep, enableBitLockerStep, disableBitLockerStep, installFeaturesStep, setUpRecoveryEnvironmentStep, applyLocalPolicyStep, recordDeploymentStep, prepareCaptureStep, captureOsImageStep, setVariableStep, runTaskSequenceStep];
 
 export function stepTypeOf(type: string): StepDefinition | undefined {
   return stepTypes.find((one) => one.type === type);
 }
 
 export { scriptLanguages } from "./run-script.ts";
+export { applyLinuxSettingsStep, keyboardLayout, localeName, zoneName };
 export { applyWindowsSettingsStep, disableBitLockerStep, enableBitLockerStep };
 export { checkReadinessStep, runTaskSequenceStep, downloadPackageContentStep, runScriptStep, setDynamicVariablesStep };
 export { applyDriverPackageStep, applyOsImageStep, installApplicationStep, installPackageStep, partitionDiskStep, restartStep, runCommandLineStep, setUpOperatingSystemStep, setVariableStep };

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { partitionScript } from "../windows/partition-script.ts";
 import { powerShellFile } from "../windows/powershell.ts";
 import { partitionSchema } from "./partition-settings.ts";
+import { partitionsOfVariables } from "./partition-variables.ts";
 import { defineStepType } from "./step-definition.ts";
 
 /** Format and Partition Disk (features.md F220). */
@@ -12,9 +13,14 @@ export const partitionDiskStep = defineStepType({
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],
   settings: z.strictObject({
-    disk: z.string().regex(/^(\/dev\/[A-Za-z0-9/_.:-]{1,200}|\d{1,5})$/, "a device, such as /dev/sdb, or in an installed Windows a disk's number").optional().describe("The disk, such as /dev/sdb, or in an installed Windows its number; left out: the one this computer was started from, which is refused"),
-    partitions: z.array(partitionSchema).min(1).max(16).prefault([{ name: "data", type: "linux" }]).describe("In their order on the disk"),
+    disk: z.string().regex(/^(\/dev\/[A-Za-z0-9/_.:-]{1,200}|\d{1,5})$/, "a device, such as /dev/sdb, or a disk's number").optional().describe("The disk, such as /dev/sdb, or its number: in Windows its own, on Linux 0 for the disk this computer was started from, 1 and so on for the other fixed disks by their names. Left out: the one this computer was started from, which is refused"),
+    partitions: z.array(partitionSchema).min(1).max(16).prefault([{ name: "data", type: "linux" }]).describe("In their order on the disk; left out: as OSDPartitions and its array variables say (OSDPartitions0Type, ...FileSystem, ...Bootable, ...QuickFormat, ...VolumeName, ...Size, ...SizeUnits, ...VolumeLetterVariable)"),
   }),
+  variables: { disk: "OSDDiskIndex" },
+  fromVariables: (variables) => {
+    const partitions = partitionsOfVariables(variables);
+    return partitions === undefined ? {} : { partitions };
+  },
   again: "It begins anew: a disk that is half partitioned is partitioned once more.",
   errors: ["PRESTAGE_AGENT_DISK_PROTECTED", "PRESTAGE_DISK_PROGRAM_FAILED", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED"],
   windows: ({ disk, partitions }, { work }) => {

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { RunEnvironment } from "../events.ts";
+import type { Variables } from "../variables.ts";
 import type { WindowsPlan, WindowsSurroundings } from "../windows/windows-plan.ts";
 
 export type Platform = "linux" | "windows";
@@ -23,6 +24,8 @@ export interface StepDefinition<T = unknown> {
   settings: z.ZodType<T>;
   /** Settings that are taken from a variable where the step leaves them out. */
   variables: Readonly<Record<string, string>>;
+  /** Settings left out that several variables say together. Throws a SequenceError for what they cannot mean. */
+  fromVariables?(variables: Variables): Readonly<Record<string, unknown>>;
   /** Variables it sets, and what they say. */
   sets: Readonly<Record<string, string>>;
   /** Why it may be run again after it was interrupted. */
@@ -40,7 +43,7 @@ export interface StepDefinition<T = unknown> {
   windows?(settings: T, at: WindowsSurroundings): WindowsPlan | string;
 }
 
-type Optional = "mergedAtSite" | "variables" | "sets" | "platforms" | "environmentsOnWindows" | "environmentsOnLinux" | "errors" | "windows";
+type Optional = "mergedAtSite" | "variables" | "sets" | "platforms" | "environmentsOnWindows" | "environmentsOnLinux" | "errors" | "windows" | "fromVariables";
 type Given<T> = { settings: z.ZodType<T> } & Omit<StepDefinition<NoInfer<T>>, Optional | "settings"> & Partial<Pick<StepDefinition<NoInfer<T>>, Optional>>;
 
 /** Every step may fail by these: its settings, its place, its time, its own failure. */
