@@ -1,4 +1,5 @@
 import { buildApplication, buildRouteMap } from "@stricli/core";
+import { alertRoutes } from "./commands/alert.ts";
 import { approvalRoutes } from "./commands/approval.ts";
 import { auditRoutes } from "./commands/audit.ts";
 import { bootImageBuild } from "./commands/boot-image.ts";
@@ -39,6 +40,7 @@ const routes = buildRouteMap({
     sequence: sequenceRoutes,
     collection: collectionRoutes,
     deployment: deploymentRoutes,
+    alert: alertRoutes,
     device: deviceRoutes,
     approval: approvalRoutes,
     claim: claimRoutes,

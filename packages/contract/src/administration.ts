@@ -3,6 +3,7 @@ import { contentKinds, keyboardLayoutNames, manifestSchema, objectIdSchema, scre
 import { z } from "zod";
 import { applicationDefinitionSchema, contentObjectSchema, driverPackageDefinitionSchema, packageDefinitionSchema } from "./objects.ts";
 import { affinityStateSchema } from "./affinity.ts";
+import { runSchema } from "./deployments.ts";
 import { distributionPointSchema } from "./distribution-points.ts";
 import { statusMessageSchema } from "./management-point.ts";
 
@@ -59,7 +60,8 @@ export const removeObjectQuerySchema = z.strictObject({ revision: z.coerce.numbe
 export const removedObjectSchema = z.strictObject({ id: objectIdSchema, revisions: z.array(z.int()) });
 export const objectListSchema = z.array(contentObjectSchema);
 
-export const addSequenceRequestSchema = z.strictObject({ yaml: z.string().max(4 * 1024 * 1024), update });
+/** `basedOn`: the revision the text was made from; another newest one refuses it. */
+export const addSequenceRequestSchema = z.strictObject({ yaml: z.string().max(8 * 1024 * 1024), update, basedOn: z.int().min(1).optional() }).refine((value) => value.basedOn === undefined || value.update !== undefined, "`basedOn` goes with `update`");
 export const sequenceRecordSchema = z.strictObject({ id: objectIdSchema, name: z.string(), revision: z.int(), sha256: sha256Schema, created: z.iso.datetime(), yaml: z.string() });
 export type SequenceRecord = z.infer<typeof sequenceRecordSchema>;
 
@@ -93,6 +95,8 @@ export const deviceSchema = z.strictObject({
   lastStatus: statusMessageSchema.nullable(),
   /** The last message about a step: what the device is doing. */
   lastStep: statusMessageSchema.nullable(),
+  /** Its newest run. */
+  lastRun: runSchema.nullable(),
 });
 export type Device = z.infer<typeof deviceSchema>;
 export const decideApprovalRequestSchema = z.strictObject({ decision: z.enum(["approve", "refuse"]), name: z.string().regex(/^[A-Za-z0-9-]{1,63}$/).optional() });

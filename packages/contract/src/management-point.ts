@@ -2,6 +2,7 @@ import { offeredPatchesSchema, patchFilePattern, sha256Schema } from "@prestage/
 import { contentKinds, objectIdSchema, variableNameSchema } from "@prestage/media/schema";
 import { deviceUserSchema, maximumDeviceUsers, userDeviceAffinityModes } from "@prestage/sequence/schema";
 import { z } from "zod";
+import { highImpactSchema } from "./deployments.ts";
 import { objectDefinitionSchema } from "./objects.ts";
 
 /** The management point's paths. All bodies are JSON; all but the first four are signed with the device key (RFC 9421). */
@@ -76,7 +77,7 @@ export const policyContentSchema = z.strictObject({
 });
 export type PolicyContent = z.infer<typeof policyContentSchema>;
 
-export const offerSchema = z.strictObject({ deploymentId: objectIdSchema, taskSequenceId: objectIdSchema, name: z.string().max(256), comment: z.string().max(1000), purpose: z.enum(["available", "required"]) });
+export const offerSchema = z.strictObject({ deploymentId: objectIdSchema, taskSequenceId: objectIdSchema, name: z.string().max(256), comment: z.string().max(1000), purpose: z.enum(["available", "required"]), /** Shown before it begins by itself. */ highImpact: highImpactSchema.optional() });
 export type Offer = z.infer<typeof offerSchema>;
 
 /** Payload of a DSSE document of kind `policy`, signed by the policy role. */
@@ -101,8 +102,8 @@ export const policySchema = z.strictObject({
       taskSequence: z.strictObject({ id: objectIdSchema, name: z.string().max(256), sha256: sha256Schema }),
       content: z.array(policyContentSchema).max(10_000),
       distributionPoints: z.array(z.url()).max(64),
-      /** Collection, then device: later wins (design.md section 9). */
-      variables: z.array(z.strictObject({ name: variableNameSchema, value: z.string().max(4000), source: z.enum(["collection", "device"]) })).max(2000),
+      /** Collection, deployment, then device: later wins (design.md section 9). */
+      variables: z.array(z.strictObject({ name: variableNameSchema, value: z.string().max(4000), source: z.enum(["collection", "deployment", "device"]) })).max(2000),
     })
     .optional(),
 });

@@ -1,5 +1,6 @@
 /** Every error this package can throw, by its stable code. */
 export const sequenceErrors = {
+  PRESTAGE_SEQUENCE_LARGE: "A task sequence's text is longer than 4 MiB.",
   PRESTAGE_SEQUENCE_MALFORMED: "A task sequence is not of the expected form.",
   PRESTAGE_SEQUENCE_VARIABLE_REFUSED: "A variable's name is not valid or read-only, or its value is too long.",
   PRESTAGE_SEQUENCE_EVENT_UNEXPECTED: "An event of a run's journal does not fit what came before it.",

@@ -9,10 +9,10 @@ const maximumDepth = 64;
 
 /**
  * Reads a task sequence from its text. A step without an id gets one from its name; braces around object ids are taken off.
- * @throws SequenceError PRESTAGE_SEQUENCE_MALFORMED, with line numbers
+ * @throws SequenceError PRESTAGE_SEQUENCE_LARGE, PRESTAGE_SEQUENCE_MALFORMED with line numbers
  */
 export function parseTaskSequenceYaml(text: string): TaskSequence {
-  if (Buffer.byteLength(text) > maximumSequenceBytes) throw malformed(`at most ${maximumSequenceBytes} bytes`, `${Buffer.byteLength(text)} bytes`);
+  if (Buffer.byteLength(text) > maximumSequenceBytes) throw new SequenceError("PRESTAGE_SEQUENCE_LARGE", `Expected a task sequence of at most ${maximumSequenceBytes} bytes; found ${Buffer.byteLength(text)}. Put long scripts into a package, and parts of the sequence into child sequences.`);
   const lines = new LineCounter();
   const document = readYaml(text, lines);
   const [first] = document.errors;

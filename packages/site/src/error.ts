@@ -5,6 +5,9 @@ export const siteErrors = {
   PRESTAGE_SITE_REQUEST_INVALID: "A request's body, path or query is not of the form the API asks for.",
   PRESTAGE_SITE_CONFLICT: "A request contradicts what the site holds: a name or record that is there already, an object still in use.",
   PRESTAGE_SITE_SEQUENCE_BROKEN: "A task sequence to be deployed names what is not there, or has a step that fails in every run.",
+  PRESTAGE_SITE_DEBUG_DEPLOYMENT: "A debug deployment was to go to more than 10 computers, or beside a normal one of the same task sequence to the same computer.",
+  PRESTAGE_SITE_REVISION_OLD: "A task sequence was to be updated with a text made from an older revision than its newest.",
+  PRESTAGE_SITE_SEQUENCE_LARGE: "A task sequence with its children is larger than a computer takes in its policy.",
   PRESTAGE_SITE_HIGH_RISK_TARGET: "A required deployment of an operating system was to go to All Systems, or to a collection larger than the site's maximum size.",
   PRESTAGE_SITE_COLLECTION_LARGE: "A required deployment of an operating system was to go to a collection larger than the site's default size, without the word that says so.",
   PRESTAGE_SITE_SYSTEM_TARGETED: "A required deployment of an operating system reaches a computer the site itself runs on.",
@@ -34,7 +37,7 @@ export const siteErrors = {
 export type SiteErrorCode = keyof typeof siteErrors;
 
 const statusOf: Partial<Record<SiteErrorCode, number>> = {
-  PRESTAGE_SITE_UNAUTHORIZED: 401, PRESTAGE_SITE_NOT_FOUND: 404, PRESTAGE_SITE_REQUEST_INVALID: 400, PRESTAGE_SITE_CONFLICT: 409, PRESTAGE_SITE_SEQUENCE_BROKEN: 422, PRESTAGE_SITE_HIGH_RISK_TARGET: 409, PRESTAGE_SITE_COLLECTION_LARGE: 409, PRESTAGE_SITE_SYSTEM_TARGETED: 409, PRESTAGE_SITE_SECRET_ON_MEDIA: 400,
+  PRESTAGE_SITE_UNAUTHORIZED: 401, PRESTAGE_SITE_NOT_FOUND: 404, PRESTAGE_SITE_REQUEST_INVALID: 400, PRESTAGE_SITE_CONFLICT: 409, PRESTAGE_SITE_SEQUENCE_BROKEN: 422, PRESTAGE_SITE_DEBUG_DEPLOYMENT: 409, PRESTAGE_SITE_REVISION_OLD: 409, PRESTAGE_SITE_SEQUENCE_LARGE: 413, PRESTAGE_SITE_HIGH_RISK_TARGET: 409, PRESTAGE_SITE_COLLECTION_LARGE: 409, PRESTAGE_SITE_SYSTEM_TARGETED: 409, PRESTAGE_SITE_SECRET_ON_MEDIA: 400,
   PRESTAGE_SITE_REFERENCE_MISSING: 422, PRESTAGE_SITE_DEVICE_UNKNOWN: 403, PRESTAGE_SITE_KEY_MISSING: 409, PRESTAGE_SITE_BOOT_IMAGE_OLD: 409, PRESTAGE_SITE_BOOT_IMAGE_NO_WINDOWS: 409, PRESTAGE_SITE_REVOKED: 403, PRESTAGE_SITE_SECRET_REFUSED: 403, PRESTAGE_SITE_DEPOT_REVOKED: 403, PRESTAGE_SITE_REQUEST_REPLAYED: 409, PRESTAGE_SITE_BUSY: 503, PRESTAGE_SITE_DATABASE: 503,
 };
 

@@ -11,6 +11,7 @@ import { lockDataDirectory } from "./data-directory-lock.ts";
 import { openDatabase } from "./database/open-database.ts";
 import { createServer } from "./http/create-server.ts";
 import { runRedistribute, runValidatePoints } from "./jobs/distribution-jobs.ts";
+import { lookAtAlerts } from "./jobs/alert-watch.ts";
 import { validateIfDue } from "./jobs/content-schedule.ts";
 import { runImport } from "./jobs/import-job.ts";
 import { JobRunner } from "./jobs/job-runner.ts";
@@ -78,6 +79,7 @@ export async function serve(configuration: SiteConfiguration, options: ServeOpti
     // Distribution points are asked over HTTP, and this is one.
     await jobs.everyHour("content-schedule", () => validateIfDue(context));
     await validateIfDue(context);
+    await jobs.everyHour("alerts", async () => lookAtAlerts(context));
     return { url, port, context, routes: server.printRoutes({ commonPrefix: false }), stop };
   } catch (cause) {
     await stop();

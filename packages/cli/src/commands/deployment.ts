@@ -3,6 +3,8 @@ import * as contract from "@prestage/contract";
 import { z } from "zod";
 import { command, flag, one, optionalText, siteFlags, text } from "../command.ts";
 import type { SiteFlags } from "../command.ts";
+import { computersText, deploymentText, settingsFlags, settingsOf } from "../deployment-settings.ts";
+import type { SettingsFlags } from "../deployment-settings.ts";
 import { print, table } from "../output.ts";
 import { readSecrets, secretFlags, sendSecrets } from "../secret-flags.ts";
 import type { SecretFlags } from "../secret-flags.ts";
@@ -30,24 +32,26 @@ function agreed(flags: Agreements): Agreements {
 type MakeAvailableTo = contract.MakeAvailableTo;
 type Purpose = "available" | "required";
 
-function deploymentText(d: contract.Deployment): string {
-  return table(["ID", "TASK SEQUENCE", "TO", "PURPOSE", "MAKE AVAILABLE TO", "ENABLED", "FROM", "UNTIL"], [deploymentRow(d)]);
-}
 function deploymentRow(d: contract.Deployment): string[] {
-  return [d.id, `${d.taskSequenceName} (${d.taskSequenceId})`, d.collectionId ?? d.deviceId ?? "", d.purpose, d.makeAvailableTo, d.enabled ? "yes" : "no", d.availableFrom ?? "", d.expires ?? ""];
+  return [d.id, `${d.taskSequenceName} (${d.taskSequenceId})`, d.collectionId ?? d.deviceId ?? "", d.purpose, d.makeAvailableTo, d.enabled ? "yes" : "no", d.availableFrom ?? "", d.expires ?? "", computersText(d.computers)];
+}
+
+/** How a run ended, or goes on. */
+export function runText(run: contract.RunRecord): string {
+  return run.outcome ?? (run.finished !== null ? "ended" : run.overdue ? `overdue: longer than ${run.maximumMinutes} minutes` : "running");
 }
 
 export const deploymentRoutes = buildRouteMap({
-  docs: { brief: "Deployments: create, set, show, list" },
+  docs: { brief: "Deployments: create, set, show, list, runs" },
   routes: {
-    create: command<SiteFlags & SecretFlags & Agreements & { taskSequence: string; collection?: string; device?: string; purpose: Purpose; makeAvailableTo: MakeAvailableTo; comment?: string; secretsToPassword?: boolean; availableFrom?: string; expires?: string }>({
+    create: command<SiteFlags & SecretFlags & Agreements & SettingsFlags & { debug?: boolean;  taskSequence: string; collection?: string; device?: string; purpose: Purpose; makeAvailableTo: MakeAvailableTo; comment?: string; secretsToPassword?: boolean; availableFrom?: string; expires?: string }>({
       brief: "Deploy a task sequence to a collection or a device",
-      example: "prestage deployment create --task-sequence ABC00007 --collection ABC00002 --purpose required --make-available-to MediaAndPxe",
+      example: "prestage deployment create --task-sequence ABC00007 --collection ABC00002 --purpose required --make-available-to MediaAndPxe\nprestage deployment create --task-sequence ABC00007 --collection ABC00010 --purpose required --assignment '2026-12-01T20:00:00Z every 2 weeks' --rerun if-failed",
       parameters: {
         flags: {
           ...siteFlags, taskSequence: text("Task sequence", "ID"), collection: optionalText("Collection it goes to", "ID"), device: optionalText("Device it goes to", "GUID"),
           purpose: { ...purpose, default: "available" }, makeAvailableTo: { ...makeAvailableTo, default: "ClientsMediaAndPxe" }, comment: optionalText("Shown beside the choice at the computer", "TEXT"),
-          availableFrom, expires, ...agreements,
+          availableFrom, expires, ...settingsFlags, debug: flag("The run holds before each step in the debugger; to few computers, and not beside a normal deployment"), ...agreements,
           secretsToPassword: flag("Give its secrets to computers let in by the media password alone, too"), ...secretFlags,
         },
       },
@@ -55,7 +59,7 @@ export const deploymentRoutes = buildRouteMap({
         const body = {
           taskSequenceId: objectId(flags.taskSequence), purpose: flags.purpose, makeAvailableTo: flags.makeAvailableTo,
           ...(flags.collection && { collectionId: objectId(flags.collection) }), ...(flags.device && { deviceId: flags.device }), ...(flags.comment && { comment: flags.comment }),
-          secretsToPassword: flags.secretsToPassword ?? false, ...times(flags), ...agreed(flags),
+          secretsToPassword: flags.secretsToPassword ?? false, debug: flags.debug ?? false, ...times(flags), ...settingsOf(flags), ...agreed(flags),
         };
         const client = await SiteClient.open(context, flags.data);
         const secrets = await readSecrets(context, flags);
@@ -65,12 +69,12 @@ export const deploymentRoutes = buildRouteMap({
         print(context, flags.json, made, deploymentText(made));
       },
     }),
-    set: command<SiteFlags & SecretFlags & Agreements & { purpose?: Purpose; makeAvailableTo?: MakeAvailableTo; enabled?: "yes" | "no"; secretsToPassword?: "yes" | "no"; availableFrom?: string; expires?: string }, [string]>({
+    set: command<SiteFlags & SecretFlags & Agreements & SettingsFlags & { purpose?: Purpose; makeAvailableTo?: MakeAvailableTo; enabled?: "yes" | "no"; secretsToPassword?: "yes" | "no"; availableFrom?: string; expires?: string }, [string]>({
       brief: "Change a deployment; effective at a device's next request",
       example: "prestage deployment set ABC00009 --make-available-to MediaAndPxeHidden --expires 2026-12-31T18:00:00+01:00",
-      parameters: { flags: { ...siteFlags, purpose: { ...purpose, optional: true }, makeAvailableTo: { ...makeAvailableTo, optional: true }, enabled: { kind: "enum", values: ["yes", "no"], optional: true, brief: "Whether it is offered at all" }, availableFrom, expires, ...agreements, secretsToPassword: { kind: "enum", values: ["yes", "no"], optional: true, brief: "Whether its secrets go to computers let in by the media password alone, too" }, ...secretFlags }, positional: oneId("Deployment") },
+      parameters: { flags: { ...siteFlags, purpose: { ...purpose, optional: true }, makeAvailableTo: { ...makeAvailableTo, optional: true }, enabled: { kind: "enum", values: ["yes", "no"], optional: true, brief: "Whether it is offered at all" }, availableFrom, expires, ...settingsFlags, ...agreements, secretsToPassword: { kind: "enum", values: ["yes", "no"], optional: true, brief: "Whether its secrets go to computers let in by the media password alone, too" }, ...secretFlags }, positional: oneId("Deployment") },
       async run(context, flags, id) {
-        const body = { ...(flags.purpose && { purpose: flags.purpose }), ...(flags.makeAvailableTo && { makeAvailableTo: flags.makeAvailableTo }), ...(flags.enabled && { enabled: flags.enabled === "yes" }), ...(flags.secretsToPassword && { secretsToPassword: flags.secretsToPassword === "yes" }), ...times(flags), ...agreed(flags) };
+        const body = { ...(flags.purpose && { purpose: flags.purpose }), ...(flags.makeAvailableTo && { makeAvailableTo: flags.makeAvailableTo }), ...(flags.enabled && { enabled: flags.enabled === "yes" }), ...(flags.secretsToPassword && { secretsToPassword: flags.secretsToPassword === "yes" }), ...times(flags), ...settingsOf(flags), ...agreed(flags) };
         const client = await SiteClient.open(context, flags.data);
         await sendSecrets(client, "deployment", objectId(id), await readSecrets(context, flags));
         const changed = await client.call("PATCH", `/deployments/${objectId(id)}`, contract.deploymentSchema, body);
@@ -86,13 +90,22 @@ export const deploymentRoutes = buildRouteMap({
         print(context, flags.json, found, deploymentText(found));
       },
     }),
+    runs: command<SiteFlags, [string]>({
+      brief: "List the runs of a deployment, newest first: which computers, how they ended, which take longer than they should",
+      example: "prestage deployment runs ABC00009",
+      parameters: { flags: siteFlags, positional: oneId("Deployment") },
+      async run(context, flags, id) {
+        const found = await (await SiteClient.open(context, flags.data)).call("GET", `/runs?deploymentId=${objectId(id)}`, z.array(contract.runSchema));
+        print(context, flags.json, found, table(["COMPUTER", "STARTED", "ENDED", "OUTCOME"], found.map((run) => [run.deviceName, run.started, run.finished ?? "-", runText(run)])));
+      },
+    }),
     list: command<SiteFlags>({
       brief: "List the deployments",
       example: "prestage deployment list",
       parameters: { flags: siteFlags },
       async run(context, flags) {
         const found = await (await SiteClient.open(context, flags.data)).call("GET", "/deployments", z.array(contract.deploymentSchema));
-        print(context, flags.json, found, table(["ID", "TASK SEQUENCE", "TO", "PURPOSE", "MAKE AVAILABLE TO", "ENABLED", "FROM", "UNTIL"], found.map(deploymentRow)));
+        print(context, flags.json, found, table(["ID", "TASK SEQUENCE", "TO", "PURPOSE", "MAKE AVAILABLE TO", "ENABLED", "FROM", "UNTIL", "COMPUTERS"], found.map(deploymentRow)));
       },
     }),
   },

@@ -14,8 +14,13 @@ import { variables } from "./variables.ts";
 export function deviceTable(devices: readonly contract.Device[]): string {
   return table(
     ["ID", "NAME", "STATE", "BY", "CODE", "LAST SEEN", "LAST STATUS"],
-    devices.map((d) => [d.id, d.name, d.conflictId === null ? d.state : `${d.state}, in conflict`, d.proof ?? "-", d.approvalCode ?? "-", d.lastSeen ?? "-", d.lastStatus === null ? "-" : `${d.lastStatus.kind}${d.lastStatus.step ? ` (${d.lastStatus.step.name})` : ""}`]),
+    devices.map((d) => [d.id, d.name, d.conflictId === null ? d.state : `${d.state}, in conflict`, d.proof ?? "-", d.approvalCode ?? "-", d.lastSeen ?? "-", lastStatusText(d)]),
   );
+}
+
+function lastStatusText({ lastStatus, lastRun }: contract.Device): string {
+  if (lastStatus === null) return "-";
+  return `${lastStatus.kind}${lastStatus.step ? ` (${lastStatus.step.name})` : ""}${lastRun?.overdue === true ? `, overdue: longer than ${lastRun.maximumMinutes} minutes` : ""}`;
 }
 
 export const deviceRoutes = buildRouteMap({

@@ -24,6 +24,11 @@ export const statusRoutes = buildRouteMap({
         const shown = records.filter((record) => flags.all === true || record.message.kind !== "content-fetch-progress");
         const words = (m: contract.StatusMessage) => [m.step?.name, m.outcome, m.content && `${m.content.name}: ${m.content.state}`, m.error && `${m.error.code}: ${m.error.message}`, m.text].filter(Boolean).join(", ");
         print(context, flags.json, shown, table(["TIME", "KIND", "WHERE", "WHAT"], shown.map(({ message: m }) => [m.time, m.kind, m.environment, words(m)])));
+        if (flags.json === true) return;
+        const devices = await client.call("GET", "/devices", z.array(contract.deviceSchema));
+        for (const { id, name, lastRun } of devices) {
+          if (lastRun?.overdue === true && (flags.device === undefined || flags.device === id)) context.process.stdout.write(`overdue: ${name} runs ${lastRun.deploymentId} since ${lastRun.started}, longer than ${lastRun.maximumMinutes} minutes\n`);
+        }
       },
     }),
   },

@@ -5,14 +5,19 @@ import { notFound, SiteError } from "../error.ts";
 import type { Routes } from "../http/new-server.ts";
 import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
+import { closeAlert, listAlerts, updateAlerts } from "../store/alerts.ts";
+import { guardDebug } from "../store/debug-deployments.ts";
+import { deploymentColumns } from "../store/deployment-columns.ts";
 import { listDeployments, openDeployment } from "../store/deployments.ts";
 import { openDevice } from "../store/devices.ts";
 import { guardHighRisk } from "../store/high-risk.ts";
 import { nextObjectId } from "../store/object-ids.ts";
+import { listRuns } from "../store/runs.ts";
 import { requireWhole } from "../store/sequence-faults.ts";
 import { openSequence } from "../store/sequences.ts";
 
 const idParams = z.strictObject({ id: objectIdSchema });
+const guidParams = z.strictObject({ id: z.guid() });
 
 /** What a task sequence is deployed to, when and how. What may not be deployed is refused here, when it is created and when it is made required. */
 export function deploymentRoutes(api: Routes, context: SiteContext): void {
@@ -20,40 +25,49 @@ export function deploymentRoutes(api: Routes, context: SiteContext): void {
   api.get("/deployments", { schema: { response: { 200: z.array(contract.deploymentSchema) } } }, () => listDeployments(db));
   api.get("/deployments/:id", { schema: { params: idParams, response: { 200: contract.deploymentSchema } } }, (request) => openDeployment(db, request.params.id));
   api.post("/deployments", { schema: { body: contract.createDeploymentRequestSchema, response: { 200: contract.deploymentSchema } } }, async (request) => {
-    const { taskSequenceId, collectionId, deviceId, purpose, makeAvailableTo, comment, secretsToPassword, availableFrom = null, expires = null, ...agreed } = request.body;
+    const { taskSequenceId, collectionId, deviceId, purpose, makeAvailableTo, comment, debug } = request.body;
     const stored = await openSequence(db, taskSequenceId);
-    checkTimes(availableFrom, expires);
+    checkTimes(request.body, { availableFrom: null, expires: null, assignments: [] });
     if (deviceId !== undefined) await openDevice(db, deviceId);
     if (collectionId !== undefined && !(await db.selectFrom("collection").select("id").where("id", "=", collectionId).executeTakeFirst())) throw notFound("collection", collectionId);
     await requireWhole(db, stored);
     const target = { collectionId: collectionId ?? null, deviceId: deviceId ?? null };
-    const accepted = purpose === "required" ? await guardHighRisk(db, stored.sequence, target, agreed) : [];
+    await guardDebug(db, { ...target, sequenceId: taskSequenceId, debug });
+    const accepted = purpose === "required" ? await guardHighRisk(db, stored.sequence, target, request.body) : [];
     const id = await nextObjectId(db, context.configuration.siteCode);
-    await db.insertInto("deployment").values({
-      id, sequence_id: taskSequenceId, collection_id: target.collectionId, device_id: target.deviceId, purpose, make_available_to: makeAvailableTo, enabled: true, comment, secrets_to_password: secretsToPassword,
-      available_from: dateOf(availableFrom), expires: dateOf(expires),
-    }).execute();
+    const columns = deploymentColumns(request.body);
+    await db.insertInto("deployment").values({ id, sequence_id: taskSequenceId, collection_id: target.collectionId, device_id: target.deviceId, comment, debug, enabled: true, ...columns, purpose, make_available_to: makeAvailableTo }).execute();
     await audit(context, "administrator", "deployment-create", id);
     await auditAccepted(context, id, accepted);
     return openDeployment(db, id);
   });
   api.patch("/deployments/:id", { schema: { params: idParams, body: contract.setDeploymentRequestSchema, response: { 200: contract.deploymentSchema } } }, async (request) => {
     const { id } = request.params;
-    const { purpose, makeAvailableTo, enabled, secretsToPassword, availableFrom, expires, ...agreed } = request.body;
+    const { purpose, enabled } = request.body;
     const before = await openDeployment(db, id);
-    checkTimes(availableFrom === undefined ? before.availableFrom : availableFrom, expires === undefined ? before.expires : expires);
+    checkTimes(request.body, before);
     const madeRequired = purpose === "required" && before.purpose !== "required";
+    const madeEnabled = enabled === true && !before.enabled;
     const stored = await openSequence(db, before.taskSequenceId);
-    if (madeRequired || (enabled === true && !before.enabled)) await requireWhole(db, stored);
-    const accepted = madeRequired ? await guardHighRisk(db, stored.sequence, before, agreed) : [];
-    const changes = {
-      ...(availableFrom !== undefined && { available_from: dateOf(availableFrom) }), ...(expires !== undefined && { expires: dateOf(expires) }), ...(purpose && { purpose }), ...(makeAvailableTo && { make_available_to: makeAvailableTo }),
-      ...(enabled !== undefined && { enabled }), ...(secretsToPassword !== undefined && { secrets_to_password: secretsToPassword }),
-    };
+    if (madeRequired || madeEnabled) await requireWhole(db, stored);
+    if (madeEnabled) await guardDebug(db, { ...before, sequenceId: before.taskSequenceId }, id);
+    const accepted = madeRequired ? await guardHighRisk(db, stored.sequence, before, request.body) : [];
+    const changes = deploymentColumns(request.body);
     if (Object.keys(changes).length > 0) await db.updateTable("deployment").set(changes).where("id", "=", id).execute();
     await audit(context, "administrator", "deployment-set", `${id} ${JSON.stringify(request.body)}`);
     await auditAccepted(context, id, accepted);
+    await updateAlerts(db, context.now());
     return openDeployment(db, id);
+  });
+  api.get("/runs", { schema: { querystring: contract.runListQuerySchema, response: { 200: z.array(contract.runSchema) } } }, (request) => listRuns(db, request.query));
+  api.get("/alerts", { schema: { querystring: contract.alertListQuerySchema, response: { 200: z.array(contract.alertSchema) } } }, async (request) => {
+    await updateAlerts(db, context.now());
+    return listAlerts(db, request.query.all === "true");
+  });
+  api.post("/alerts/:id/close", { schema: { params: guidParams, response: { 200: contract.alertSchema } } }, async (request) => {
+    const closed = await closeAlert(db, request.params.id, context.now());
+    await audit(context, "administrator", "alert-close", `${closed.deploymentId} ${closed.kind}`);
+    return closed;
   });
 }
 
@@ -62,10 +76,12 @@ async function auditAccepted(context: SiteContext, id: string, accepted: readonl
   for (const what of accepted) await audit(context, "administrator", "deployment-warning-accepted", `${id}: ${what}`);
 }
 
-function dateOf(time: string | null): Date | null {
-  return time === null ? null : new Date(time);
-}
+type Times = { [Name in "availableFrom" | "expires"]?: string | null | undefined } & { assignments?: readonly contract.Assignment[] | undefined };
 
-function checkTimes(availableFrom: string | null, expires: string | null): void {
-  if (availableFrom !== null && expires !== null && Date.parse(expires) <= Date.parse(availableFrom)) throw new SiteError("PRESTAGE_SITE_REQUEST_INVALID", `Expected a deployment to end after it begins; it begins ${availableFrom} and ends ${expires}.`);
+function checkTimes(given: Times, before: Required<Times>): void {
+  const { availableFrom = before.availableFrom, expires = before.expires, assignments = before.assignments ?? [] } = given;
+  if (expires === null || expires === undefined) return;
+  if (availableFrom !== null && availableFrom !== undefined && Date.parse(expires) <= Date.parse(availableFrom)) throw new SiteError("PRESTAGE_SITE_REQUEST_INVALID", `Expected a deployment to end after it begins; it begins ${availableFrom} and ends ${expires}.`);
+  const late = assignments.map((one) => ("at" in one ? one.at : one.from)).find((time) => Date.parse(time) >= Date.parse(expires));
+  if (late !== undefined) throw new SiteError("PRESTAGE_SITE_REQUEST_INVALID", `Expected assignments before the deployment ends on ${expires}; found one at ${late}, which would never come.`);
 }

@@ -92,7 +92,7 @@ function objectRoutes(api: Routes, context: SiteContext): void {
     return shown(object);
   });
   api.post("/task-sequences", { schema: { body: contract.addSequenceRequestSchema, response: { 200: contract.sequenceRecordSchema } } }, async (request) => {
-    const { record } = await addSequence(context.db, context.configuration.siteCode, request.body.yaml, request.body.update);
+    const { record } = await addSequence(context.db, context.configuration.siteCode, request.body.yaml, request.body.update, request.body.basedOn);
     await audit(context, "administrator", "task-sequence-add", `${record.id} revision ${record.revision}`);
     return record;
   });

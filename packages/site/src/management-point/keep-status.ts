@@ -2,6 +2,7 @@ import type { StatusMessage } from "@prestage/contract";
 import type { Database } from "../database/open-database.ts";
 import { recordUsers } from "../store/affinities.ts";
 import { jsonText } from "../store/json-text.ts";
+import { isOfRun, recordRun } from "../store/runs.ts";
 
 /**
  * Keeps status messages, each number of a device once: a message sent again after a lost answer changes nothing.
@@ -10,7 +11,7 @@ import { jsonText } from "../store/json-text.ts";
  */
 export async function keepStatus(db: Database, deviceId: string, messages: readonly StatusMessage[]): Promise<number> {
   // What a message leads to is done with it or not at all, and once.
-  if (messages.some((message) => message.affinity !== undefined)) await db.transaction().execute((transaction) => insertAndAct(transaction, deviceId, messages));
+  if (messages.some((message) => message.affinity !== undefined || isOfRun(message))) await db.transaction().execute((transaction) => insertAndAct(transaction, deviceId, messages));
   else await insert(db, deviceId, messages);
   const lowest = Math.min(...messages.map((message) => message.number));
   const kept = await db.selectFrom("status_message").select("number").where("device_id", "=", deviceId).where("number", ">=", lowest).orderBy("number").limit(1000).execute();
@@ -30,7 +31,8 @@ async function insert(db: Database, deviceId: string, messages: readonly StatusM
 
 async function insertAndAct(db: Database, deviceId: string, messages: readonly StatusMessage[]): Promise<void> {
   const added = new Set(await insert(db, deviceId, messages));
-  for (const message of messages) {
+  for (const message of messages.toSorted((a, b) => a.number - b.number)) {
+    if (added.has(message.number) && isOfRun(message)) await recordRun(db, deviceId, message);
     const done = added.has(message.number) ? await recordUsers(db, deviceId, message) : undefined;
     if (done !== undefined) await db.insertInto("audit").values({ actor: `device ${deviceId}`, action: "affinity-reported", subject: done }).execute();
   }

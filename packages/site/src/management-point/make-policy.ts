@@ -2,8 +2,8 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { offeredPatches } from "@prestage/content";
 import type { OfferedPatches } from "@prestage/content";
-import type { Policy, PolicyAnswer, PolicyContent, PolicyRequest } from "@prestage/contract";
-import { contentReferences, listBases, listedContent as listed } from "@prestage/sequence";
+import type { Offer, Policy, PolicyAnswer, PolicyContent, PolicyRequest } from "@prestage/contract";
+import { contentReferences, deploysOperatingSystem, listBases, listedContent as listed } from "@prestage/sequence";
 import type { TaskSequence } from "@prestage/sequence";
 import { canonicalJson, signDocument } from "@prestage/trust";
 import { sql } from "kysely";
@@ -12,6 +12,7 @@ import { SiteError } from "../error.ts";
 import { chooseOffers, deploymentsReaching, nextOffer } from "../store/deployments.ts";
 import { listDistributionPoints } from "../store/distribution-points.ts";
 import { objectRevisions } from "../store/objects.ts";
+import { runsOf } from "../store/runs.ts";
 import { openSequence } from "../store/sequences.ts";
 import { relatedVersions, unlikeVersions } from "../store/unlike-versions.ts";
 import type { EnrolledDevice } from "./authenticate.ts";
@@ -25,7 +26,8 @@ const policyLifetimeMs = 24 * 3_600_000;
  */
 export async function makePolicy(context: SiteContext, device: EnrolledDevice, request: PolicyRequest): Promise<PolicyAnswer> {
   const reaching = await deploymentsReaching(context.db, device);
-  const offers = chooseOffers(reaching, request.preferredDeploymentId, context.now(), request.deploymentId === undefined ? undefined : await runningDeployment(context, device.id));
+  const asking = { preferred: request.preferredDeploymentId, chosen: request.deploymentId === undefined ? undefined : await runningDeployment(context, device.id), unattended: await isUnattended(context, request.mediaId), runs: await runsOf(context.db, device.id) };
+  const offers = await withHighImpact(context, chooseOffers(reaching, asking, context.now()));
   const chosen = request.deploymentId === undefined ? undefined : offers.find((offer) => offer.deploymentId === request.deploymentId);
   if (request.deploymentId !== undefined && chosen === undefined) {
     throw new SiteError("PRESTAGE_SITE_NOT_FOUND", `Expected deployment ${request.deploymentId} among those offered to this computer; it is not any more. Choose again.`);
@@ -37,13 +39,23 @@ export async function makePolicy(context: SiteContext, device: EnrolledDevice, r
     number: await nextPolicyNumber(context, device.id, selected?.policy),
     issued: now.toISOString(), expires: new Date(now.getTime() + policyLifetimeMs).toISOString(), offers,
     managementPoints: context.configuration.publicUrls,
-    ...(offers.length === 0 && { nothingOffered: nothingOffered(request.preferredDeploymentId, nextOffer(reaching, now)) }),
+    ...(offers.length === 0 && { nothingOffered: nothingOffered(request.preferredDeploymentId, nextOffer(reaching, asking, now)) }),
     ...(selected && { selected: selected.policy }),
   };
   return {
     policy: signDocument("policy", canonicalJson(policy), [context.keys.signing.policy]).toString("base64"),
     ...(selected && { taskSequence: selected.taskSequence.toString("base64") }),
   };
+}
+
+/** Whether the media it was started from has nobody to ask. */
+async function isUnattended(context: SiteContext, mediaId: string): Promise<boolean> {
+  return (await context.db.selectFrom("media").select("manifest").where("media_id", "=", mediaId).executeTakeFirst())?.manifest.unattended ?? false;
+}
+
+/** The texts are shown before an operating system is deployed, and before nothing else (features.md F149). */
+async function withHighImpact(context: SiteContext, offers: readonly Offer[]): Promise<Offer[]> {
+  return Promise.all(offers.map(async ({ highImpact, ...offer }) => (highImpact !== undefined && deploysOperatingSystem((await openSequence(context.db, offer.taskSequenceId)).sequence) ? { ...offer, highImpact } : offer)));
 }
 
 /** What a device chose last; asking for it again goes on with it. */
@@ -54,7 +66,7 @@ async function runningDeployment(context: SiteContext, deviceId: string): Promis
 
 async function selectedPolicy(context: SiteContext, device: EnrolledDevice, offer: Policy["offers"][number]): Promise<{ policy: NonNullable<Policy["selected"]>; taskSequence: Buffer }> {
   const { record, payload, sequence } = await openSequence(context.db, offer.taskSequenceId);
-  const variables = await deviceVariables(context, device);
+  const variables = await deviceVariables(context, device, offer.deploymentId);
   const content = await resolveContent(context, [...contentReferences(sequence).map((reference) => reference.objectId), ...(await listedContent(context, device, sequence, variables))], await contentOnMedia(context, device));
   const points = await distributionPointsFor(context, content);
   return {
@@ -128,12 +140,14 @@ async function descriptionSizes(context: SiteContext, contentId: string): Promis
   return { ...(index && index >= 2 && { indexBytes: index }), ...(storage && storage >= 2 && { storageBytes: storage }) };
 }
 
-/** Collection variables, then the device's own: later wins. */
-async function deviceVariables(context: SiteContext, device: EnrolledDevice): Promise<NonNullable<Policy["selected"]>["variables"]> {
+/** Collection variables, what the deployment says, then the device's own: later wins. */
+async function deviceVariables(context: SiteContext, device: EnrolledDevice, deploymentId: string): Promise<NonNullable<Policy["selected"]>["variables"]> {
   const collections = await context.db.selectFrom("collection").innerJoin("collection_member", "collection_id", "id").select("variables").where("device_id", "=", device.id).orderBy("id").execute();
   const own = await context.db.selectFrom("device").select("variables").where("id", "=", device.id).executeTakeFirstOrThrow();
+  const { debug } = await context.db.selectFrom("deployment").select("debug").where("id", "=", deploymentId).executeTakeFirstOrThrow();
   return [
     ...collections.flatMap((collection) => collection.variables.map((variable) => ({ ...variable, source: "collection" as const }))),
+    ...(debug ? [{ name: "TSDebugMode", value: "true", source: "deployment" as const }] : []),
     ...own.variables.map((variable) => ({ ...variable, source: "device" as const })),
   ];
 }
@@ -151,6 +165,7 @@ async function nextPolicyNumber(context: SiteContext, deviceId: string, selected
 }
 
 function nothingOffered(preferredDeploymentId: string | undefined, next: Date | undefined): string {
-  if (preferredDeploymentId !== undefined) return `The deployment ${preferredDeploymentId}, which SMSTSPreferredAdvertID names, is not available to this computer.`;
-  return next === undefined ? "No task sequence is deployed to this computer for media." : `No task sequence is deployed to this computer for media at the moment; the next is available from ${next.toISOString()} on.`;
+  const later = next === undefined ? "" : ` at the moment; the next is from ${next.toISOString()} on`;
+  if (preferredDeploymentId !== undefined) return `The deployment ${preferredDeploymentId}, which SMSTSPreferredAdvertID names, is not available to this computer${later}.`;
+  return `No task sequence is deployed to this computer for media${later.replace("the next is from", "the next is available from")}.`;
 }

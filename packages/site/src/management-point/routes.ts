@@ -8,6 +8,7 @@ import { readRenewal } from "../store/media-life.ts";
 import { authenticate, NonceMemory } from "./authenticate.ts";
 import { answerChallenge, enrol } from "./enrol.ts";
 import { createGuards, sourceOf } from "./guards.ts";
+import { lookAtAlerts } from "../jobs/alert-watch.ts";
 import { keepStatus } from "./keep-status.ts";
 import { makePolicy } from "./make-policy.ts";
 import { answerSecrets } from "./secrets-answer.ts";
@@ -51,7 +52,9 @@ export function managementPointRoutes(server: Routes, context: SiteContext): voi
   server.post(managementPointPaths.status, { schema: { body: statusRequestSchema, response: { 200: statusAnswerSchema } } }, async (request) => {
     const device = await authenticate(context, nonces, request);
     await touchDevice(context, device.id);
-    return { highest: await keepStatus(context.db, device.id, request.body.messages) };
+    const highest = await keepStatus(context.db, device.id, request.body.messages);
+    if (request.body.messages.some((message) => message.kind === "sequence-finished")) lookAtAlerts(context);
+    return { highest };
   });
 }
 

@@ -3,6 +3,7 @@ import type { DeviceAttributes } from "@prestage/trust";
 import { sql } from "kysely";
 import type { Database } from "../database/open-database.ts";
 import { notFound } from "../error.ts";
+import { newestRuns } from "./runs.ts";
 import { moveSecrets, secretNamesOf } from "./secrets.ts";
 
 /** More computers than this waiting for approval at once are turned away: unproven callers cost the site bounded memory. */
@@ -38,10 +39,11 @@ export async function listDevices(db: Database, id?: string): Promise<Device[]> 
   if (id !== undefined) query = query.where("device.id", "=", id);
   const rows = await query.execute();
   const secrets = await secretNamesOf(db, "device");
+  const runs = await newestRuns(db, id);
   return rows.map((row) => ({
     id: row.id, name: row.name, state: row.state, known: row.known, approvalCode: row.approval_code, mediaId: row.media_id, attributes: { ...row.attributes }, replaces: row.replaces,
     lastSeen: row.last_seen?.toISOString() ?? null, created: row.created.toISOString(), proof: row.proof, claimId: row.claim_id, conflictId: row.conflict_id, variables: row.variables, secretVariables: secrets.get(row.id) ?? [], users: row.users ?? [],
-    lastStatus: row.last_message ?? null, lastStep: row.step_message ?? null,
+    lastStatus: row.last_message ?? null, lastStep: row.step_message ?? null, lastRun: runs.get(row.id) ?? null,
   }));
 }
 
