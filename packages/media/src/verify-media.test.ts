@@ -147,3 +147,12 @@ test("an abort ends it", async () => {
   const abort = new AbortController();
   await assert.rejects(verifyMedia(built.path, { signal: abort.signal, onProgress: () => abort.abort(new Error("enough")) }), /enough/);
 });
+
+test("a name Windows or FAT could not hold, or would take for another file, ends it in either image, before anything is opened", async () => {
+  for (const image of [1, 2]) {
+    for (const name of ["aux.txt", "trailing.", 'a"b', image === 1 ? "efi" : "PRESTAGE"]) {
+      const path = await retouched((root) => writeFile(join(root, name), "x"), image);
+      await assert.rejects(verifyMedia(path, { trustedKeyring: site.keyring }), { code: "PRESTAGE_MEDIA_NOT_MEDIA" }, `${image} ${name}`);
+    }
+  }
+});

@@ -27,7 +27,9 @@ const maximumIndexBytes = 512 * 1024 * 1024;
 export async function inspectMedia(path: string, options: VerifyMediaOptions = {}): Promise<InspectedMedia> {
   const wim = await openWimFile(path);
   try {
-    return await inspectOpen(wim, await dataTree(wim), options);
+    const data = await dataTree(wim);
+    treeOf(await wim.readImage(mediaImages.boot));
+    return await inspectOpen(wim, data, options);
   } finally {
     await wim.close();
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { mkdtemp, readFile, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -206,4 +206,18 @@ test("a golden disk has neither claim nor receipt, and is told as golden", async
 test("a path that is no disk is refused", async () => {
   await assert.rejects(planStage(media.path, folder, small), { code: "PRESTAGE_DISK_NOT_A_DISK" });
   await assert.rejects(planStage(media.path, "/dev/null", small), { code: "PRESTAGE_DISK_NOT_A_DISK" });
+});
+
+test("a media with names a disk could not hold is refused before the disk is touched", async () => {
+  const extra = join(folder, "extra");
+  await writeFile(extra, "x");
+  for (const [image, name] of [["1", "aux.txt"], ["2", "PRESTAGE"], ["2", "prestage/con"]] as const) {
+    const path = join(folder, "unsafe.wim");
+    await copyFile(media.path, path);
+    await runProgram("wimlib-imagex", ["update", path, image, "--command", `add '${extra}' '/${name}'`, "--check"]);
+    const disk = await blankImage("unsafe.img");
+    await assert.rejects(planStage(path, disk, small), { code: "PRESTAGE_MEDIA_NOT_MEDIA" }, name);
+    await assert.rejects(stage(path, [disk], { ...small, trustedKeyring: media.keyring }), { code: "PRESTAGE_MEDIA_NOT_MEDIA" });
+    assert.equal((await stat(disk)).blocks, 0);
+  }
 });

@@ -134,6 +134,36 @@ test("a solid image (.esd) is recompressed once, at import", async () => {
   assert.equal(version.index.images?.[0]?.files[1]?.sha256, sha256(big));
 });
 
+test("names its system could not hold refuse an image: those of Windows on a Windows or for booting, and on a Linux only what it cannot hold itself", async () => {
+  const names = { "aux.txt": "device", "dir/CON": "device", "trailing.": "dot", 'a"b': "reserved" };
+  for (const [i, tree] of [...Object.entries(names).map(([name]) => ({ [name]: "x" })), { "twin/readme": "x", "twin/README": "y" }].entries()) {
+    const linux = join(folder, `linux-${i}.wim`);
+    await runWimlib(["capture", await writeTree(join(folder, `named-${i}`), { ok: "ok", ...tree }), linux, "named", "--unix-data"]);
+    assert.equal((await importImage(library, linux, [1])).index.images?.length, 1);
+    await assert.rejects(importImage(library, linux, [1], { forBoot: true }), { code: "PRESTAGE_CONTENT_IMAGE_UNSUPPORTED" });
+    const windows = join(folder, `windows-${i}.wim`);
+    await copyFile(linux, windows);
+    await runWimlib(["info", windows, "1", "--image-property", "WINDOWS/ARCH=9"]);
+    await assert.rejects(importImage(library, windows, [1]), (cause: Error) => /Expected names that a disk of Windows can hold in image 1; found /.test(cause.message));
+  }
+  // What Linux itself cannot hold: made by altering the directory entry, as wimlib would not write it.
+  const long = join(folder, "long.wim");
+  await runWimlib(["capture", await writeTree(join(folder, "long-name"), { ["n".repeat(200)]: "x" }), long, "long", "--compress=none"]);
+  const wim = await openWimFile(long);
+  const { resource, sha1 } = wim.imageMetadata(1);
+  await wim.close();
+  const bytes = await readFile(long);
+  const name = Buffer.from("n".repeat(200), "utf16le");
+  const at = bytes.indexOf(name);
+  assert.ok(at > 0);
+  Buffer.from("\u20ac".repeat(200), "utf16le").copy(bytes, at);
+  const tree = bytes.subarray(resource.offset, resource.offset + resource.size);
+  bytes.set(createHash("sha1").update(tree).digest(), bytes.lastIndexOf(Buffer.from(sha1, "hex")));
+  await writeFile(long, bytes);
+  await assert.rejects(importImage(library, long, [1]), { code: "PRESTAGE_CONTENT_IMAGE_UNSUPPORTED" });
+  await nothingIncoming();
+});
+
 test("what is no WIM, has no such image, is cut short or damaged is refused", async () => {
   await assert.rejects(importImage(library, imageWim, [2]), { code: "PRESTAGE_CONTENT_IMAGE_UNSUPPORTED" });
   await writeFile(join(folder, "text.wim"), "not a WIM at all ".repeat(100));

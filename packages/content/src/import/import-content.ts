@@ -18,6 +18,10 @@ import { runWimlib } from "./wimlib.ts";
 
 export interface ImportProgress { phase: "compress" | "describe"; done: number; total: number }
 export interface ImportOptions { signal?: AbortSignal; onProgress?: (event: ImportProgress) => void }
+export interface ImportImageOptions extends ImportOptions {
+  /** FAT and NTFS must hold the names of every image, not of Windows images alone: of a boot image. */
+  forBoot?: boolean;
+}
 
 /**
  * Imports a folder as a content version: stored as a WIM (LZX, 32 KiB chunks, integrity table), described by what the WIM decodes to.
@@ -45,9 +49,9 @@ export async function importFolder(library: ContentLibrary, folder: string, opti
 
 /**
  * Imports an OS or boot image: the .wim is kept as it came, with an integrity table added by raw export where it has none.
- * @throws ContentError PRESTAGE_CONTENT_IMAGE_UNSUPPORTED where it has no image `index`
+ * @throws ContentError PRESTAGE_CONTENT_IMAGE_UNSUPPORTED where it has no image `index`, or names its system cannot hold
  */
-export async function importImage(library: ContentLibrary, wimPath: string, requiredImages: readonly number[], options: ImportOptions = {}): Promise<StoredVersion> {
+export async function importImage(library: ContentLibrary, wimPath: string, requiredImages: readonly number[], options: ImportImageOptions = {}): Promise<StoredVersion> {
   const prepared = await library.prepare();
   try {
     await copyWim(resolve(wimPath), join(prepared, "content.wim"), options);
@@ -135,7 +139,7 @@ async function describeTree(wim: WimFile, scanned: ScannedFolder, options: Impor
 }
 
 /** Describes the .wim file itself and the files in each of its images. */
-async function describeImages(wim: WimFile, options: ImportOptions): Promise<Description> {
+async function describeImages(wim: WimFile, options: ImportImageOptions): Promise<Description> {
   const { file, chunkList } = await describeBytes(wim.source.size, sourceOfFile(wim.source), { chunks: largeFileChunking });
   const bySha1 = new Map<string, Awaited<ReturnType<typeof describeBytes>>>();
   const total = [...wim.blobs.values()].reduce((sum, blob) => sum + blob.resource.size, 0);
@@ -144,8 +148,10 @@ async function describeImages(wim: WimFile, options: ImportOptions): Promise<Des
   let done = 0;
   for (let index = 1; index <= wim.imageCount; index++) {
     const image = await wim.readImage(index);
-    const unsafe = unsafeNames(image, "linux")[0];
-    if (unsafe !== undefined) throw new ContentError("PRESTAGE_CONTENT_IMAGE_UNSUPPORTED", `Expected names that can be created; found ${JSON.stringify(unsafe)} in image ${index}.`);
+    // A Linux may have names that differ by case alone, or that Windows takes for devices.
+    const target = options.forBoot === true || wim.xml.images[index - 1]?.windows !== undefined ? "windows" : "linux";
+    const unsafe = unsafeNames(image, target)[0];
+    if (unsafe !== undefined) throw new ContentError("PRESTAGE_CONTENT_IMAGE_UNSUPPORTED", `Expected names that a disk of ${target === "windows" ? "Windows" : "Linux"} can hold in image ${index}; found ${JSON.stringify(unsafe.path.slice(0, 300))} (${unsafe.reason}). \`prestage wim verify\` names them all.`);
     const files: IndexFile[] = [];
     for (const { path, entry } of walkEntries(image)) {
       options.signal?.throwIfAborted();

@@ -14,7 +14,7 @@ export async function runImport(context: SiteContext, data: unknown, tools: JobT
   const request = importRequestSchema.parse(data);
   const isImage = request.kind === "os-image" || request.kind === "boot-image";
   const version = isImage
-    ? await importImage(context.library, request.source, request.kind === "os-image" ? [request.index] : [1, 2], tools)
+    ? await importImage(context.library, request.source, request.kind === "os-image" ? [request.index] : [1, 2], { ...tools, forBoot: request.kind === "boot-image" })
     : await importFolder(context.library, request.source, tools);
   const revision = await keepRevision(context.db, context.configuration.siteCode, request, await definitionOf(request), version);
   await audit(context, "administrator", `import-${request.kind}`, `${revision.id} revision ${revision.revision}`);
