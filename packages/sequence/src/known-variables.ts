@@ -18,6 +18,7 @@ export const knownVariables: readonly KnownVariable[] = [
   { name: "_SMSTSAdvertID", kind: "engine", meaning: "The deployment that runs.", example: "ABC20001" },
   { name: "_SMSTSPackageID", kind: "engine", meaning: "The task sequence that runs.", example: "ABC00006" },
   { name: "_SMSTSPackageName", kind: "engine", meaning: "Its name.", example: "Debian for branch offices" },
+  { name: "_SMSTSType", kind: "engine", meaning: "1, or 2 for a sequence that deploys an operating system: an enabled step applies an OS image or partitions a disk.", example: "2" },
   { name: "_SMSTSMachineName", kind: "engine", meaning: "The computer's name at the site.", example: "BRANCH-07" },
   { name: "_SMSTSSiteCode", kind: "engine", meaning: "The site.", example: "ABC" },
   { name: "_SMSTSCurrentActionName", kind: "engine", meaning: "The step that runs.", example: "Apply the system" },

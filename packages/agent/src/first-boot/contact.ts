@@ -11,6 +11,7 @@ import type { Network } from "../network/network.ts";
 import type { Screen } from "../screens/screen.ts";
 import type { DeviceState } from "../state/device-state.ts";
 import type { StatusSpool } from "../status/status-spool.ts";
+import { showHighImpact } from "./high-impact.ts";
 import { renewedTo } from "./renewed-to.ts";
 import { askAgain, untilDone } from "./try-again.ts";
 
@@ -104,6 +105,7 @@ export async function chooseDeployment(options: ContactOptions, mediaId: string,
     }
     const offer = await chooseOffer(options, policy.offers, preferredDeploymentId);
     if (offer === undefined) continue;
+    await showHighImpact(screen, offer, options.signal);
     const { answer } = await ask(offer.deploymentId);
     await state.keepRun(answer);
     screen.event("chosen", offer);

@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { evaluateCondition, explainStep, explanationText, initialState, mayRetry, nextAction, reduce, replay, variableValue } from "@prestage/sequence";
+import { deploysOperatingSystem, evaluateCondition, explainStep, explanationText, initialState, mayRetry, nextAction, reduce, replay, variableValue } from "@prestage/sequence";
 import type { Action, Facts, RunEnvironment, RunEvent, RunState, Step, StepOutcome, Variable } from "@prestage/sequence";
 import { setTimeout as sleep } from "node:timers/promises";
 import { windowsBootFolder } from "@prestage/disk";
@@ -350,7 +350,7 @@ class SequenceRun {
 }
 
 /** What the agent itself says; nobody can change it. */
-function systemVariables({ policy, variables }: RunContext, secureBoot: string) {
-  const own = { _SMSTSMediaType: "OEMMedia", _SMSTSAdvertID: policy.deploymentId, _SMSTSPackageID: policy.taskSequence.id, _SMSTSPackageName: policy.taskSequence.name, _SMSTSBootUEFI: "true", _TSSecureBoot: secureBoot, _SMSTSTimezone: Intl.DateTimeFormat().resolvedOptions().timeZone };
+function systemVariables({ policy, sequence, variables }: RunContext, secureBoot: string) {
+  const own = { _SMSTSMediaType: "OEMMedia", _SMSTSAdvertID: policy.deploymentId, _SMSTSPackageID: policy.taskSequence.id, _SMSTSPackageName: policy.taskSequence.name, _SMSTSType: deploysOperatingSystem(sequence) ? "2" : "1", _SMSTSBootUEFI: "true", _TSSecureBoot: secureBoot, _SMSTSTimezone: Intl.DateTimeFormat().resolvedOptions().timeZone };
   return [...variables, ...Object.entries(own).map(([name, value]) => ({ name, value, source: "system" as const }))];
 }

@@ -77,6 +77,8 @@ function drawBody(view: View, width: number, fullWidth: number, height: number, 
       return drawPassword(view, width, fullWidth, height, texts);
     case "choose":
       return drawChoice(view, width, height, texts);
+    case "high-impact":
+      return drawHighImpact(view, width, height, texts);
     case "steps":
       return drawSteps(view.model, width, height, texts);
     case "error":
@@ -88,6 +90,16 @@ function drawBody(view: View, width: number, fullWidth: number, height: number, 
     case "debugger":
       return drawDebugger(view, width, height, texts);
   }
+}
+
+/** The site's own words as they are; on a small screen the blank lines between them go first, and what happens next always stands there. */
+function drawHighImpact(view: Extract<View, { kind: "high-impact" }>, width: number, height: number, texts: Texts): Line[] {
+  const headline = wrap(view.headline, width).map((text) => line(span(text, "bad")));
+  const paragraphs = view.texts.map((one) => wrap(one, width).map((text) => line(text)));
+  const left = wrap(textIn(texts, view.left), width).map((text) => line(span(text, "bold")));
+  const above = [...headline, [], ...paragraphs.flatMap((one) => [...one, []])];
+  const tight = [...headline, ...paragraphs.flat()];
+  return [...(above.length + left.length <= height ? above : tight).slice(0, Math.max(0, height - left.length)), ...left];
 }
 
 /** In another language its own words for the error come first, and what was found here below. */
@@ -228,7 +240,7 @@ function centred(text: string, style: Style, width: number): Line {
   return line(" ".repeat(Math.max(0, Math.floor((width - text.length) / 2))), span(text, style));
 }
 
-const hints = { choose: "hintChoose", password: "hintPassword", wait: "hintKey", steps: "hintSteps", log: "hintLog", form: "hintForm" } as const satisfies Partial<Record<View["kind"], keyof Texts>>;
+const hints = { choose: "hintChoose", password: "hintPassword", wait: "hintKey", "high-impact": "hintKey", steps: "hintSteps", log: "hintLog", form: "hintForm" } as const satisfies Partial<Record<View["kind"], keyof Texts>>;
 
 function hintOf(view: View, texts: Texts): string {
   return view.kind in hints ? texts[hints[view.kind as keyof typeof hints]] : "";

@@ -27,7 +27,7 @@ export interface Screen {
   /** Waits for any key and leaves what is shown. */
   anyKey(signal: AbortSignal): Promise<void>;
   /** Says what is about to happen; resolves when a key is pressed or the time is over. */
-  countdown(event: { screen: string; title: Text; lines: (left: number) => Text[]; seconds: number }, signal: AbortSignal): Promise<"key" | "time">;
+  countdown(event: { screen: string; title: Text; lines: (left: number) => Text[]; seconds: number; /** Shown in place of title and lines, where something is drawn. */ view?: (left: number) => View }, signal: AbortSignal): Promise<"key" | "time">;
   /** Shows a screen of its own until `typed` has an answer for a key, as a terminal sent it. */
   ask<T extends object>(event: { screen: string; view: () => View; typed: (key: string) => T | undefined }, signal: AbortSignal): Promise<T>;
   /** Whether there is a terminal here on which somebody could answer. */

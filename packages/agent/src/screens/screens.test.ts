@@ -67,6 +67,7 @@ test("every view fills every screen exactly, whatever its texts, and holds no co
     fc.record({ kind: fc.constantFrom("wait", "done"), title: text, lines: fc.array(text) }),
     fc.record({ kind: fc.constant("approval"), code: fc.string({ maxLength: 12 }), siteName: text }),
     fc.record({ kind: fc.constant("password"), code: fc.string({ maxLength: 12 }), siteName: text, note: text, length: fc.nat(200) }),
+    fc.record({ kind: fc.constant("high-impact"), headline: text, texts: fc.array(text, { minLength: 3, maxLength: 3 }), left: text }),
     fc.record({ kind: fc.constant("choose"), title: text, items: fc.array(fc.record({ label: text, detail: text })), selected: fc.nat(20) }),
     fc.record({ kind: fc.constant("error"), code: text, step: text, cause: text, next: text }),
     fc.array(fc.record({ name: text, state: fc.constantFrom("waiting", "running", "succeeded", "failed", "skipped"), detail: text }), { maxLength: 100 }).map((steps) => ({ kind: "steps", model: { sequence: "s", steps, progress: { label: "l", done: 1, total: 0, unit: "bytes" } } })),

@@ -206,11 +206,11 @@ export class TerminalScreen implements Screen {
     await this.#untilKey(signal, () => 0);
   }
 
-  async countdown(event: { screen: string; title: Text; lines: (left: number) => Text[]; seconds: number }, signal: AbortSignal): Promise<"key" | "time"> {
-    const { screen, title, lines, seconds } = event;
+  async countdown(event: { screen: string; title: Text; lines: (left: number) => Text[]; seconds: number; view?: (left: number) => View }, signal: AbortSignal): Promise<"key" | "time"> {
+    const { screen, title, lines, seconds, view = (remaining) => ({ kind: "wait", title, lines: lines(remaining) }) } = event;
     let left = seconds;
     const over = Promise.withResolvers<"time">();
-    const show = (first: boolean) => this.#show({ kind: "wait", title, lines: lines(left) }, first ? { screen, title: textIn(en, title), seconds } : undefined);
+    const show = (first: boolean) => this.#show(view(left), first ? { screen, title: textIn(en, title), seconds } : undefined);
     const timer = setInterval(() => {
       left--;
       if (left > 0) show(false);

@@ -22,6 +22,7 @@ export type View =
   | { kind: "choose"; title: Text; items: { label: string; detail: string }[]; selected: number }
   | { kind: "password"; siteName: string; code: string; note?: Text; /** Characters typed so far. */ length: number; /** Only while somebody wants to see it. */ shown?: string; keyboard?: string }
   | { kind: "wait"; title: Text; lines: Text[] }
+  | { kind: "high-impact"; headline: string; texts: string[]; left: Text }
   | { kind: "steps"; model: StepsModel }
   | { kind: "error"; code: string; step?: string; cause: string; next: Text; /** What happens then. */ then?: Text }
   | { kind: "done"; title: Text; lines: Text[] }

@@ -7,6 +7,7 @@ import type { RunEnvironment, RunEvent, StepOutcome } from "../events.ts";
 import { factKey, factText } from "../facts.ts";
 import type { Facts } from "../facts.ts";
 import type { Step, TaskSequence } from "../schema.ts";
+import { deploysOperatingSystem } from "../operating-system.ts";
 import { stepTypeOf } from "../steps/index.ts";
 import { shownSurroundings } from "../windows/windows-plan.ts";
 import type { WindowsPlan } from "../windows/windows-plan.ts";
@@ -183,6 +184,6 @@ function refusedVariable(name: string, value: string): string | undefined {
 
 /** What the engine says in every run from prestaged media. */
 function builtIn(sequence: TaskSequence): Variable[] {
-  const own = { _SMSTSMediaType: "OEMMedia", _SMSTSLaunchMode: "HD", _SMSTSBootUEFI: "true", _SMSTSPackageName: sequence.name, ...(sequence.id !== undefined && { _SMSTSPackageID: sequence.id }) };
+  const own = { _SMSTSMediaType: "OEMMedia", _SMSTSLaunchMode: "HD", _SMSTSBootUEFI: "true", _SMSTSPackageName: sequence.name, _SMSTSType: deploysOperatingSystem(sequence) ? "2" : "1", ...(sequence.id !== undefined && { _SMSTSPackageID: sequence.id }) };
   return Object.entries(own).map(([name, value]) => ({ name, value, source: "system" as const }));
 }

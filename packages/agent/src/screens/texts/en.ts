@@ -77,6 +77,7 @@ export const en = {
   searching: "Looking for task sequences",
   asking: "Asking the management point...",
   chooseTitle: "Choose a task sequence",
+  highImpactLeft: (name: string, seconds: number) => `${name} begins by itself in ${durationText(seconds)}. Press a key to begin now; whoever does not want it switches the computer off.`,
   nothingOffered: "No task sequence for this computer",
   refused: "The site refused this computer",
   tooMany: "More than one task sequence",

@@ -77,6 +77,7 @@ export const fr: Texts = {
   searching: "Recherche de séquences de tâches",
   asking: "Demande au point de gestion...",
   chooseTitle: "Choisissez une séquence de tâches",
+  highImpactLeft: (name, seconds) => `${name} commence de lui-même dans ${durationText(seconds)}. Appuyez sur une touche pour commencer maintenant ; sinon, éteignez l'ordinateur.`,
   nothingOffered: "Aucune séquence de tâches pour cet ordinateur",
   refused: "Le site a refusé cet ordinateur",
   tooMany: "Plus d'une séquence de tâches",
