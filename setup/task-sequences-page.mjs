@@ -58,6 +58,11 @@ steps:
 * A step that is skipped or disabled leaves \`_SMSTSLastActionSucceeded\` as it was.
 * A power cut is no failure: the step it fell into is run again (how each step bears that is said below). One that was interrupted more than
   10 times is given up, and so is one that asked for a restart and another try 20 times.
+* Beside our code a failure says the reference's, where it has one, in the log, in the messages at the site (in brackets behind the text) and on the screen: 0x80091007 a file is not as
+  signed, 0x87d00269 no management point answers, 0x80072f8f its certificate or the date is wrong, 0x80004005 it refuses, or a step failed without a code, 0x87d00267 content could
+  not be fetched, 0x80004004 what is in a group failed, or a person ended it, 4316 the computer is not ready; an installer's own 1602, 1603, 1618.
+* Of installers 3010 and 1641 mean a restart, 1707 a success. One that finds another in its way (1618) is run again every minute, ten times: the reference's two hours between tries are
+  for computers that people work at.
 
 ## Conditions
 One test, or \`{ all: [...] }\`, \`{ any: [...] }\`, \`{ none: [...] }\` of several. A test has exactly one operator: \`exists: true\`, \`notExists: true\`, \`equals\`,
@@ -75,7 +80,7 @@ there is unequal to everything, neither greater nor less. Names and values may h
 | the registry of Windows; \`value\` names one of the key's values | \`{ registry: "HKLM\\\\SOFTWARE\\\\Vendor", value: Version, equals: 2 }\` |
 
 ## Variables
-Later wins: collection < device < media < prestart < task sequence. Names are compared without case; a step may set names of letters, digits, \`_\`, \`-\` and \`.\` that begin
+Later wins: collection < deployment < device < media < prestart < task sequence. Names are compared without case; a step may set names of letters, digits, \`_\`, \`-\` and \`.\` that begin
 with a letter, 256 characters long at most, to texts of at most 4,000 characters; an empty value deletes. A step's own settings win over the variable
 they are otherwise taken from, and do not change it.
 

@@ -16,6 +16,8 @@ export const runEventSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("step-started"), stepId, name, group: z.literal(true).optional() }),
   z.strictObject({
     kind: z.literal("step-finished"), stepId, name, group: z.literal(true).optional(), outcome: stepOutcomeSchema, exitCode: z.int().optional(),
+    /** Of a failure: its code, for who comes after a power cut. */
+    code: z.string().max(128).optional(),
     /** It failed and is run again. */
     retry: z.literal(true).optional(),
     /** In the same record as the outcome, so that no power cut can come between them. */

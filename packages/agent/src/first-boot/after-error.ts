@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Manifest } from "@prestage/media";
+import { referenceCode, withReference } from "../reference-codes.ts";
 import type { Text } from "../screens/texts/en.ts";
 import type { Screen } from "../screens/screen.ts";
 import type { StatusSpool } from "../status/status-spool.ts";
@@ -25,9 +26,11 @@ const pauseSeconds = 60;
 export async function afterError(cause: unknown, options: AfterError): Promise<0 | 7> {
   const { manifest, screen, status, signal } = options;
   const { code, message, next } = describeError(cause);
-  status?.post({ kind: "error", error: { code, message: message.slice(0, 2000) } });
+  status?.post({ kind: "error", error: { code, message: withReference({ code, message }).slice(0, 2000) } });
+  const reference = referenceCode({ code, message });
+  const shown = { code, ...(reference !== undefined && { reference }), cause: message, next };
   if (!manifest.unattended) {
-    screen.error({ code, cause: message, next, then: (texts) => texts.keyPowerOff });
+    screen.error({ ...shown, then: (texts) => texts.keyPowerOff });
     const sent = status?.flush(flushMs);
     await screen.anyKey(signal);
     await Promise.race([sent, delay(2000, undefined, { signal })]);
@@ -35,7 +38,7 @@ export async function afterError(cause: unknown, options: AfterError): Promise<0
   }
   const seconds = options.pauseSeconds ?? pauseSeconds;
   const powerOff = manifest.unattendedError === "power-off";
-  screen.error({ code, cause: message, next, then: (texts) => (powerOff ? texts.unattendedPowerOff(seconds) : texts.unattendedRetry(seconds)) });
+  screen.error({ ...shown, then: (texts) => (powerOff ? texts.unattendedPowerOff(seconds) : texts.unattendedRetry(seconds)) });
   screen.event("unattended-error", { code, then: powerOff ? "power-off" : "retry", seconds });
   await Promise.all([status?.flush(flushMs), delay(seconds * 1000, undefined, { signal })]);
   return powerOff ? 7 : 0;

@@ -23,3 +23,16 @@ export function failedJust(sequence: TaskSequence, events: readonly RunEvent[]):
   const step = lastStep(sequence, events);
   return step === undefined || step.continueOnError === true ? undefined : { step, at };
 }
+
+/** Why the sequence failed, as its screen says it. */
+export interface RunFailure { step: string; code: string; message: string; next: string; exitCode?: number }
+
+/** What the journal still knows of a failure that this start of the agent has not seen. */
+export function earlierFailure(sequence: TaskSequence, events: readonly RunEvent[]): RunFailure {
+  const event = events.findLast((one) => one.kind === "step-finished" && one.group !== true && one.outcome === "failed" && one.retry !== true);
+  const found = event?.kind === "step-finished" ? event : undefined;
+  return {
+    step: found?.name ?? sequence.name, code: found?.code ?? "PRESTAGE_AGENT_STEP_FAILED", message: "The task sequence failed before this start of the computer.", next: "See the messages at the site.",
+    ...(found?.exitCode !== undefined && { exitCode: found.exitCode }),
+  };
+}

@@ -13,13 +13,15 @@ import type { StepsModel } from "../screens/view.ts";
 import { runCommand } from "../run-command.ts";
 import { stepExecutors } from "../steps/index.ts";
 import type { StepExecutor } from "../steps/step-executor.ts";
+import { codesText, failedWithin, referenceCode, withReference } from "../reference-codes.ts";
 import { cleanUp } from "./clean-up.ts";
 import { flushVolume, windowsBootId } from "../windows/installed-windows.ts";
 import { Debugger } from "./debugger/debugger.ts";
-import { failedJust, lastStep, ownNotice } from "./last-step.ts";
+import { earlierFailure, failedJust, lastStep, ownNotice } from "./last-step.ts";
 import { startPostAction } from "./post-action.ts";
 import { repeatSteps } from "./repeat-steps.ts";
 import { reportDeviceUsers } from "./report-device-users.ts";
+import type { RunFailure } from "./last-step.ts";
 import { restartMachine } from "./restart-machine.ts";
 import type { RunContext } from "./run-context.ts";
 import { logsCommand, restartNotice, runSettings, targetSystemDrive } from "./run-settings.ts";
@@ -61,7 +63,7 @@ class SequenceRun {
   readonly #debugger: Debugger;
   #heldAtFailure = -1;
   #reportedProgress = "";
-  #failure: { step: string; code: string; message: string; next: string } | undefined;
+  #failure: RunFailure | undefined;
 
   constructor(context: RunContext, options: Required<RunOptions>, secureBoot: string) {
     this.#context = context;
@@ -139,7 +141,7 @@ class SequenceRun {
         this.#append({ kind: "step-started", stepId: action.step.id, name: action.step.name, group: true });
         return undefined;
       case "leave-group":
-        log(`group ${action.step.name} ${action.outcome}`);
+        log(`group ${action.step.name} ${action.outcome}${action.outcome === "failed" ? ` [${failedWithin}]` : ""}`);
         this.#append({ kind: "step-finished", stepId: action.step.id, name: action.step.name, group: true, outcome: action.outcome });
         return undefined;
       case "gather": {
@@ -188,12 +190,12 @@ class SequenceRun {
   #giveUp(step: Step, path: string[], why: string): void {
     const { status, screen, log } = this.#context;
     const failure = { code: "PRESTAGE_AGENT_STEP_INTERRUPTED", message: `Expected the step ${step.name} to end; ${why}.`, next: "A program that restarts the computer by itself must not: have it end with a restart code. Or see why the power goes." };
-    log(`step ${step.name}: ${failure.message}`);
+    log(`step ${step.name}: ${codesText(failure)}: ${failure.message}`);
     status.post(finished(step, path, "failed", 0, { failure }));
     screen.event("step", { ...this.#placed(step), state: "failed", code: failure.code, cause: failure.message });
     this.#details.set(step.id, failure.code);
     this.#failure = { step: step.name, ...failure };
-    this.#append({ kind: "step-finished", stepId: step.id, name: step.name, outcome: "failed" });
+    this.#append({ kind: "step-finished", stepId: step.id, name: step.name, outcome: "failed", code: failure.code });
   }
 
   async #runStep(step: Step, path: string[], again: boolean, attempt: number): Promise<void> {
@@ -218,13 +220,13 @@ class SequenceRun {
     const seconds = (performance.now() - started) / 1000;
     this.#progress = undefined;
     const outcome: StepOutcome = result.failure === undefined ? "succeeded" : "failed";
-    log(`step ${step.name} ${outcome} after ${seconds.toFixed(1)} s${result.failure === undefined ? "" : `: ${result.failure.code}: ${result.failure.message}`}`);
+    log(`step ${step.name} ${outcome} after ${seconds.toFixed(1)} s${result.failure === undefined ? "" : `: ${codesText({ ...result.failure, exitCode: result.exitCode })}: ${result.failure.message}`}`);
     status.post(finished(step, path, outcome, seconds, result));
     screen.event("step", { ...this.#placed(step), state: outcome, seconds: Math.round(seconds * 10) / 10, ...(result.exitCode !== undefined && { exitCode: result.exitCode }), ...(result.failure && { code: result.failure.code, cause: result.failure.message }) });
     this.#details.set(step.id, result.failure === undefined ? `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s` : result.failure.code);
-    if (result.failure !== undefined) this.#failure = { step: step.name, ...result.failure };
+    if (result.failure !== undefined) this.#failure = { step: step.name, ...result.failure, ...(result.exitCode !== undefined && { exitCode: result.exitCode }) };
     const retry = outcome === "failed" && mayRetry(this.#state, step);
-    this.#append({ kind: "step-finished", stepId: step.id, name: step.name, outcome, ...(retry && { retry: true }), ...(result.exitCode !== undefined && { exitCode: result.exitCode }), ...(result.restart && { restart: result.restart }) });
+    this.#append({ kind: "step-finished", stepId: step.id, name: step.name, outcome, ...(retry && { retry: true }), ...(result.exitCode !== undefined && { exitCode: result.exitCode }), ...(result.failure && { code: result.failure.code }), ...(result.restart && { restart: result.restart }) });
   }
 
   /** Why it runs, and with what: as simulation says it. */
@@ -239,14 +241,15 @@ class SequenceRun {
     const { status, screen, log, sequence } = this.#context;
     log(`sequence ${outcome}`);
     const failure = outcome === "failed" ? this.#failure : undefined;
-    status.post({ kind: "sequence-finished", outcome, ...(failure && { error: { code: failure.code, message: `${failure.step}: ${failure.message}` } }) });
+    status.post({ kind: "sequence-finished", outcome, ...(failure && { error: { code: failure.code, message: `${failure.step}: ${withReference(failure)}` } }) });
     screen.event("sequence", { name: sequence.name, state: outcome });
   }
 
   #endFailed(): RunResult {
-    const failure = this.#failure ?? { step: this.#context.sequence.name, code: "PRESTAGE_AGENT_STEP_FAILED", message: "The task sequence failed before this start of the computer.", next: "See the messages at the site." };
+    const failure = this.#failure ?? earlierFailure(this.#context.sequence, this.#context.journal.events);
+    const reference = referenceCode(failure);
     const then = this.#context.afterFailure?.(runSettings(this.#state.variables).errorSeconds);
-    this.#context.screen.error({ code: failure.code, step: failure.step, cause: failure.message, next: failure.next, ...(then !== undefined && { then }) });
+    this.#context.screen.error({ code: failure.code, ...(reference !== undefined && { reference }), step: failure.step, cause: failure.message, next: failure.next, ...(then !== undefined && { then }) });
     return { result: "failed" };
   }
 

@@ -1,6 +1,7 @@
 import type { StatusMessage } from "@prestage/contract";
 import type { Step, StepOutcome } from "@prestage/sequence";
 import type { StepResult } from "../steps/step-executor.ts";
+import { withReference } from "../reference-codes.ts";
 import type { RunContext } from "./run-context.ts";
 
 /** A step as the site's messages name it. */
@@ -14,6 +15,6 @@ export function finished(step: Step, path: string[], outcome: StepOutcome, secon
     kind: "step-finished", step: described(step, path), outcome, seconds,
     ...(result.exitCode !== undefined && { exitCode: result.exitCode }),
     ...(result.outputTail !== undefined && { outputTail: result.outputTail }),
-    ...(result.failure && { error: { code: result.failure.code, message: result.failure.message } }),
+    ...(result.failure && { error: { code: result.failure.code, message: withReference({ ...result.failure, exitCode: result.exitCode }) } }),
   };
 }

@@ -110,7 +110,7 @@ function drawError(view: Extract<View, { kind: "error" }>, width: number, height
   const room = Math.max(3, height - 8 - cause.length - steps.length);
   return [
     ...title(texts.stopped, "bad"),
-    line(span(texts.code.padEnd(8), "dim"), span(view.code, "bold")),
+    line(span(texts.code.padEnd(8), "dim"), span(view.code, "bold"), ...(view.reference === undefined ? [] : [span(`   ${view.reference}`)])),
     ...(view.step === undefined ? [] : [line(span(texts.step.padEnd(8), "dim"), view.step)]),
     [],
     ...cause.map((text) => line(span(text, "bold"))),

@@ -33,7 +33,7 @@ export interface Screen {
   /** Whether there is a terminal here on which somebody could answer. */
   readonly interactive: boolean;
   steps(model: StepsModel): void;
-  error(event: { code: string; step?: string; cause: string; next: Text; /** What happens then. */ then?: Text }): void;
+  error(event: { code: string; /** What the reference would say. */ reference?: string; step?: string; cause: string; next: Text; /** What happens then. */ then?: Text }): void;
   done(event: { title: Text; lines: Text[] }): void;
   setLanguage(language: Language): void;
   /** Puts what a function key does on every screen; a second one of the same number takes its place. */

@@ -137,10 +137,10 @@ export class TerminalScreen implements Screen {
     this.#printSteps(model);
     this.#show({ kind: "steps", model }, known ? undefined : { screen: "steps", sequence: model.sequence });
   }
-  error(event: { code: string; step?: string; cause: string; next: Text; then?: Text }): void {
+  error(event: { code: string; reference?: string; step?: string; cause: string; next: Text; then?: Text }): void {
     const { then = "", ...told } = event;
     const next = `${textIn(en, event.next)} ${textIn(en, then)}`.trim();
-    this.#print(`${event.code}: ${event.cause} ${next}`);
+    this.#print(`${event.code}${event.reference === undefined ? "" : ` [${event.reference}]`}${event.step === undefined ? "" : `, ${event.step}`}: ${event.cause} ${next}`);
     this.event("error", { ...told, next });
     this.#show({ kind: "error", ...event }, { screen: "error", code: event.code });
   }

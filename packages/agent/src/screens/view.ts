@@ -24,7 +24,7 @@ export type View =
   | { kind: "wait"; title: Text; lines: Text[] }
   | { kind: "high-impact"; headline: string; texts: string[]; left: Text }
   | { kind: "steps"; model: StepsModel }
-  | { kind: "error"; code: string; step?: string; cause: string; next: Text; /** What happens then. */ then?: Text }
+  | { kind: "error"; code: string; /** What the reference would say. */ reference?: string; step?: string; cause: string; next: Text; /** What happens then. */ then?: Text }
   | { kind: "done"; title: Text; lines: Text[] }
   | { kind: "log"; lines: readonly string[]; /** Lines after the last one shown. */ back: number }
   | DebuggerView

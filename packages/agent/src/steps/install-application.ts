@@ -5,6 +5,7 @@ import { AgentError } from "../error.ts";
 import { gatherFacts } from "../facts/gather-facts.ts";
 import { finishInterruptedInstallation } from "./debian-packages.ts";
 import { missingFromApplication } from "./detect-application.ts";
+import { installedToo, restartBegun, restartRequired } from "./installer-codes.ts";
 import { installOrder } from "./install-order.ts";
 import type { PlannedApplication } from "./install-order.ts";
 import { runStepCommand } from "./run-step-command.ts";
@@ -13,8 +14,6 @@ import type { StepResult, StepRun } from "./step-executor.ts";
 
 /** Applications that asked for a restart, so that after it they are only looked for: one that asks every time must not restart for ever. */
 const restartedVariable = "PrestageRestartedForApplications";
-/** What installers of Windows say for it, whatever the application's own codes are (features.md F196). */
-const restartRequired = 3010;
 
 /** What became of one application. */
 type Outcome = { kind: "installed" | "there" | "not-for-this-computer"; result: StepResult } | { kind: "failed" | "restart"; result: StepResult };
@@ -91,7 +90,7 @@ async function installOne(run: StepRun, { content: { objectId, name }, definitio
   }
   const copy = await content.checkOut(objectId);
   try {
-    const { restartAsked, ...outcome } = await runStepCommand(run, definition.installCommand, { cwd: copy.folder, what: `the installation of ${name}`, successCodes: definition.successCodes, restartCodes: [...definition.restartCodes, ...(definition.successCodes.includes(restartRequired) ? [] : [restartRequired])], timeoutSeconds });
+    const { restartAsked, ...outcome } = await runStepCommand(run, definition.installCommand, { cwd: copy.folder, installer: true, what: `the installation of ${name}`, successCodes: [...definition.successCodes, installedToo], restartCodes: [...definition.restartCodes, ...[restartRequired, restartBegun].filter((code) => !definition.successCodes.includes(code))], timeoutSeconds });
     if (outcome.failure !== undefined) return { kind: "failed", result: outcome };
     if (restartAsked) {
       run.setVariable(restartedVariable, [...restarted.filter((id) => id !== ""), objectId].join(","));
@@ -124,7 +123,7 @@ async function removeSuperseded(run: StepRun, id: string, timeoutSeconds: number
   run.output(`removing ${name}, which is superseded`);
   const copy = await content.checkOut(id);
   try {
-    const { restartAsked: _, ...outcome } = await runStepCommand(run, definition.uninstallCommand, { cwd: copy.folder, what: `the removal of ${name}`, successCodes: [...definition.successCodes, ...definition.restartCodes, restartRequired], timeoutSeconds });
+    const { restartAsked: _, ...outcome } = await runStepCommand(run, definition.uninstallCommand, { cwd: copy.folder, installer: true, what: `the removal of ${name}`, successCodes: [...definition.successCodes, ...definition.restartCodes, installedToo, restartRequired, restartBegun], timeoutSeconds });
     return outcome;
   } finally {
     await copy.release();

@@ -1,6 +1,7 @@
 import { installPackageStep, listedReference, listedValues, variableValue } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
 import { finishInterruptedInstallation } from "./debian-packages.ts";
+import { installedToo, restartBegun } from "./installer-codes.ts";
 import { runStepCommand } from "./run-step-command.ts";
 import { defineStep } from "./step-executor.ts";
 import type { StepResult, StepRun } from "./step-executor.ts";
@@ -55,7 +56,7 @@ async function runOne(run: StepRun, { id, program: name }: Wanted, { restartCode
     if (program === undefined) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected a program ${JSON.stringify(name)} in the package ${found.name}; found ${programs.map((one) => one.name).join(", ") || "none"}.`, "Correct the step's program.");
     await finishInterruptedInstallation(run);
     // A code that the program itself calls a success is one, and no restart.
-    return await runStepCommand(run, program.command, { cwd: folder, what: `program ${program.name} of ${found.name}`, successCodes: program.successCodes, restartCodes: restartCodes.filter((code) => !program.successCodes.includes(code)), timeoutSeconds });
+    return await runStepCommand(run, program.command, { cwd: folder, installer: true, what: `program ${program.name} of ${found.name}`, successCodes: [...program.successCodes, installedToo], restartCodes: [...restartCodes, restartBegun].filter((code) => !program.successCodes.includes(code)), timeoutSeconds });
   } finally {
     await copy.release();
   }

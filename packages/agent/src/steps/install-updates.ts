@@ -6,13 +6,11 @@ import { stageUpdatesForWindows } from "../windows/stage-updates.ts";
 import { installByApt } from "./updates/apt.ts";
 import { dnfCommand, dnfRefresh, restartWantedByDnf, restartWantedByZypper, zypperCommands } from "./updates/rpm.ts";
 import { filesBelow } from "../windows/files-below.ts";
+import { restartRequired } from "./installer-codes.ts";
 import { runShell, shellStepResult } from "./run-shell.ts";
 import type { UpdateResult, UpdateSettings } from "./updates/update-result.ts";
 import { defineStep } from "./step-executor.ts";
 import type { StepResult, StepRun } from "./step-executor.ts";
-
-/** What the reference reports where a restart is wanted (ERROR_SUCCESS_REBOOT_REQUIRED). */
-const restartRequired = 3010;
 
 /** Installs updates of the installed system by its own package manager; in the boot environment lays them onto a Windows. */
 export const step = defineStep(installUpdatesStep, async (run, { package: id, restart, server, ...settings }) => {

@@ -4,12 +4,15 @@ import { AgentError } from "../error.ts";
 import { openVariablesFile } from "../run/variables-file.ts";
 import type { VariablesFile } from "../run/variables-file.ts";
 import type { AccountPlace } from "./account-place.ts";
+import { whileBusy } from "./installer-codes.ts";
 import { keptOutput } from "./kept-output.ts";
 import { runShell, shellStepResult } from "./run-shell.ts";
 import type { StepResult, StepRun } from "./step-executor.ts";
 
 export interface StepCommandOptions {
   cwd: string;
+  /** It installs something: one that finds another installation in its way is run again. */
+  installer?: boolean;
   /** As a failure calls it. */
   what: string;
   successCodes: readonly number[];
@@ -35,7 +38,8 @@ export async function runStepCommand(run: StepRun, command: string, options: Ste
   try {
     await as?.open();
     const common = { signal, timeoutSeconds, secrets: run.secrets, onLine: output.onLine, programs: variables.programs };
-    const result = await runShell(command, { ...common, ...(as === undefined ? { cwd, environment: variables.environment } : { cwd: "/", program: as.program(command, cwd), environment: { ...variables.environment, ...as.environment } }) });
+    const attempt = () => runShell(command, { ...common, ...(as === undefined ? { cwd, environment: variables.environment } : { cwd: "/", program: as.program(command, cwd), environment: { ...variables.environment, ...as.environment } }) });
+    const result = options.installer === true ? await whileBusy(run, options.what, attempt) : await attempt();
     const outcome = shellStepResult(result, options.what, options.successCodes, options.restartCodes);
     await setCommandVariables(run, variables, options.what);
     if (outcome.failure === undefined) output.into(options.outputVariable);

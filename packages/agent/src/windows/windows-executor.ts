@@ -9,6 +9,7 @@ import { openVariablesFile } from "../run/variables-file.ts";
 import type { VariablesFile } from "../run/variables-file.ts";
 import { hardwareFact } from "../facts/hardware.ts";
 import { isForModel } from "../steps/install-drivers.ts";
+import { whileBusy } from "../steps/installer-codes.ts";
 import { keptOutput } from "../steps/kept-output.ts";
 import { runShell, shellStepResult } from "../steps/run-shell.ts";
 import { defineStep } from "../steps/step-executor.ts";
@@ -22,6 +23,9 @@ const alwaysSeconds = 120;
 
 /** Steps whose commands may read and set variables by `prestage-variable`. */
 const writesVariables = new Set(["run-command-line", "run-script", "install-application", "install-package"]);
+
+/** Steps whose programs are installers, which may find another one in their way. */
+const installers = new Set(["install-application", "install-package", "install-updates", "install-features"]);
 
 /** Settings every step that runs programs has alike. */
 interface CommonSettings { timeoutSeconds?: number; outputVariable?: string; workingFolder?: string }
@@ -76,7 +80,8 @@ async function runCommands(run: StepRun, plan: WindowsPlan, cwd: string, { timeo
   let last: StepResult = {};
   let restart = false;
   for (const command of plan.commands ?? []) {
-    const result = await runShell(command.program, { cwd, signal: run.context.signal, timeoutSeconds, secrets: run.secrets, environment: { ...variables?.environment, ...secretsOf(run, command) }, ...(variables && { programs: variables.programs }), onLine: output.onLine, program: { file: command.program, arguments: command.arguments, verbatim: command.verbatim ?? false } });
+    const attempt = () => runShell(command.program, { cwd, signal: run.context.signal, timeoutSeconds, secrets: run.secrets, environment: { ...variables?.environment, ...secretsOf(run, command) }, ...(variables && { programs: variables.programs }), onLine: output.onLine, program: { file: command.program, arguments: command.arguments, verbatim: command.verbatim ?? false } });
+    const result = installers.has(run.step.type) ? await whileBusy(run, command.what, attempt) : await attempt();
     const { restartAsked, ...outcome } = shellStepResult(result, command.what, command.successCodes ?? [], command.restartCodes ?? []);
     last = outcome;
     restart ||= restartAsked;
