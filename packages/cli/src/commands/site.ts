@@ -12,7 +12,7 @@ function settingsText(settings: contract.SiteSettings): string {
     ["Default size of collections", settings.collectionDefaultSize === 0 ? "0 (no word needed)" : String(settings.collectionDefaultSize)],
     ["Maximum size of collections", settings.collectionMaximumSize === 0 ? "0 (no limit)" : String(settings.collectionMaximumSize)],
     ["Computers of the site", settings.siteSystems === "error" ? "refused" : "a warning"],
-    ["Named computers of the site", settings.siteComputers.join(", ")],
+    ["Named computers of the site", settings.siteComputers.join(", ") || "none"],
   ]);
 }
 

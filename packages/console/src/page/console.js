@@ -19,7 +19,7 @@ async function follow() {
       sessionStorage.setItem("prestage-token", token);
       element("sign-in").hidden = true;
       element("connection").textContent = "Live";
-      await readEvents(answer.body, show);
+      await readEvents(answer.body, { devices: show, deployments: showDeployments, alerts: showAlerts });
     } catch {
       // The line below says so; the next attempt follows.
     }
@@ -34,7 +34,7 @@ function signInAgain() {
   element("sign-in-error").textContent = "This is not the site's token.";
 }
 
-async function readEvents(body, onDevices) {
+async function readEvents(body, listeners) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
@@ -44,8 +44,9 @@ async function readEvents(body, onDevices) {
     const parts = text.split("\n\n");
     text = parts.pop();
     for (const part of parts) {
-      const data = part.split("\n").find((line) => line.startsWith("data: "));
-      if (data) onDevices(JSON.parse(data.slice(6)));
+      const field = (name) => part.split("\n").find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+      const data = field("data");
+      if (data) listeners[field("event")]?.(JSON.parse(data));
     }
   }
 }
@@ -61,6 +62,37 @@ function show(devices) {
   table.hidden = rest.length === 0;
   table.querySelector("tbody").replaceChildren(...rest.map(deviceRow));
 }
+
+function showAlerts(alerts) {
+  element("alerts").hidden = alerts.length === 0;
+  element("alerts").querySelector("ul").replaceChildren(...alerts.map((alert) => {
+    const what = alert.kind === "success-below" ? `${alert.percent} % succeeded, fewer than ${alert.threshold} %` : `${alert.percent} % failed, more than ${alert.threshold} %`;
+    return make("li", {},
+      make("span", { className: "who" }, make("strong", { textContent: `${alert.taskSequenceName} (${alert.deploymentId}): ${what}` }), make("br"), make("span", { className: "small", textContent: `Since ${new Date(alert.opened).toLocaleString()}` })),
+      make("button", { type: "button", textContent: "Close", className: "quiet", onclick: async () => void (await api(`/v1/alerts/${alert.id}/close`, { method: "POST" })) }),
+    );
+  }));
+}
+
+function showDeployments(deployments) {
+  element("deployments").hidden = deployments.length === 0;
+  element("deployments").querySelector("tbody").replaceChildren(...deployments.map(deploymentRow));
+}
+
+function deploymentRow(deployment) {
+  const { reached, succeeded, failed, running, overdue } = deployment.computers;
+  const how = [deployment.purpose, deployment.highRisk ? "operating system" : "", deployment.debug ? "debug" : "", deployment.enabled ? "" : "disabled"].filter(Boolean).join(", ");
+  const when = [deployment.availableFrom ? `from ${time(deployment.availableFrom)}` : "", ...deployment.assignments.map((one) => (one.at ? `due ${time(one.at)}` : `due ${time(one.from)}, every ${one.every} ${one.unit}`)), deployment.expires ? `until ${time(deployment.expires)}` : ""].filter(Boolean).join("; ");
+  const rest = [failed ? `${failed} failed` : "", running ? `${running} running` : "", overdue ? `${overdue} overdue` : ""].filter(Boolean).join(", ");
+  return make("tr", {},
+    make("td", {}, deployment.taskSequenceName, make("br"), make("span", { className: "small", textContent: `${deployment.id}${deployment.comment ? `: ${deployment.comment}` : ""}` })),
+    make("td", {}, how, make("br"), make("span", { className: "small", textContent: when })),
+    make("td", {}, make("progress", { max: Math.max(1, reached), value: succeeded }), make("br"), make("span", { className: "small", textContent: `${succeeded} of ${reached} succeeded` })),
+    make("td", { className: failed ? "bad" : overdue ? "warn" : "", textContent: rest }),
+  );
+}
+
+const time = (text) => new Date(text).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 
 function make(name, properties = {}, ...children) {
   const made = Object.assign(document.createElement(name), properties);
@@ -93,11 +125,12 @@ function deviceRow(device) {
   const ended = status?.kind === "sequence-finished";
   const failed = status?.outcome === "failed" || status?.kind === "error";
   const now = ended ? `Task sequence ${status.outcome}` : step ? `${words[step.kind] ?? step.kind}: ${step.step.name}` : status ? (words[status.kind] ?? status.kind) : "-";
+  const overdue = device.lastRun?.overdue ? `Runs longer than ${device.lastRun.maximumMinutes} minutes` : "";
   const detail = status?.error ? `${status.error.code}: ${status.error.message}` : status === step ? "" : [words[status?.kind] ?? "", status?.content?.name, status?.content?.state, status?.text].filter(Boolean).join(", ");
   return make("tr", {},
     make("td", {}, device.name, make("br"), make("span", { className: "small", textContent: [device.attributes.model, ...device.users.filter((user) => user.state !== "refused").map((user) => `${user.name}${user.state === "pending" ? " (to be approved)" : ""}`)].filter(Boolean).join(", ") })),
     make("td", { textContent: device.conflictId ? `${device.state}, in conflict` : device.state, className: device.conflictId || device.state === "refused" || device.state === "revoked" ? "bad" : "" }),
-    make("td", { className: failed ? "bad" : ended ? "good" : "" }, now, make("br"), make("span", { className: "small", textContent: detail })),
+    make("td", { className: failed ? "bad" : ended ? "good" : "" }, now, make("br"), make("span", { className: "small", textContent: detail }), ...(overdue ? [make("br"), make("span", { className: "small warn", textContent: overdue })] : [])),
     make("td", {}, status?.progress ? make("progress", { max: status.progress.total, value: status.progress.done }) : ""),
     make("td", { className: "small", textContent: device.lastSeen ? new Date(device.lastSeen).toLocaleTimeString() : "-" }),
   );

@@ -2,6 +2,8 @@ import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Routes } from "../http/new-server.ts";
 import type { SiteContext } from "../site-context.ts";
+import { listAlerts } from "../store/alerts.ts";
+import { listDeployments } from "../store/deployments.ts";
 import { listDevices } from "../store/devices.ts";
 import { checkToken } from "./check-token.ts";
 
@@ -24,8 +26,9 @@ export function consoleRoutes(server: Routes, context: SiteContext): void {
       pending = true;
       try {
         const devices = await listDevices(context.db);
+        const [deployments, alerts] = [await listDeployments(context.db), await listAlerts(context.db)];
         pending = false;
-        reply.raw.write(`event: devices\ndata: ${JSON.stringify(devices)}\n\n`);
+        for (const [event, data] of Object.entries({ devices, deployments, alerts })) reply.raw.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
       } catch (cause) {
         pending = false;
         context.log.warn({ err: cause }, "device events");
@@ -33,8 +36,11 @@ export function consoleRoutes(server: Routes, context: SiteContext): void {
     };
     const unsubscribe = context.feed.subscribe(() => void send());
     const beat = setInterval(() => reply.raw.write(": alive\n\n"), 15_000);
+    // That a run takes too long is told by the time alone.
+    const again = setInterval(() => void send(), 60_000);
     reply.raw.on("close", () => {
       clearInterval(beat);
+      clearInterval(again);
       unsubscribe();
     });
     await send();

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { get } from "node:https";
 import { test } from "node:test";
 import { managementPointPaths } from "@prestage/contract";
 import type { Alert, Deployment, Device, RunRecord, StatusMessage } from "@prestage/contract";
 import { registerMedia, TestDevice } from "../fixtures/test-device.ts";
+import { alertsThatHold } from "../store/alerts.ts";
 import { dataDirectory, startSite } from "../fixtures/test-site.ts";
 
 let shiftMs = 0;
@@ -179,6 +181,32 @@ test("a run that ends has its alerts looked at without anybody asking for them",
   await run("failed");
   await opened.promise;
   unsubscribe();
+});
+
+test("the console is told of deployments and alerts as of devices", async () => {
+  const { deploymentId, run } = await computer({ alerts: { failureAbove: 0 } });
+  await run("failed");
+  await openAlerts(deploymentId);
+  const text = await new Promise<string>((resolve, reject) => {
+    const sent = get(`${site.running.url}/v1/devices/events`, { ca: site.context.keys.authority.certificate, headers: { authorization: `Bearer ${site.context.keys.adminToken}` } }, (answer) => {
+      let seen = "";
+      answer.setEncoding("utf8").on("data", (part: string) => {
+        seen += part;
+        if (!/event: alerts\ndata: .*\n\n/.test(seen)) return;
+        resolve(seen);
+        sent.destroy();
+      });
+    });
+    sent.on("error", reject);
+  });
+  for (const event of ["deployments", "alerts"]) assert.match(text, new RegExp(`event: ${event}\\ndata: \\[.*${deploymentId}`));
+});
+
+test("what an alert shows is rounded, but never onto the threshold it has passed", () => {
+  const found = (succeeded: number, failed: number, below: number, above: number) => [...alertsThatHold({ alert_success_below: below, alert_success_by: new Date(0), alert_failure_above: above }, { reached: 1000, succeeded, failed }, new Date()).values()].map((one) => one.percent);
+  assert.deepEqual(found(333, 334, 90, 10), [33, 33]);
+  assert.deepEqual(found(999, 52, 100, 5), [99, 6]);
+  assert.deepEqual(found(900, 50, 90, 5), []);
 });
 
 test("a text made from an older revision is refused; the maximum run time makes no new revision, and no computer is told of it", async () => {

@@ -10,13 +10,12 @@ interface Thresholds { alert_success_below: number | null; alert_success_by: Dat
 export function alertsThatHold(thresholds: Thresholds, counts: Pick<DeploymentCounts, "reached" | "succeeded" | "failed">, now: Date): Map<AlertKind, { threshold: number; percent: number }> {
   const { alert_success_below: below, alert_success_by: by, alert_failure_above: above } = thresholds;
   const hold = new Map<AlertKind, { threshold: number; percent: number }>();
-  // Of no computers nothing can be said.
+  // What is shown is rounded, but never onto the threshold that it has passed. Of no computers nothing can be said.
   if (counts.reached === 0) return hold;
-  // Rounded to the side that does not alarm of itself: 99.6 % is not 100, 5.2 % of failures are more than 5.
   const succeeded = (counts.succeeded / counts.reached) * 100;
   const failed = (counts.failed / counts.reached) * 100;
-  if (below !== null && by !== null && now >= by && succeeded < below) hold.set("success-below", { threshold: below, percent: Math.floor(succeeded) });
-  if (above !== null && failed > above) hold.set("failure-above", { threshold: above, percent: Math.ceil(failed) });
+  if (below !== null && by !== null && now >= by && succeeded < below) hold.set("success-below", { threshold: below, percent: Math.min(Math.round(succeeded), below - 1) });
+  if (above !== null && failed > above) hold.set("failure-above", { threshold: above, percent: Math.max(Math.round(failed), above + 1) });
   return hold;
 }
 
