@@ -1,6 +1,7 @@
 import { checkSettable } from "../variables.ts";
 import { hiveUse, loadedHives } from "./offline-hives.ts";
 import { isInWindowsPe } from "./translators-mdt.ts";
+import { noticeOf } from "./restart-notice.ts";
 import { isSecretName, redact } from "./redact.ts";
 import { isTrue } from "./source-sequence.ts";
 import { fromShare, scriptOfPowerShell, scriptsIn } from "./share-paths.ts";
@@ -33,7 +34,7 @@ export const restart: Translator = (context) => {
   const target = context.take("Target") || /\/target:(\w+)/i.exec(context.node.action)?.[1] || "HD";
   const [message, seconds] = [context.take("Message"), context.take("MessageTimeout")];
   const to = /^winpe$/i.test(target) ? "environment" : "installed";
-  return one("restart", { to }, message !== "" && seconds !== "0" ? `the message to the user and its ${seconds || "60"} seconds are left out: it restarts at once` : undefined);
+  return one("restart", { to, ...noticeOf(message, seconds) });
 };
 
 /** Check Readiness (features.md F218). */
@@ -41,7 +42,6 @@ export const checkReadiness: Translator = (context) => {
   const asked = (property: string) => isTrue(context.take(property));
   const number = (property: string) => (/^\d{1,9}$/.test(context.take(property)) ? Number(context.take(property)) : 0);
   const present = ["CheckOSType", "CheckMinOSVersion", "CheckMaxOSVersion", "CheckCMClientMinVersion", "CheckOSLanguageID"].filter(asked);
-  if (present.length > 0) return { disabled: `it checks the system that is there now (${present.map((name) => name.replace(/^Check/, "")).join(", ")}), which a new deployment replaces` };
   context.ignore(/^(OSType|M(in|ax)OSVersion|CMClientMinVersion|OSLanguageID)$/i);
   const settings: JsonSettings = {
     memoryMiB: asked("CheckMemory") ? number("Memory") : 0, processorMHz: asked("CheckProcessorSpeed") ? number("ProcessorSpeed") : 0,
@@ -49,7 +49,8 @@ export const checkReadiness: Translator = (context) => {
     ...(asked("CheckDeviceUEFI") && { uefi: true }), ...(asked("CheckPowerState") && { acPower: true }),
     ...(asked("CheckNetworkConnected") && { network: true }), ...(asked("CheckNetworkWired") && { wiredNetwork: true }), ...((asked("CheckTPMEnabled") || asked("CheckTPMActivated")) && { tpm: true }),
   };
-  return one("check-readiness", settings, asked("CheckFreeDiskSpace") ? "the size of the largest disk is checked in place of the free space" : undefined);
+  return one("check-readiness", settings, asked("CheckFreeDiskSpace") ? "the size of the largest disk is checked in place of the free space" : undefined,
+    present.length > 0 ? `${present.map((name) => name.replace(/^Check/, "")).join(", ")} concern a system that is replaced, not a new computer` : undefined);
 };
 
 /** Apply Operating System Image. */

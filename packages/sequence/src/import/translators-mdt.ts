@@ -1,6 +1,7 @@
 import type { Condition } from "../schema.ts";
 import type { XmlElement } from "../read-xml.ts";
 import type { SourceNode } from "./source-sequence.ts";
+import { noticeOf } from "./restart-notice.ts";
 import { one } from "./translation.ts";
 import type { TranslatedStep, Translation, TranslationContext, Translator } from "./translation.ts";
 
@@ -98,10 +99,11 @@ export const installOs: Translator = (context) => {
 
 /** MDT restarts into Windows PE where it has put that onto the disk, else into what is installed; the target it writes is always WinPE. */
 export const restartOfMdt: Translator = (context) => {
-  context.ignore(/^(Message|MessageTimeout|Target)$/i);
+  const notice = noticeOf(context.take("Message"), context.take("MessageTimeout"));
+  context.ignore(/^Target$/i);
   const to = context.restart.next;
   context.restart.next = "installed";
-  return one("restart", { to }, `into ${to === "installed" ? "the installed system" : "the boot environment"}: MDT itself decides so by what it has applied`);
+  return one("restart", { to, ...notice }, `into ${to === "installed" ? "the installed system" : "the boot environment"}: MDT itself decides so by what it has applied`);
 };
 
 /** LTIApply /PE puts Windows PE onto the disk; here the boot environment lies there already. */

@@ -11,7 +11,7 @@ export const partitionDisk: Translator = (context) => {
   context.ignore(/./);
   const names = partitions.map((one) => one.volume).filter((name) => name !== "");
   if (disk === "0") return { notNeeded: `\`prestage stage\` has partitioned the disk, with one volume for system and data${names.length === 0 ? "" : `; the partitions there were ${names.join(", ")}`}` };
-  if (!/^\d{1,5}$/.test(disk)) return { disabled: `its disk is ${disk.slice(0, 40)}: name it in a partition-disk step` };
+  if (!/^(\d{1,5}|%[A-Za-z]\w{0,200}%)$/.test(disk)) return { disabled: `its disk is ${disk.slice(0, 40)}: name it in a partition-disk step` };
   if (/^mbr$/i.test(style)) return { disabled: "it writes an MBR; partition-disk writes a GPT alone" };
   const settings = partitions.map(({ volume, type, size, unit, fileSystem, quick, letter }, i): JsonSettings | undefined => {
     const kind = { primary: "windows", "": "windows", efi: "efi", msr: "msr", recovery: "recovery" }[type.toLowerCase()];
@@ -42,10 +42,12 @@ function partitionsOf(context: TranslationContext): SourcePartition[] {
 export const applyDataImage: Translator = (context) => {
   const image = context.take("ImagePackageID");
   const [disk, partition] = [context.take("DestinationDisk"), context.take("DestinationPartition")];
-  if (image === "" || !/^[1-9]\d?$/.test(partition)) return { disabled: `its destination is ${context.take("DestinationVariable") || context.take("DestinationLogicalDrive") || "the next free partition"}: name disk and partition in an apply-data-image step` };
+  const variable = context.take("DestinationVariable");
+  const named = /^[A-Za-z]\w{0,200}$/.test(variable) && partition === "";
+  if (image === "" || (!named && !/^[1-9]\d?$/.test(partition))) return { disabled: `its destination is ${variable || context.take("DestinationLogicalDrive") || "the next free partition"}: name disk and partition in an apply-data-image step` };
   if (disk !== "" && disk !== "0") return { disabled: `its destination is the disk ${disk.slice(0, 20)}, which is named by its device here` };
   const [index, wipe] = [context.take("ImageIndex"), context.take("WipeDestinationPartition")];
-  return one("apply-data-image", { osImage: context.reference("os-image", image), partition: Number(partition), ...(/^[1-9]\d{0,3}$/.test(index) && { index: Number(index) }), ...(wipe !== "" && !isTrue(wipe) && { wipe: false }) });
+  return one("apply-data-image", { osImage: context.reference("os-image", image), partition: named ? `%${variable}%` : Number(partition), ...(/^[1-9]\d{0,3}$/.test(index) && { index: Number(index) }), ...(wipe !== "" && !isTrue(wipe) && { wipe: false }) }, named ? `%${variable}% is to hold a partition's device or number, as partition-disk sets it` : undefined);
 };
 
 const windowsSettings: readonly (readonly [setting: string, property: string])[] = [
