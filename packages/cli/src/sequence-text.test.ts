@@ -129,9 +129,44 @@ test("added, what lint finds is said; with --strict it is not added; exported, i
   const id = /^[A-Z0-9]{8}/.exec(added.stdout)?.[0] ?? "";
   const [text, content] = [join(folder, "exported.yaml"), join(folder, "exported.wim")];
   assert.equal((await cli(["sequence", "export", id, "-o", text, "--content", content, "--data", data])).exitCode, 0);
-  assert.equal(await readFile(text, "utf8"), await readFile(path, "utf8"));
+  assert.equal(await readFile(text, "utf8"), `# ${id} revision 1\n${await readFile(path, "utf8")}`);
   assert.ok((await stat(content)).size > 0);
   assert.equal((await cli(["sequence", "export", id, "-o", text, "--data", data])).exitCode, 1, "no file is overwritten");
+});
+
+test("an exported text knows its revision: somebody else's change is not lost in it; elsewhere the line says nothing", async () => {
+  const write = async (name: string, text: string) => {
+    await writeFile(join(folder, name), text);
+    return join(folder, name);
+  };
+  const first = await at<{ id: string; yaml: string }>("sequence", "add", await write("edited.yaml", "name: Edited\nsteps:\n  - { name: One, type: restart }\n"));
+  const exported = join(folder, "edited-by-me.yaml");
+  await at("sequence", "export", first.id, "-o", exported);
+  const mine = (await readFile(exported, "utf8")).replace("One", "Mine");
+  await writeFile(exported, mine);
+  await at("sequence", "add", await write("edited.yaml", "name: Edited\nsteps:\n  - { name: Theirs, type: restart }\n"));
+  const code = async (...args: string[]) => ((await cli(["sequence", "add", ...args, "--data", data, "--json"])).json as { error?: { code: string } }).error?.code;
+  assert.equal(await code(exported), "PRESTAGE_SITE_REVISION_OLD");
+  assert.equal(await code(exported, "--based-on", "2"), undefined, "said by hand, once it was looked at");
+  assert.equal(await code(exported, "--update", first.id, "--based-on", "2"), "PRESTAGE_SITE_REVISION_OLD");
+  assert.equal(await code(await write("other.yaml", mine.replace("name: Edited", "name: Another")), "--based-on", "1"), "PRESTAGE_CLI_BAD_ARGUMENT");
+  const other = await at<{ id: string; yaml: string }>("sequence", "add", join(folder, "other.yaml"));
+  assert.notEqual(other.id, first.id);
+  assert.doesNotMatch(other.yaml, /revision/, "the line is not kept");
+  assert.equal(await code(join(folder, "other.yaml")), undefined);
+});
+
+test("steps are found by what they say, and a sequence is copied under another name", async () => {
+  const path = join(folder, "found.yaml");
+  await writeFile(path, "# kept\nname: Found here\nsteps:\n  - { name: Say Grüß Gott, type: run-command-line, with: { command: 'echo %Greeting%' }, continueOnError: true }\n  - { name: Restart, type: restart }\n");
+  const { id } = await at<{ id: string }>("sequence", "add", path);
+  const found = await at<{ sequenceId: string; name: string; scopes: string[] }[]>("sequence", "find", "greeting", "--scope", "variable");
+  assert.deepEqual(found.map((one) => [one.sequenceId, one.name, one.scopes]), [[id, "Say Grüß Gott", ["variable"]]]);
+  const copy = await at<{ id: string; yaml: string; name: string }>("sequence", "copy", id, "--name", "Found: there");
+  assert.deepEqual([copy.name, copy.yaml.startsWith("# kept\nname: \"Found: there\"\n")], ["Found: there", true]);
+  assert.deepEqual((await at<{ sequenceId: string }[]>("sequence", "find", "", "--continue-on-error")).map((one) => one.sequenceId).slice(-2), [id, copy.id]);
+  assert.equal((await cli(["sequence", "find", "no such text anywhere", "--data", data])).exitCode, 1);
+  for (const args of [["copy", id, "--name", "Found here"], ["find", "x", "--sequence", "ABC0FFFF"]]) assert.equal(((await cli(["sequence", ...args, "--data", data, "--json"])).json as { error: { code: string } }).error.code, "PRESTAGE_CLI_BAD_ARGUMENT", args.join(" "));
 });
 
 test("run on a system in a folder: variables, content, secrets; a restart and a second start go on where it was; a changed sequence is refused", async () => {

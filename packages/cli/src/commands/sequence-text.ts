@@ -7,6 +7,7 @@ import { command, flag, jsonFlag, one, optionalText, siteFlags } from "../comman
 import { CliError } from "../error.ts";
 import { readInputFile } from "../input-file.ts";
 import { counted, print } from "../output.ts";
+import { withRevisionLine } from "../revision-line.ts";
 import { SiteClient } from "../site-client.ts";
 import { exportContent } from "./content-transfer.ts";
 
@@ -122,8 +123,8 @@ export const exportCommand = command<{ output?: string; content?: string; data?:
     const ids = contentReferences(await withChildren(site, parseTaskSequenceYaml(record.yaml))).map((reference) => reference.objectId);
     if (flags.content !== undefined && ids.length === 0) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", `Expected content that ${id} names; it names none. Leave --content out.`);
     const exported = flags.content === undefined ? undefined : await exportContent(site, ids, flags.content, false);
-    if (flags.output === undefined) return print(context, flags.json, { id: record.id, yaml: record.yaml, ...(exported && { content: exported }) }, record.yaml.trimEnd());
-    await writeNew(flags.output, record.yaml);
+    if (flags.output === undefined) return print(context, flags.json, { id: record.id, yaml: record.yaml, ...(exported && { content: exported }) }, withRevisionLine(record).trimEnd());
+    await writeNew(flags.output, withRevisionLine(record));
     print(context, flags.json, { file: flags.output, ...(exported && { content: exported }) }, [flags.output, ...(exported === undefined ? [] : [flags.content ?? ""])].join("\n"));
   },
 });

@@ -14,6 +14,7 @@ const command = (text: string, more = "") => `  - { name: Command, type: run-com
 /** A rule, a sequence (and what is known) that it finds something in, and one like it that is good. */
 const fixtures: Record<string, { fails: string; passes: string; knows?: LintKnowledge; knowsGood?: LintKnowledge }> = {
   "step-type-unknown": { fails: "  - { name: Coffee, type: make-coffee }\n", passes: restart },
+  "name-too-long": { fails: `  - { name: ${"Restart ".repeat(7)}, type: restart }\n`, passes: `  - { name: ${"R".repeat(50)}, description: ${"d".repeat(256)}, type: restart }\n` },
   "step-settings-invalid": { fails: "  - { name: Restart, type: restart, with: { too: installed } }\n", passes: '  - { name: Apply, type: apply-os-image, with: { osImage: "%IMAGE%", index: "%INDEX%" } }\n  - { name: Set up, type: set-up-operating-system }\n' },
   "step-in-wrong-environment": { fails: "  - { name: Tool, type: install-application, with: { application: ABC00002 } }\n", passes: `${system}${restart}  - { name: Tool, type: install-application, with: { application: ABC00002 } }\n` },
   "step-without-meaning": { fails: system.replace("system }", "system, with: { users: [{ name: ann }] } }"), passes: system, knows: { platform: "windows" }, knowsGood: { platform: "windows" } },
