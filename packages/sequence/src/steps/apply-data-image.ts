@@ -6,8 +6,9 @@ import { defineStepType } from "./step-definition.ts";
 export const applyDataImageStep = defineStepType({
   type: "apply-data-image",
   title: "Apply data image",
-  summary: "Applies an image onto a partition other than the one that holds /prestage, an ext4 or an NTFS; it need not start. What is there is deleted before, if not said otherwise.",
+  summary: "Applies an image onto a partition other than the one that holds /prestage, an ext4 or an NTFS; it need not start. Windows gives an NTFS a drive letter by itself at its first start. What is there is deleted before, if not said otherwise.",
   environments: ["environment"],
+  platforms: ["linux", "windows"],
   settings: z.strictObject({
     osImage: referenceSchema.describe("The image, imported like an OS image"),
     index: integerSchema.default(1).describe("Which image of the .wim"),
@@ -17,6 +18,7 @@ export const applyDataImageStep = defineStepType({
     mountPoint: z.string().max(200).optional().describe("Where the installed Linux mounts it, such as /srv/data"),
   }),
   variables: { index: "OSDDataImageIndex", wipe: "OSDWipeDestinationPartition" },
+  windows: ({ mountPoint }) => (mountPoint === undefined ? {} : "mountPoint is Linux' own: Windows gives the volume a letter"),
   again: "With `wipe` it begins anew; without, the same files are laid again.",
   errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED", "PRESTAGE_AGENT_DISK_PROTECTED", "PRESTAGE_DISK_BAD_FILE_SYSTEM", "PRESTAGE_DISK_BAD_SETTING"],
   example: `- name: Maps of the region
