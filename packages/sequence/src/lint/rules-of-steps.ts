@@ -24,7 +24,7 @@ export const rulesOfSteps: readonly LintRule[] = [
     why: "The reference takes 50 characters of a name and 256 of a description (features.md F172); here 256 and 1,000 are taken, and screens and lists cut a long name.",
     *check({ steps }) {
       for (const at of steps) {
-        const [name, description] = [[...at.step.name].length, [...(at.step.description ?? "")].length];
+        const [name, description] = [at.step.name, at.step.description ?? ""].map((text) => Array.from(text).length) as [number, number];
         if (name > 50) yield { at, message: `Its name has ${name} characters, more than 50.`, fix: "Shorten it, and say the rest in the description." };
         if (description > 256) yield { at, message: `Its description has ${description} characters, more than 256.`, fix: "Shorten it; a comment (#) may be as long as you like." };
       }
