@@ -23,8 +23,6 @@ test("variables of the run, of the debugger and of partitions go through; a data
   assert.deepEqual(stepsOf(names.map((name) => step("SetVariable", name, settings({ VariableName: name, VariableValue: "1" }))).join("")).map((one) => [one.type, one.disabled, one.with?.["name"]]), names.map((name) => ["set-variable", undefined, name]));
   const [, image] = stepsOf(step("ApplyOperatingSystem", "Image", settings({ ImagePackageID: "PS100001" })) + step("ApplyDataImage", "Maps", settings({ ImagePackageID: "PS100012", DestinationVariable: "DataPartition" })));
   assert.deepEqual([image?.disabled, image?.with?.["partition"]], [undefined, "%DataPartition%"]);
-  const [partition] = stepsOf(step("PartitionDisk", "Disk", settings({ DiskIndex: "%DataDisk%", Partitions0Type: "Primary", Partitions0Size: "100", Partitions0SizeUnits: "Percent" })) + step("Reboot", "Restart", settings({ Target: "HD" })), "configmgr").filter((one) => one.type === "partition-disk");
-  assert.deepEqual(partition?.with?.["disk"], "%DataDisk%");
 });
 
 test("of a readiness check what concerns the system that is replaced is noted, the rest is checked", () => {

@@ -22,6 +22,11 @@ test("another disk is partitioned in the installed Windows: sizes, types, file s
   assert.match(notes, /moved behind the first start/);
 });
 
+test("the disk may come out of a variable", () => {
+  const { step } = of({ ...data, DiskIndex: "%DataDisk%" });
+  assert.deepEqual([step?.type, step?.disabled, step?.with?.["disk"]], ["partition-disk", undefined, "%DataDisk%"]);
+});
+
 test("what partition-disk has not is kept disabled: an MBR, other types, a disk that is none, percent of more than there is", () => {
   for (const [change, why] of [[{ PartitionStyle: "MBR" }, /GPT alone/], [{ Partitions1Type: "Extended" }, /in a way/], [{ DiskIndex: "D:" }, /its disk is D:/], [{ Partitions1Size: "101" }, /in a way/], [{ Partitions2FileSystem: "exFAT" }, /in a way/]] as const) {
     const { step, notes } = of({ ...data, ...change });
