@@ -14,6 +14,7 @@ import type { ContentAccess, VariableSource } from "./run/run-context.ts";
 import { runSequence } from "./run/run-sequence.ts";
 import type { RunResult } from "./run/run-sequence.ts";
 import { TerminalScreen } from "./screens/terminals.ts";
+import { makeClosedFolder } from "./windows/closed-folder.ts";
 import { StatusSpool } from "./status/status-spool.ts";
 
 export interface LocalRunOptions {
@@ -37,7 +38,11 @@ export interface LocalRunOptions {
  */
 export async function runLocally(options: LocalRunOptions): Promise<RunResult> {
   const { sequence, root, stateFolder, variables, log, signal } = options;
-  await mkdir(stateFolder, { recursive: true, mode: 0o700 });
+  if (process.platform === "win32") {
+    // Modes mean nothing there: journal, copies of content and what commands leave would be everybody's.
+    await makeClosedFolder(join(root, "prestage"));
+    await makeClosedFolder(stateFolder);
+  } else await mkdir(stateFolder, { recursive: true, mode: 0o700 });
   // They are about the computer, not about a folder on it.
   const whole = [...allSteps(sequence.steps)].find((step) => root !== "/" && step.disabled !== true && ["encrypt-disk", "join-directory", "partition-disk"].includes(step.type));
   if (whole !== undefined) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", `Expected steps that concern the system in ${root} alone; found ${JSON.stringify(whole.name)} (${whole.type}), which concerns this computer.`, "Disable the step, or run the sequence with --root /.");

@@ -15,6 +15,7 @@ export type { SimulatedStep, Simulation } from "./simulate/simulate.ts";
 export type { AnswerComponent } from "./windows/answer-file.ts";
 export { cimScript, windowsFactQueries, windowsSettingsQueries } from "./windows/cim-script.ts";
 export type { CimQuery } from "./windows/cim-script.ts";
+export { powerShellText } from "./windows/powershell.ts";
 export { networkAnswers } from "./windows/network-answers.ts";
 export { answerFile } from "./windows/answer-file.ts";
 export { quotedArgument, splitWindowsCommandLine, windowsCommandLine } from "./windows/command-line.ts";
