@@ -36,6 +36,9 @@ steps:
     prestage sequence lint deploy.yaml        # what is wrong with it, before a computer finds out
     prestage sequence add deploy.yaml
 
+Beside \`name\` and \`steps\` a sequence has a \`description\` and \`maximumRunMinutes\`: a run that lasts longer is marked as overdue at the site, and nothing ends it (120 where it is
+left out; 0 is 720).
+
 ## Steps and groups
 | Key | Of | Meaning |
 |---|---|---|
