@@ -17,9 +17,14 @@ export async function startPostAction(variables: Variables, log: (line: string) 
     spawn(file, given, { detached: true, windowsHide: true, windowsVerbatimArguments: true, stdio: "ignore" }).on("error", (cause) => log(`SMSTSPostAction could not be started: ${cause.message}`)).unref();
     return;
   }
-  const { code } = await runCommand("systemd-run", ["--collect", "--no-block", "--quiet", "sh", "-c", command]);
+  const { code } = await runCommand("systemd-run", unitArguments(command));
   if (code === 0) return;
   spawn("sh", ["-c", command], { cwd: "/", detached: true, stdio: "ignore", env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C", HOME: "/root" } })
     .on("error", (cause) => log(`SMSTSPostAction could not be started: ${cause.message}`))
     .unref();
+}
+
+/** systemd puts variables of its own into a unit's command, `${X}` anywhere and `$$` for a dollar (systemd.service(5), "Command lines"): a shell is to get it as it was written. */
+export function unitArguments(command: string): string[] {
+  return ["--collect", "--no-block", "--quiet", "sh", "-c", command.replaceAll("$", "$$$$")];
 }

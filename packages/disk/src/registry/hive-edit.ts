@@ -121,13 +121,13 @@ class HiveEdit {
     const { code, bytes: data } = encodeValue(value);
     if (data.length > longestData || name.length > 255) throw new TypeError(`a value of ${data.length} bytes named ${JSON.stringify(name)}`);
     const before = this.hive.values(offset);
-    const place = before.findIndex((one) => sameName(this.hive.value(one).name, name));
+    const place = before.findIndex((one) => sameName(this.hive.valueName(one), name));
     const old = before[place];
     if (old !== undefined) {
       const found = encodeValue(this.hive.value(old).value);
       if (found.code === code && found.bytes.equals(data)) return;
     }
-    const made = this.#addValue(old === undefined ? name : this.hive.value(old).name, code, data);
+    const made = this.#addValue(old === undefined ? name : this.hive.valueName(old), code, data);
     if (old !== undefined) {
       this.hive.cell(this.hive.key(offset).readUInt32LE(keyField.valueList)).writeUInt32LE(made, place * 4);
       this.#dropValue(old);

@@ -12,6 +12,9 @@ export const noCell = 0xffffffff;
 const maximumHiveBytes = 512 << 20;
 const maximumDepth = 64;
 const maximumEntries = 1 << 20;
+/** What reading a key with all below it may decode: cells may be named more than once, so the file's size is no bound. */
+const maximumRead = 64 << 20;
+const partBytes = 16_344;
 
 /** Where things stand in a key's cell ("nk"). */
 export const keyField = { flags: 2, written: 4, parent: 0x10, subkeys: 0x14, volatileSubkeys: 0x18, subkeyList: 0x1c, volatileList: 0x20, values: 0x24, valueList: 0x28, security: 0x2c, className: 0x30, longestSubkeyName: 0x34, longestClassName: 0x38, longestValueName: 0x3c, longestValue: 0x40, nameLength: 0x48, name: 0x4c } as const;
@@ -65,7 +68,8 @@ export class Hive {
   subkeys(offset: number): number[] {
     const key = this.key(offset);
     const count = key.readUInt32LE(keyField.subkeys);
-    const found = count === 0 ? [] : this.#listed(key.readUInt32LE(keyField.subkeyList), 0);
+    if (count > maximumEntries) throw badHive(`${count} subkeys in ${this.keyName(offset)}`);
+    const found = count === 0 ? [] : this.#listed(key.readUInt32LE(keyField.subkeyList), 0, count);
     if (found.length !== count) throw badHive(`${found.length} subkeys of ${count} in ${this.keyName(offset)}`);
     return found;
   }
@@ -85,11 +89,20 @@ export class Hive {
   }
 
   value(offset: number): { name: string; value: RegistryValue } {
+    const cell = this.#valueCell(offset);
+    return { name: this.valueName(offset), value: decodeValue(cell.readUInt32LE(0xc), this.#data(cell)) };
+  }
+
+  /** A value's name alone. */
+  valueName(offset: number): string {
+    const cell = this.#valueCell(offset);
+    return cell.toString((cell.readUInt16LE(0x10) & 1) !== 0 ? "latin1" : "utf16le", 0x14, 0x14 + cell.readUInt16LE(2));
+  }
+
+  #valueCell(offset: number): Buffer {
     const cell = this.cell(offset, 0x14);
-    const length = cell.readUInt16LE(2);
-    if (cell.toString("latin1", 0, 2) !== "vk" || 0x14 + length > cell.length) throw badHive(`no value at ${offset}`);
-    const name = cell.toString((cell.readUInt16LE(0x10) & 1) !== 0 ? "latin1" : "utf16le", 0x14, 0x14 + length);
-    return { name, value: decodeValue(cell.readUInt32LE(0xc), this.#data(cell)) };
+    if (cell.toString("latin1", 0, 2) !== "vk" || 0x14 + cell.readUInt16LE(2) > cell.length) throw badHive(`no value at ${offset}`);
+    return cell;
   }
 
   /** Data of at most four bytes lies in the value itself; of more than 16,344 in parts ("db"). */
@@ -102,21 +115,26 @@ export class Hive {
     if (cell.toString("latin1", 0, 2) !== "db" || size > this.size) throw badHive(`${size} bytes of data in a cell of ${cell.length}`);
     const count = cell.readUInt16LE(2);
     const list = this.cell(cell.readUInt32LE(4), count * 4);
-    const parts = Array.from({ length: count }, (_, i) => this.cell(list.readUInt32LE(i * 4)).subarray(0, 16_344));
+    const needed = Math.ceil(size / partBytes);
+    if (count < needed) throw badHive(`${size} bytes of data in ${count} parts`);
+    const parts = Array.from({ length: needed }, (_, i) => this.cell(list.readUInt32LE(i * 4)).subarray(0, partBytes));
     return Buffer.concat(parts).subarray(0, size);
   }
 
-  /** A list of subkeys: of keys ("li", "lf", "lh"), or of such lists ("ri"). */
-  #listed(offset: number, depth: number): number[] {
+  /** A list of subkeys: of keys ("li", "lf", "lh"), or of such lists ("ri"); of no more keys than that. */
+  #listed(offset: number, depth: number, most: number): number[] {
     const list = this.cell(offset, 4);
     const kind = list.toString("latin1", 0, 2);
     const count = list.readUInt16LE(2);
     const width = kind === "lf" || kind === "lh" ? 8 : kind === "li" || kind === "ri" ? 4 : 0;
     if (width === 0 || 4 + count * width > list.length) throw badHive(`no list of keys at ${offset}`);
+    if (count > most) throw badHive(`a list of ${count} keys where ${most} are left`);
     const offsets = Array.from({ length: count }, (_, i) => list.readUInt32LE(4 + i * width));
     if (kind !== "ri") return offsets;
     if (depth > 0) throw badHive("a list of lists of lists of keys");
-    return offsets.flatMap((one) => this.#listed(one, depth + 1));
+    const found: number[] = [];
+    for (const one of offsets) for (const key of this.#listed(one, depth + 1, most - found.length)) found.push(key);
+    return found;
   }
 
   find(path: readonly string[]): number | undefined {
@@ -128,12 +146,18 @@ export class Hive {
   /** A key with all below it. */
   read(path: readonly string[]): RegistryKey | undefined {
     const offset = this.find(path);
-    return offset === undefined ? undefined : this.#readKey(offset, 0, { entries: 0 });
+    return offset === undefined ? undefined : this.#readKey(offset, 0, { entries: 0, bytes: 0 });
   }
 
-  #readKey(offset: number, depth: number, read: { entries: number }): RegistryKey {
+  #readKey(offset: number, depth: number, read: { entries: number; bytes: number }): RegistryKey {
     if (depth > maximumDepth || ++read.entries > maximumEntries) throw badHive(`keys below ${maximumDepth} others, or more than ${maximumEntries}`);
-    const values = this.values(offset).map((one) => this.value(one)).map(({ name, value }) => [name, value] as const);
+    const values = this.values(offset).map((one) => {
+      const size = this.#valueCell(one).readUInt32LE(4);
+      read.bytes += size >= 0x80000000 ? 4 : size;
+      if (++read.entries > maximumEntries || read.bytes > maximumRead) throw badHive(`more than ${maximumEntries} keys and values, or ${maximumRead} bytes of data, in one key`);
+      const { name, value } = this.value(one);
+      return [name, value] as const;
+    });
     const keys = this.subkeys(offset).map((one) => [this.keyName(one), this.#readKey(one, depth + 1, read)] as const);
     return { ...(values.length > 0 && { values: Object.fromEntries(values) }), ...(keys.length > 0 && { keys: Object.fromEntries(keys.toSorted(([one], [other]) => compareNames(one, other))) }) };
   }
