@@ -98,7 +98,7 @@ test("the site's and a job's refusals keep their code; what was typed wrong is s
 });
 
 test("every list prints a table, and JSON where asked for", async () => {
-  for (const noun of ["os-image", "boot-image", "application", "package", "driver-package", "sequence", "collection", "deployment", "device", "approval", "media", "depot", "receipt", "distribution-point", "status"]) {
+  for (const noun of ["os-image", "boot-image", "application", "package", "driver-package", "sequence", "collection", "deployment", "alert", "device", "approval", "media", "depot", "receipt", "distribution-point", "status"]) {
     const words = [noun, "list", "--data", data];
     const plain = await cli(words);
     assert.deepEqual([plain.exitCode, plain.stderr], [0, ""], noun);

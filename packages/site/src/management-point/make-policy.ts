@@ -50,7 +50,8 @@ export async function makePolicy(context: SiteContext, device: EnrolledDevice, r
 
 /** Whether the media it was started from has nobody to ask. */
 async function isUnattended(context: SiteContext, mediaId: string): Promise<boolean> {
-  return (await context.db.selectFrom("media").select("manifest").where("media_id", "=", mediaId).executeTakeFirst())?.manifest.unattended ?? false;
+  const media = await context.db.selectFrom("media").select(sql<boolean>`coalesce((manifest->>'unattended')::boolean, false)`.as("unattended")).where("media_id", "=", mediaId).executeTakeFirst();
+  return media?.unattended ?? false;
 }
 
 /** The texts are shown before an operating system is deployed, and before nothing else (features.md F149). */
