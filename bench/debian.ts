@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { sourcesFor } from "@prestage/boot-image";
@@ -55,14 +55,29 @@ export async function versionsOf(name: string): Promise<readonly [oldest: string
   return [oldest, newest];
 }
 
-/** A package's files, without its symbolic links: content of an application holds none. Fetched once. */
-export async function debianPackage(cache: string, name: string, version: string): Promise<string> {
+/** A package's files as another release of Debian has them, of a component this machine need not know. */
+export async function packageOfRelease(cache: string, name: string, suite: "bookworm" | "trixie", component: string): Promise<string> {
+  const state = join(cache, "apt", `${suite}-${component}`);
+  for (const folder of ["lists/partial", "archives/partial"]) await mkdir(join(state, folder), { recursive: true });
+  await writeFile(join(state, "sources.list"), `${(await sourcesFor(suite, [component])).filter((line) => line.includes(` ${suite} `)).join("\n")}\n`);
+  await writeFile(join(state, "status"), "");
+  const apt = Object.entries({ "Dir::State::lists": "lists", "Dir::Etc::sourcelist": "sources.list", "Dir::Cache::archives": "archives", "Dir::State::status": "status" }).flatMap(([key, path]) => ["-o", `${key}=${join(state, path)}`]);
+  const all = [...apt, "-o", "Dir::Etc::sourceparts=-", "-o", `Dir::Cache::pkgcache=`, "-o", "Dir::Cache::srcpkgcache=", "-o", "APT::Sandbox::User=root"];
+  await run("apt-get", [...all, "-q", "update"]);
+  const { stdout } = await run("apt-cache", [...all, "madison", name]);
+  const version = stdout.split("\n")[0]?.split("|")[1]?.trim();
+  if (version === undefined || version === "") throw new Error(`Expected ${name} in Debian ${suite}, ${component}; found none.`);
+  return debianPackage(cache, name, version, all);
+}
+
+/** A package's files, without its symbolic links: content of an application holds none. Fetched once. `apt`: options of apt-get. */
+export async function debianPackage(cache: string, name: string, version: string, apt: readonly string[] = []): Promise<string> {
   const folder = join(cache, "published", `${name}_${version.replaceAll(/[^\w.+-]/g, "_")}`);
   if (await exists(folder)) return folder;
   const partial = `${folder}.partial`;
   await rm(partial, { recursive: true, force: true });
   await mkdir(join(partial, "tree"), { recursive: true });
-  await run("apt-get", ["-q", "download", `${name}=${version}`], partial);
+  await run("apt-get", [...apt, "-q", "download", `${name}=${version}`], partial);
   const archive = (await readdir(partial)).find((file) => file.endsWith(".deb")) ?? "";
   await run("dpkg-deb", ["-x", join(partial, archive), join(partial, "tree")]);
   await run("find", [join(partial, "tree"), "-type", "l", "-delete"]);

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { debianImage, debianPackage, versionsOf } from "./debian.ts";
+import { debianImage, debianPackage, packageOfRelease, versionsOf } from "./debian.ts";
 
 const run = promisify(execFile);
 
@@ -28,6 +28,12 @@ export const packaged: readonly PairSource[] = ["firefox-esr", "libreoffice-core
     const [oldest, newest] = await versionsOf(name);
     return { name, from: { tree: await debianPackage(cache, name, oldest) }, to: { tree: await debianPackage(cache, name, newest) } };
   },
+}));
+
+/** Firmware for network and graphics adapters, from one release of Debian to the next. */
+export const firmware: readonly PairSource[] = ["firmware-iwlwifi", "firmware-realtek"].map((name) => ({
+  name: `${name} (Debian 12, 13)`,
+  get: async (cache) => ({ name, from: { tree: await packageOfRelease(cache, name, "bookworm", "non-free-firmware") }, to: { tree: await packageOfRelease(cache, name, "trixie", "non-free-firmware") } }),
 }));
 
 /** An operating system before and after its upgrade. */

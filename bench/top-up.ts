@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { ContentLibrary, importFolder, importImage, makePatches, makePieces, planOnPaper } from "@prestage/content";
 import type { StoredVersion } from "@prestage/content";
 import { startNginx } from "./nginx.ts";
-import { packaged, published, systems } from "./pairs.ts";
+import { firmware, packaged, published, systems } from "./pairs.ts";
 import type { Pair, Version } from "./pairs.ts";
 import { peersHere, withoutProxies } from "./peers.ts";
 
@@ -24,7 +24,7 @@ export async function benchTopUp(cache: string, options: { level: number | undef
   say(["PAIR".padEnd(44), "FULL", "FILES", "CHUNKS", "PIECES", "PATCHES", "WIMLIB", "CASYNC", "ZSYNC", "XDELTA3", "PIECES/BEST", "PATCHES/FULL", "PACK/FULL", "REQUESTS"].map((head, i) => (i === 0 ? head : head.padStart(8))).join(" "));
   const rows: Row[] = [];
   try {
-    for (const { name, get } of [...published, ...packaged, ...systems]) {
+    for (const { name, get } of [...published, ...packaged, ...firmware, ...systems]) {
       if (options.only !== undefined && !name.includes(options.only)) continue;
       rows.push({ ...(await measure(work, await get(cache, say), options.level, present)), name });
       say(line(rows.at(-1)!));

@@ -36,7 +36,7 @@ export { patchLevels } from "./patches/zstd-program.ts";
 export { checkNoCaseTwins, checkRelativePath, checkTree } from "./description/relative-path.ts";
 export * from "./description/schema.ts";
 export { storedDigest } from "./description/stored-digest.ts";
-export { openStoredSource, openStoredWim } from "./library/single-instance/stored-source.ts";
+export { openLibraryFile, openStoredSource, openStoredWim } from "./library/single-instance/stored-source.ts";
 export { sharedBytes } from "./library/single-instance/share-stored.ts";
 export type { ShareOptions, ShareResult } from "./library/single-instance/share-stored.ts";
 export { wholeSha1 } from "./library/whole-sha1.ts";

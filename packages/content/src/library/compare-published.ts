@@ -1,7 +1,7 @@
-import { open } from "node:fs/promises";
-import type { FileHandle } from "node:fs/promises";
+import type { RandomAccessSource } from "@prestage/wim";
 import type { ContentLibrary } from "./content-library.ts";
 import { filesToPublish } from "./publish-version.ts";
+import { openLibraryFile } from "./single-instance/stored-source.ts";
 
 /**
  * Reads bytes of a version's file where it is published. `total`: the file's size there; bytes [start, end) come, all of the file where the server
@@ -29,13 +29,13 @@ export async function comparePublished(library: ContentLibrary, contentId: strin
   // The storage map first: without it nothing is published.
   for (const file of files.toReversed()) {
     options.signal?.throwIfAborted();
-    const handle = await open(file.path, "r");
+    const own = await openLibraryFile(file.path);
     try {
-      const fault = await compareFile(handle, file, read, options);
+      const fault = await compareFile(own, file, read, options);
       if (fault === notThere) missing++;
       if (fault !== undefined) faults.push({ file: file.name, fault });
     } finally {
-      await handle.close();
+      await own.close();
     }
     if (missing > 0 && file.name === "storage.json") return { state: "missing", faults: [{ file: file.name, fault: notThere }] };
     options.onProgress?.({ done: (done += file.size), total });
@@ -45,7 +45,7 @@ export async function comparePublished(library: ContentLibrary, contentId: strin
 
 const notThere = "is not there";
 
-async function compareFile(handle: FileHandle, file: { name: string; size: number }, read: ReadPublished, options: CompareOptions): Promise<string | undefined> {
+async function compareFile(own: RandomAccessSource, file: { name: string; size: number }, read: ReadPublished, options: CompareOptions): Promise<string | undefined> {
   for (const range of rangesOf(file.size, options.full === true)) {
     const answer = await read(file.name, range);
     if (answer === undefined) return notThere;
@@ -58,7 +58,7 @@ async function compareFile(handle: FileHandle, file: { name: string; size: numbe
       await discard(answer.bytes);
       return `sends bytes ${answer.start} to ${answer.end} where ${range.start} to ${range.end} were asked for`;
     }
-    const fault = await compareBytes(handle, answer.start, answer.end, answer.bytes, options.signal);
+    const fault = await compareBytes(own, answer.start, answer.end, answer.bytes, options.signal);
     if (fault !== undefined) return fault;
     // All of it came, whatever was asked for.
     if (answer.start === 0 && answer.end === file.size) return undefined;
@@ -66,14 +66,13 @@ async function compareFile(handle: FileHandle, file: { name: string; size: numbe
   return undefined;
 }
 
-async function compareBytes(handle: FileHandle, start: number, end: number, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<string | undefined> {
+async function compareBytes(own: RandomAccessSource, start: number, end: number, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<string | undefined> {
   let at = start;
   for await (const piece of bytes) {
     signal?.throwIfAborted();
-    const own = Buffer.alloc(piece.length);
-    const { bytesRead } = await handle.read(own, 0, piece.length, at);
-    if (bytesRead !== piece.length || at + piece.length > end) return `sends more than it should at byte ${at}`;
-    if (!own.equals(piece)) return `differs at byte ${at + own.findIndex((byte, i) => byte !== piece[i])}`;
+    if (at + piece.length > Math.min(end, own.size)) return `sends more than it should at byte ${at}`;
+    const expected = await own.read(at, piece.length);
+    if (!Buffer.from(expected.buffer, expected.byteOffset, expected.length).equals(piece)) return `differs at byte ${at + expected.findIndex((byte, i) => byte !== piece[i])}`;
     at += piece.length;
   }
   return at === end ? undefined : `ends at byte ${at} of ${end}`;

@@ -66,7 +66,8 @@ export class ContentLibrary {
   }
 
   /**
-   * Makes a version's content.wim one file, and keeps it so until `release` is called, for what needs its path.
+   * Makes a version's content.wim one file, and keeps it so until `release` is called, for what needs its path. For the site's process alone: another
+   * must not move data about meanwhile.
    * @throws ContentError PRESTAGE_CONTENT_DAMAGED
    */
   async holdWhole(contentId: string, signal?: AbortSignal): Promise<{ release: () => void }> {
@@ -84,16 +85,6 @@ export class ContentLibrary {
       throw cause;
     }
     return { release };
-  }
-
-  /** Does something while a version's content.wim is one file. @throws ContentError PRESTAGE_CONTENT_DAMAGED */
-  async whileWhole<T>(contentId: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const held = await this.holdWhole(contentId, signal);
-    try {
-      return await work();
-    } finally {
-      held.release();
-    }
   }
 
   /** Stores once what several versions have; see `shareStored`. */

@@ -1,8 +1,11 @@
 import { constants } from "node:fs";
-import { copyFile, link, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, link, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { ContentLibrary } from "./content-library.ts";
 import { syncPath } from "../durable-files.ts";
+import { sourceOfFile } from "../fetch/file-source.ts";
+import { wimSize } from "./single-instance/shared-wim.ts";
+import { openLibraryFile } from "./single-instance/stored-source.ts";
 import { patchFilePattern, sha256Schema } from "../description/schema.ts";
 import { optionalFile, versionFiles } from "../description/version-files.ts";
 
@@ -27,13 +30,13 @@ export interface PublishTarget {
 }
 
 /**
- * The files of a version as they are published - its content.wim lies there as one file, so hold it whole -, in the order they are written: a list of patches after its patches, and the storage map, without
+ * The files of a version as they are published (to be read by `openLibraryFile`), in the order they are written: a list of patches after its patches, and the storage map, without
  * which nothing is fetched, last.
  */
 export async function filesToPublish(library: ContentLibrary, contentId: string): Promise<{ name: string; path: string; size: number }[]> {
   const folder = library.folderOf(contentId);
   const patches = (await readdir(folder)).filter((name) => patchFilePattern.test(name)).sort();
-  const files = await Promise.all([...patches, ...versionFiles].map(async (name) => ({ name, path: join(folder, name), size: await sizeOf(join(folder, name), name === optionalFile || patches.includes(name)) })));
+  const files = await Promise.all([...patches, ...versionFiles].map(async (name) => ({ name, path: join(folder, name), size: name === "content.wim" ? await wimSize(folder) : await sizeOf(join(folder, name), name === optionalFile || patches.includes(name)) })));
   // Patches may be dropped, or just be made: a list without its patches, or they without their list, are of no use.
   const there = new Set(files.filter(({ size }) => size !== undefined).map(({ name }) => name));
   const isWhole = (name: string) => !patchFilePattern.test(name) || ["bin", "json.zst"].every((end) => there.has(name.replace(/(?:bin|json\.zst)$/, end)));
@@ -59,10 +62,6 @@ export class FolderTarget implements PublishTarget {
   async publish(library: ContentLibrary, contentId: string, options: PublishOptions = {}): Promise<number> {
     const to = join(this.name, "content", sha256Schema.parse(contentId));
     await mkdir(to, { recursive: true });
-    return library.whileWhole(contentId, () => this.#publishWhole(library, contentId, to, options), options.signal);
-  }
-
-  async #publishWhole(library: ContentLibrary, contentId: string, to: string, options: PublishOptions): Promise<number> {
     const files = await filesToPublish(library, contentId);
     const total = files.reduce((sum, file) => sum + file.size, 0);
     let done = 0;
@@ -101,15 +100,29 @@ export async function unpublishOthers(target: PublishTarget, contentIds: Readonl
   return others;
 }
 
-/** Hard links where library and tree are on one file system: nothing is stored twice, and a version never changes. */
+/** Hard links where library and tree are on one file system: nothing is stored twice, and a version never changes. What lies with other versions in part is put together. */
 async function publishFile(from: string, folder: string, name: string, again: boolean): Promise<number> {
-  const [source, there] = [await stat(from), await stat(join(folder, name)).catch(() => undefined)];
+  const there = await stat(join(folder, name)).catch(() => undefined);
+  const source = await stat(from).catch(async (cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "ENOENT" || name !== "content.wim") throw cause;
+    // As old as its storage map: a version never changes.
+    const { mtimeMs } = await stat(join(dirname(from), "storage.json"));
+    return { size: await wimSize(dirname(from)), ino: undefined, mtimeMs };
+  });
   // Files of a version never change; those of patches may be made again, with the same bytes.
   if (there !== undefined && there.size === source.size && (there.ino === source.ino || (!again && there.mtimeMs >= source.mtimeMs))) return 0;
   const temporary = join(folder, `.${name}.partial`);
   await rm(temporary, { force: true });
   await link(from, temporary).catch(async () => {
-    await copyFile(from, temporary, constants.COPYFILE_FICLONE);
+    await copyFile(from, temporary, constants.COPYFILE_FICLONE).catch(async (cause: NodeJS.ErrnoException) => {
+      if (cause.code !== "ENOENT" || name !== "content.wim") throw cause;
+      const stored = await openLibraryFile(from);
+      try {
+        await writeFile(temporary, sourceOfFile(stored), { mode: 0o644 });
+      } finally {
+        await stored.close();
+      }
+    });
     await syncPath(temporary);
   });
   await rename(temporary, join(folder, name));

@@ -1,7 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
-import { filesToPublish, sha256Schema } from "@prestage/content";
+import { filesToPublish, openLibraryFile, sha256Schema } from "@prestage/content";
 import type { ContentLibrary, PublishOptions, PublishTarget } from "@prestage/content";
 import type { S3Location } from "@prestage/contract";
 import { S3mini } from "s3mini";
@@ -35,10 +33,10 @@ export class S3Target implements PublishTarget {
   }
 
   async publish(library: ContentLibrary, contentId: string, options: PublishOptions = {}): Promise<number> {
-    return this.#with(options.signal, () => library.whileWhole(contentId, () => this.#publishWhole(library, contentId, options), options.signal));
+    return this.#with(options.signal, () => this.#publishNow(library, contentId, options));
   }
 
-  async #publishWhole(library: ContentLibrary, contentId: string, options: PublishOptions): Promise<number> {
+  async #publishNow(library: ContentLibrary, contentId: string, options: PublishOptions): Promise<number> {
     await this.#refuseListed();
     const files = await filesToPublish(library, contentId);
     const there = await this.#objects(`content/${sha256Schema.parse(contentId)}/`);
@@ -85,30 +83,27 @@ export class S3Target implements PublishTarget {
   }
 
   async #upload(key: string, path: string, size: number, onBytes: (done: number) => void): Promise<void> {
-    const handle = await open(path, "r");
+    const source = await openLibraryFile(path);
     try {
       if (size <= smallestPart) {
-        const bytes = await handle.readFile();
+        const bytes = Buffer.from(await source.read(0, source.size));
         await this.#client.putObject(key, bytes, undefined, undefined, { ...this.#access(), ...checked(bytes) }, bytes.length).catch((cause: unknown) => this.#failed(`take ${key}`, cause));
-      } else await this.#uploadParts(handle, key, size, onBytes);
+      } else await this.#uploadParts(source, key, size, onBytes);
     } finally {
-      await handle.close();
+      await source.close();
     }
   }
 
-  async #uploadParts(handle: Awaited<ReturnType<typeof open>>, key: string, size: number, onBytes: (done: number) => void): Promise<void> {
+  async #uploadParts(source: Awaited<ReturnType<typeof openLibraryFile>>, key: string, size: number, onBytes: (done: number) => void): Promise<void> {
     const partSize = Math.max(smallestPart, Math.ceil(size / mostParts / 1024) * 1024);
     const uploadId = await this.#client.getMultipartUploadId(key, undefined, undefined, this.#access()).catch((cause: unknown) => this.#failed(`take ${key}`, cause));
     try {
       const parts = [];
-      const buffer = Buffer.alloc(partSize);
       for (let at = 0; at < size; at += partSize) {
         this.#signal?.throwIfAborted();
-        const { bytesRead } = await handle.read(buffer, 0, Math.min(partSize, size - at), at);
-        if (bytesRead !== Math.min(partSize, size - at)) throw new Error(`${key} is shorter than it was`);
-        const bytes = buffer.subarray(0, bytesRead);
+        const bytes = Buffer.from(await source.read(at, Math.min(partSize, size - at)));
         parts.push(await this.#client.uploadPart(key, uploadId, bytes, parts.length + 1, {}, undefined, checked(bytes)));
-        onBytes(at + bytesRead);
+        onBytes(at + bytes.length);
       }
       await this.#client.completeMultipartUpload(key, uploadId, parts);
     } catch (cause) {
@@ -186,6 +181,11 @@ async function isSame(file: { path: string; size: number }, there: StoredObject 
   if (there?.size !== file.size) return false;
   if (file.size > smallestPart || !/^[0-9a-f]{32}$/.test(there.etag)) return true;
   const hash = createHash("md5");
-  for await (const bytes of createReadStream(file.path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) hash.update(bytes);
+  const source = await openLibraryFile(file.path);
+  try {
+    for (let at = 0; at < source.size; at += 1 << 20) hash.update(await source.read(at, Math.min(1 << 20, source.size - at)));
+  } finally {
+    await source.close();
+  }
   return hash.digest("hex") === there.etag;
 }

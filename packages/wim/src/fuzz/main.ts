@@ -5,8 +5,9 @@ import { makeTargets } from "./targets.ts";
 
 /**
  * `npm run fuzz:wim -- [--minutes 10] [--cases 1000000] [--seed N] [--target NAME]`: runs until both are reached. Prints what came
- * of the cases; ends with 1 and the seed of the case when the reader did what it must not.
+ * of the cases; ends with 1 and the seed of the case when the reader did what it must not, or the process takes more than 512 MiB of memory.
  */
+const mostMegabytes = 512;
 const { values } = parseArgs({ options: { minutes: { type: "string", default: "10" }, cases: { type: "string", default: "1000000" }, seed: { type: "string", default: "1" }, target: { type: "string", default: "" }, summary: { type: "string" } } });
 const targets = await makeTargets(values.target);
 if (targets.length === 0) throw new Error(`Expected the beginning of a target's name; found ${values.target}.`);
@@ -24,6 +25,11 @@ for (; cases < Number(values.cases) || performance.now() < until; cases++) {
     counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
   } catch (error) {
     process.stdout.write(`FOUND by ${target.name}, case ${cases}, seed ${seed}: ${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exit(1);
+  }
+  const megabytes = process.memoryUsage.rss() >> 20;
+  if (megabytes > mostMegabytes) {
+    process.stdout.write(`FOUND by ${target.name}, case ${cases}, seed ${seed}: ${megabytes} MiB of memory, more than ${mostMegabytes}\n`);
     process.exit(1);
   }
   if (cases % 50_000 === 49_999) process.stdout.write(`${cases + 1} cases, ${Math.round((performance.now() - started) / 1000)} s, ${process.memoryUsage().rss >> 20} MiB\n`);

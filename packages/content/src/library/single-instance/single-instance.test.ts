@@ -15,6 +15,8 @@ import { importFolder } from "../../import/import-content.ts";
 import { makePatches } from "../../patches/make-patches.ts";
 import { ContentLibrary } from "../content-library.ts";
 import type { StoredVersion } from "../content-library.ts";
+import { comparePublished } from "../compare-published.ts";
+import type { ReadPublished } from "../compare-published.ts";
 import { FolderTarget } from "../publish-version.ts";
 import { validateVersion } from "../validate-version.ts";
 import { sharedBytes } from "./share-stored.ts";
@@ -59,6 +61,10 @@ async function assertAllRight(library: ContentLibrary, which: readonly number[] 
     assert.ok((await read(library, i)).equals(wims[i] ?? Buffer.alloc(0)), `version ${i}`);
     assert.equal((await library.open(id(i))).storedBytes, wims[i]?.length);
   }
+}
+async function present(library: ContentLibrary): Promise<number[]> {
+  const names = await readdir(join(library.root, "content"));
+  return [0, 1, 2].filter((i) => names.includes(id(i)));
 }
 async function spaceOf(library: ContentLibrary): Promise<number> {
   let bytes = 0;
@@ -123,9 +129,19 @@ test("patches are made between shared versions, and a shared one is published wh
   const tree = join(library.root, "www");
   await new FolderTarget(tree).publish(library, id(0));
   assert.ok((await readFile(join(tree, "content", id(0), "content.wim"))).equals(wims[0] ?? Buffer.alloc(0)));
+  // What is published never moves data in the library: another process may do it.
+  assert.ok(!(await isWhole(library, 0)));
+  assert.equal(await new FolderTarget(tree).publish(library, id(0)), 0);
+  const published: ReadPublished = async (name, { start, end }) => {
+    const bytes = await readFile(join(tree, "content", id(0), name)).catch(() => undefined);
+    return bytes && { total: bytes.length, start, end, bytes: (async function* () { yield bytes.subarray(start, end); })() };
+  };
+  assert.deepEqual(await comparePublished(library, id(0), published, { full: true }), { state: "whole", faults: [] });
   // By a hard link: stored twice it would take more.
-  assert.deepEqual((await library.share()).shared, []);
-  assert.ok(await isWhole(library, 0));
+  const third = await fresh();
+  await new FolderTarget(join(third.root, "www")).publish(third, id(0));
+  assert.deepEqual((await third.share()).shared, [id(1)]);
+  assert.ok(await isWhole(third, 0));
 });
 
 test("what is damaged is not shared and not hidden: the same fault is found before and after", async () => {
@@ -205,6 +221,30 @@ test("cut off at any moment, every version is right, and the next pass ends it",
     await rm(library.root, { recursive: true, force: true });
   }
   assert.ok(cuts > 0);
+  t.diagnostic(`${cuts} of 6 killed in the middle`);
+});
+
+test("a collection cut off at any moment leaves each version whole or gone, and the others all they had of it; the next one ends it", async (t) => {
+  const random = mulberry(11);
+  let cuts = 0;
+  for (let round = 0; round < 6; round++) {
+    const library = await fresh();
+    await library.share();
+    const child = fork(join(import.meta.dirname, "..", "..", "fixtures", "collect-library.ts"), [library.root, id(0)], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    await once(child, "message");
+    await delay(random() * 40);
+    child.kill("SIGKILL");
+    const [, signal] = child.exitCode === null && child.signalCode === null ? ((await once(child, "exit")) as [number | null, string | null]) : [child.exitCode, child.signalCode];
+    if (signal === "SIGKILL") cuts++;
+    await assertAllRight(library, await present(library));
+    assert.ok((await present(library)).includes(0));
+    await library.collect(new Set([id(0)]), { graceMs: -1 });
+    await library.sweep();
+    assert.deepEqual(await present(library), [0]);
+    await assertAllRight(library, [0]);
+    assert.deepEqual(await readdir(join(library.root, "incoming")), []);
+    await rm(library.root, { recursive: true, force: true });
+  }
   t.diagnostic(`${cuts} of 6 killed in the middle`);
 });
 

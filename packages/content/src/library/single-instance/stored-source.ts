@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { openFileSource, openWim, openWimFile, WimError } from "@prestage/wim";
 import type { RandomAccessSource, WimFile } from "@prestage/wim";
 import { isThere, readShared } from "./shared-wim.ts";
@@ -21,6 +21,11 @@ export async function openStoredSource(folder: string): Promise<RandomAccessSour
       if (!gone || attempt === mostTries) throw cause;
     }
   }
+}
+
+/** A file of a version in the library; content.wim may not lie there as one. @throws ContentError PRESTAGE_CONTENT_DAMAGED; WimError PRESTAGE_WIM_IO */
+export async function openLibraryFile(path: string): Promise<RandomAccessSource> {
+  return basename(path) === "content.wim" ? openStoredSource(dirname(path)) : openFileSource(path);
 }
 
 /** A version's WIM. */
