@@ -24,6 +24,21 @@ test("before a required deployment of an operating system is chosen the agent sh
   assert.deepEqual([policy.selected?.deploymentId, policy.selected?.variables], [deploymentId, [{ name: "TSDebugMode", value: "true", source: "deployment" }]]);
 });
 
+test("a deployment that is withdrawn while its texts are read is not run: the computer looks for another", async () => {
+  const media = await registerMedia(site, "c".repeat(64));
+  const agent = await AgentInProcess.start(site, media, { claim: await registerClaim(site, media) });
+  const { keyrings, deviceId } = await agent.enrol("WITHDRAWN");
+  const deploymentId = String((await site.must("/deployments", "POST", { taskSequenceId, deviceId, purpose: "required", makeAvailableTo: "MediaAndPxe", highImpact }))["id"]);
+  const chosen = agent.choose(keyrings);
+  await agent.event(/"screen":"high-impact"/);
+  await site.must(`/deployments/${deploymentId}`, "PATCH", { enabled: false });
+  agent.screen.typed("\r");
+  await agent.event(/nothing-offered/);
+  agent.stop.abort(new Error("enough"));
+  await assert.rejects(chosen, /enough/);
+  assert.equal(await agent.state.readRun(), undefined);
+});
+
 test("an available deployment shows none", async () => {
   const media = await registerMedia(site, "b".repeat(64), { unattended: true });
   const agent = await AgentInProcess.start(site, media, { claim: await registerClaim(site, media) });

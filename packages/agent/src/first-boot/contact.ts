@@ -3,6 +3,7 @@ import { checkValidity } from "@prestage/media";
 import type { Manifest } from "@prestage/media";
 import { checkKeyringExpiry } from "@prestage/trust";
 import type { Keyring } from "@prestage/trust";
+import { AgentError } from "../error.ts";
 import type { SignedClock } from "../management-point/clock.ts";
 import type { ManagementPointClient } from "../management-point/management-point-client.ts";
 import { managementPointsOf } from "../management-point/management-points.ts";
@@ -106,7 +107,13 @@ export async function chooseDeployment(options: ContactOptions, mediaId: string,
     const offer = await chooseOffer(options, policy.offers, preferredDeploymentId);
     if (offer === undefined) continue;
     await showHighImpact(screen, offer, options.signal);
-    const { answer } = await ask(offer.deploymentId);
+    const chosen = await ask(offer.deploymentId).catch((cause: unknown) => {
+      // It was withdrawn, or ended, while somebody read or chose.
+      if (cause instanceof AgentError && cause.code === "PRESTAGE_AGENT_REFUSED" && cause.message.includes("PRESTAGE_SITE_NOT_OFFERED")) return undefined;
+      throw cause;
+    });
+    if (chosen === undefined) continue;
+    const { answer } = chosen;
     await state.keepRun(answer);
     screen.event("chosen", offer);
     return { answer, keyrings };

@@ -30,7 +30,7 @@ export async function makePolicy(context: SiteContext, device: EnrolledDevice, r
   const offers = await withHighImpact(context, chooseOffers(reaching, asking, context.now()));
   const chosen = request.deploymentId === undefined ? undefined : offers.find((offer) => offer.deploymentId === request.deploymentId);
   if (request.deploymentId !== undefined && chosen === undefined) {
-    throw new SiteError("PRESTAGE_SITE_NOT_FOUND", `Expected deployment ${request.deploymentId} among those offered to this computer; it is not any more. Choose again.`);
+    throw new SiteError("PRESTAGE_SITE_NOT_OFFERED", `Expected deployment ${request.deploymentId} among those offered to this computer; it is not any more. Choose again.`);
   }
   const selected = chosen === undefined ? undefined : await selectedPolicy(context, device, chosen);
   const now = context.now();
