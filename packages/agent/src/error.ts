@@ -23,6 +23,7 @@ export const agentErrors = {
   PRESTAGE_AGENT_NOT_READY: "The computer lacks what a check-readiness step asks for.",
   PRESTAGE_AGENT_STEP_TIME_LIMIT: "A step did not end within its time limit and was ended.",
   PRESTAGE_AGENT_STEP_INTERRUPTED: "A step was interrupted again and again and never ended.",
+  PRESTAGE_AGENT_NO_SYSTEM: "A sequence restarts into a system, and there is none on the disk that could start.",
   PRESTAGE_AGENT_CANCELLED: "A person ended the task sequence in the debugger.",
   PRESTAGE_AGENT_DISK_PROTECTED: "A step would destroy the disk the deployment runs from.",
   PRESTAGE_AGENT_ACCOUNT_UNKNOWN: "The account a step is to run as is not one of the installed system.",

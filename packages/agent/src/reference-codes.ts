@@ -9,6 +9,8 @@ const byCode: Readonly<Record<string, string>> = {
   PRESTAGE_CONTENT_FETCH_FAILED: "0x87d00267",
   // Policy could not be retrieved: unspecified error.
   PRESTAGE_AGENT_REFUSED: "0x80004005", PRESTAGE_AGENT_REVOKED: "0x80004005", PRESTAGE_AGENT_POLICY_REFUSED: "0x80004005",
+  // Unspecified: there is nothing to start.
+  PRESTAGE_AGENT_NO_SYSTEM: "0x80004005",
   // The operation was aborted.
   PRESTAGE_AGENT_CANCELLED: "0x80004004",
   PRESTAGE_AGENT_NOT_READY: "4316",

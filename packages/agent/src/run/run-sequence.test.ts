@@ -161,3 +161,19 @@ test("a step that must be done once is not done again after a cut in it, where i
   assert.deepEqual(await runSequence(await fresh.context({ environment: "installed", variables: [{ name: "FOLDER", value: fresh.folder, source: "device" }] }), { bootId: "1", machine: machine().machine }), { result: "succeeded" });
   assert.equal(await readFile(join(fresh.folder, "once"), "utf8"), "there before\nagain\n", "not interrupted, the probe is not asked");
 });
+
+test("a restart into a system that is not there fails the sequence, whatever its steps say of errors; with one it restarts", async () => {
+  const { startsInstalled, done, machine: hooks } = { startsInstalled: async () => false, ...machine() };
+  const fixture = await makeRunFixture([{ type: "group", continueOnError: true, steps: [{ id: "r", name: "Restart", type: "restart", continueOnError: true }] }, { type: "set-variable", with: { name: "A", value: 1 } }]);
+  assert.deepEqual(await runSequence(await fixture.context(), { bootId: "1", machine: { ...hooks, startsInstalled } }), { result: "failed" });
+  assert.deepEqual(await runSequence(await fixture.context(), { bootId: "2", machine: { ...hooks, startsInstalled } }), { result: "failed" });
+  assert.deepEqual(done, []);
+  assert.ok(fixture.events.some((event) => event.startsWith('@@prestage error {"code":"PRESTAGE_AGENT_NO_SYSTEM","reference":"0x80004005","step":"Restart"')));
+  const other = await makeRunFixture([{ type: "restart" }]);
+  assert.deepEqual(await runSequence(await other.context(), { bootId: "1", machine: { ...hooks, startsInstalled: async () => true } }), { result: "restart", to: "installed" });
+});
+
+test("where content, users' files and what is protected lie is said by the reference's names, for the system the step runs in", async () => {
+  const fixture = await makeRunFixture([{ type: "run-command-line", with: { command: 'test "%_SMSTSClientCache%|%_SMSTSProtectedPaths%|%_SMSTSUserStatePath%" = "%FOLDER%/prestage/content|%FOLDER%/prestage|%FOLDER%/prestage/user-state"' } }]);
+  assert.deepEqual(await runSequence(await fixture.context({ environment: "installed", variables: [{ name: "FOLDER", value: fixture.folder, source: "device" }] }), { bootId: "1", machine: machine().machine }), { result: "succeeded" });
+});

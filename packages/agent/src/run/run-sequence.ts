@@ -4,6 +4,8 @@ import { deploysOperatingSystem, evaluateCondition, explainStep, explanationText
 import type { Action, Facts, RunEnvironment, RunEvent, RunState, Step, StepOutcome, Variable } from "@prestage/sequence";
 import { setTimeout as sleep } from "node:timers/promises";
 import { windowsBootFolder } from "@prestage/disk";
+import { dataPaths } from "@prestage/media";
+import { localStore } from "../steps/user-state/state-store.ts";
 import { AgentError } from "../error.ts";
 import { hardwareFact } from "../facts/hardware.ts";
 import { windowsSecureBoot } from "../windows/windows-facts.ts";
@@ -37,7 +39,7 @@ export interface RunOptions {
   /** Tells one start of the machine from the next. */
   bootId?: string;
   /** What the end of a sequence and a restart do to the machine. */
-  machine?: { restart: typeof restartMachine; cleanUp: typeof cleanUp; postAction?: typeof startPostAction };
+  machine?: { restart: typeof restartMachine; cleanUp: typeof cleanUp; postAction?: typeof startPostAction; /** Whether a system lies on the disk that could start; not asked where it is left out. */ startsInstalled?: typeof startsInstalled };
 }
 
 /**
@@ -46,7 +48,7 @@ export interface RunOptions {
  */
 export async function runSequence(context: RunContext, options: RunOptions = {}): Promise<RunResult> {
   const bootId = options.bootId ?? (process.platform === "win32" ? windowsBootId() : (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim());
-  return new SequenceRun(context, { executors: options.executors ?? stepExecutors, machine: options.machine ?? { restart: restartMachine, cleanUp, postAction: startPostAction }, bootId }, process.platform === "win32" ? await windowsSecureBoot() : ((await hardwareFact("secureBoot")) ?? "NA")).run();
+  return new SequenceRun(context, { executors: options.executors ?? stepExecutors, machine: options.machine ?? { restart: restartMachine, cleanUp, postAction: startPostAction, startsInstalled }, bootId }, process.platform === "win32" ? await windowsSecureBoot() : ((await hardwareFact("secureBoot")) ?? "NA")).run();
 }
 
 class SequenceRun {
@@ -89,7 +91,7 @@ class SequenceRun {
       const held = await this.#hold(action);
       if (held === "changed") continue;
       if (held === "cancelled") {
-        this.#cancel();
+        this.#failWith("PRESTAGE_AGENT_CANCELLED", "Expected the task sequence to go on; a person ended it in the debugger.", "Deploy it again when it is to run.");
         continue;
       }
       const result = await this.#act(action);
@@ -113,10 +115,11 @@ class SequenceRun {
     return held;
   }
 
-  /** A person has ended it. */
-  #cancel(): void {
+  /** The whole sequence has failed, whatever its steps say of errors. */
+  #failWith(code: string, message: string, next: string): void {
     const step = lastStep(this.#context.sequence, this.#context.journal.events)?.name ?? this.#context.sequence.name;
-    this.#failure = { step, code: "PRESTAGE_AGENT_CANCELLED", message: "Expected the task sequence to go on; a person ended it in the debugger.", next: "Deploy it again when it is to run." };
+    this.#failure = { step, code, message, next };
+    this.#context.log(`${step}: ${codesText(this.#failure)}: ${message}`);
     this.#report("failed");
     this.#append({ kind: "sequence-finished", outcome: "failed" });
   }
@@ -165,6 +168,10 @@ class SequenceRun {
         this.#giveUp(action.step, action.path, action.why);
         return undefined;
       case "restart":
+        if (action.to === "installed" && this.#environment === "environment" && (await this.#options.machine.startsInstalled?.(this.#context)) === false) {
+          this.#failWith("PRESTAGE_AGENT_NO_SYSTEM", "Expected a system on this disk to restart into; found none that could start.", "Apply an OS image and set it up before the restart.");
+          return undefined;
+        }
         status.post({ kind: "restart", text: `to the ${action.to === "installed" ? "installed system" : "boot environment"}` });
         screen.event("restart", { to: action.to });
         await this.#announceRestart();
@@ -276,9 +283,8 @@ class SequenceRun {
 
   /** A sequence may end here; where it laid down a system, that one starts and cleans up. */
   async #endInBootEnvironment(): Promise<RunResult> {
-    const { dataRoot, espRoot, screen, signal, status } = this.#context;
-    const starts = await Promise.all([join(dataRoot, "boot/grub/grub.cfg"), join(espRoot, windowsBootFolder, "BCD")].map((path) => stat(path).then(() => true, () => false)));
-    if (starts.includes(true)) {
+    const { screen, signal, status } = this.#context;
+    if (await startsInstalled(this.#context)) {
       await this.#options.machine.restart(this.#context, "installed");
       return { result: "restart", to: "installed" };
     }
@@ -352,8 +358,14 @@ class SequenceRun {
   }
 }
 
+/** Whether there is a boot loader's configuration of a system that was applied (features.md F136: a restart without one fails whatever the steps say of errors). */
+async function startsInstalled({ dataRoot, espRoot }: Pick<RunContext, "dataRoot" | "espRoot">): Promise<boolean> {
+  const starts = await Promise.all([join(dataRoot, "boot/grub/grub.cfg"), join(espRoot, windowsBootFolder, "BCD")].map((path) => stat(path).then(() => true, () => false)));
+  return starts.includes(true);
+}
+
 /** What the agent itself says; nobody can change it. */
-function systemVariables({ policy, sequence, variables }: RunContext, secureBoot: string) {
-  const own = { _SMSTSMediaType: "OEMMedia", _SMSTSAdvertID: policy.deploymentId, _SMSTSPackageID: policy.taskSequence.id, _SMSTSPackageName: policy.taskSequence.name, _SMSTSType: deploysOperatingSystem(sequence) ? "2" : "1", _SMSTSBootUEFI: "true", _TSSecureBoot: secureBoot, _SMSTSTimezone: Intl.DateTimeFormat().resolvedOptions().timeZone };
+function systemVariables({ policy, sequence, variables, dataRoot }: RunContext, secureBoot: string) {
+  const own = { _SMSTSMediaType: "OEMMedia", _SMSTSAdvertID: policy.deploymentId, _SMSTSPackageID: policy.taskSequence.id, _SMSTSPackageName: policy.taskSequence.name, _SMSTSType: deploysOperatingSystem(sequence) ? "2" : "1", _SMSTSBootUEFI: "true", _TSSecureBoot: secureBoot, _SMSTSClientCache: join(dataRoot, dataPaths.content), _SMSTSUserStatePath: join(dataRoot, localStore), _SMSTSProtectedPaths: join(dataRoot, "prestage"), _SMSTSTimezone: Intl.DateTimeFormat().resolvedOptions().timeZone };
   return [...variables, ...Object.entries(own).map(([name, value]) => ({ name, value, source: "system" as const }))];
 }

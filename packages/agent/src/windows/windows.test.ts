@@ -87,11 +87,11 @@ test("apply-windows-settings writes the answer file where Windows Setup looks, a
   ], [contentOf("ABC00001", { kind: "package", programs: [] })]);
   await mkdir(join(fixture.folder, "Windows/System32"), { recursive: true });
   await mkdir(join(fixture.folder, "content/ABC00001"), { recursive: true });
-  await writeFile(join(fixture.folder, "content/ABC00001/own.xml"), '<unattend xmlns="urn:schemas-microsoft-com:unattend"><settings pass="specialize"><component name="Microsoft-Windows-Shell-Setup" processorArchitecture="amd64"><CopyProfile>true</CopyProfile></component></settings></unattend>');
-  const context = await fixture.context({ variables: [{ name: "OSDComputerName", value: "BRANCH-07", source: "device" }], unattended: true });
+  await writeFile(join(fixture.folder, "content/ABC00001/own.xml"), '<unattend xmlns="urn:schemas-microsoft-com:unattend"><settings pass="specialize"><component name="Microsoft-Windows-Shell-Setup" processorArchitecture="amd64"><CopyProfile>true</CopyProfile><RegisteredOwner>%Owner% at %SystemRoot%</RegisteredOwner></component></settings></unattend>');
+  const context = await fixture.context({ variables: [{ name: "OSDComputerName", value: "BRANCH-07", source: "device" }, { name: "Owner", value: "</RegisteredOwner><X>R&D\u0001", source: "device" }], unattended: true });
   assert.deepEqual(await runSequence(context, { bootId: "1", machine }), { result: "succeeded" });
   const text = await readFile(join(fixture.folder, "Windows/Panther/unattend.xml"), "utf8");
-  for (const part of ["<CopyProfile>true</CopyProfile>", "<ComputerName>BRANCH-07</ComputerName>", "<TimeZone>UTC</TimeZone>", "<HideEULAPage>true</HideEULAPage>"]) assert.ok(text.includes(part), part);
+  for (const part of ["<CopyProfile>true</CopyProfile>", "&lt;/RegisteredOwner&gt;&lt;X&gt;R&amp;D at %SystemRoot%", "<ComputerName>BRANCH-07</ComputerName>", "<TimeZone>UTC</TimeZone>", "<HideEULAPage>true</HideEULAPage>"]) assert.ok(text.includes(part), part);
   assert.equal(text.match(/<component /g)?.length, 2);
 });
 

@@ -25,7 +25,7 @@ export const applyWindowsSettingsStep = defineStepType({
     uiLanguageFallback: locale.optional().describe("Language of what is not translated into that"),
     userLocale: locale.optional().describe("Formats of dates, numbers and money"),
     skipWelcome: flagSchema.default(true).describe("true: Windows asks nothing at its first start"),
-    answerFile: z.string().min(1).max(1024).regex(/^(?!\/)(?!(.*\/)?\.\.(\/|$))[^\\]+$/, "a path below the package's folder").optional().describe("An answer file of a package; what the other settings say wins"),
+    answerFile: z.string().min(1).max(1024).regex(/^(?!\/)(?!(.*\/)?\.\.(\/|$))[^\\]+$/, "a path below the package's folder").optional().describe("An answer file of a package, in which `%NAME%` is a variable; what the other settings say wins"),
     package: referenceSchema.optional().describe("The package it lies in"),
   }).refine((value) => (value.answerFile === undefined) === (value.package === undefined), "answerFile and package are given together"),
   variables: {

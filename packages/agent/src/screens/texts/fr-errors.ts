@@ -27,6 +27,7 @@ export const frErrors: Readonly<Record<ScreenErrorCode, ErrorText>> = {
   PRESTAGE_AGENT_STEP_INVALID: { cause: "Une étape de la séquence de tâches est mal réglée, ou d'un type inconnu.", next: correctSequence },
   PRESTAGE_AGENT_NOT_READY: { cause: "L'ordinateur n'a pas ce que demande une étape check-readiness.", next: "Prenez un autre ordinateur, ou demandez moins dans l'étape." },
   PRESTAGE_AGENT_STEP_TIME_LIMIT: { cause: "Une étape n'a pas fini dans le temps accordé et a été arrêtée.", next: "Augmentez son timeLimitMinutes, ou cherchez pourquoi elle dure." },
+  PRESTAGE_AGENT_NO_SYSTEM: { cause: "La séquence redémarre vers un système, et aucun sur ce disque ne peut démarrer.", next: correctSequence },
   PRESTAGE_AGENT_CANCELLED: { cause: "La séquence de tâches a été arrêtée dans le débogueur.", next: "Déployez-la à nouveau quand elle doit être exécutée." },
   PRESTAGE_AGENT_STEP_INTERRUPTED: { cause: "Une étape a été interrompue maintes fois et n'a jamais fini.", next: "Un programme ne doit pas redémarrer l'ordinateur lui-même : qu'il finisse par un code de redémarrage. Vérifiez aussi l'alimentation." },
   PRESTAGE_AGENT_STEP_ENVIRONMENT: { cause: "Une étape ne peut s'exécuter dans cet environnement.", next: correctSequence },
