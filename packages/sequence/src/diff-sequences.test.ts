@@ -19,6 +19,11 @@ test("added, removed, changed and moved steps, by their ids; what of them change
   assert.deepEqual(steps[3]?.changes, [{ what: "name", from: "b", to: "B" }, { what: "with.timeoutSeconds", from: undefined, to: 5 }, { what: "when", from: { variable: "X", equals: 1 }, to: { variable: "X", equals: 2 } }]);
 });
 
+test("what a sequence says of itself is compared too", () => {
+  const longer = parseTaskSequenceYaml(`name: t\nmaximumRunMinutes: 45\nsteps:\n${step("a")}`);
+  assert.deepEqual(diffSequences(read(step("a")), longer).changes, [{ what: "maximumRunMinutes", from: undefined, to: 45 }]);
+});
+
 test("a step that goes into a group has moved; the others of the group have not", () => {
   const older = read(`${step("a")}  - id: g\n    name: Group\n    type: group\n    steps:\n    ${step("b").trimStart()}`);
   const newer = read(`  - id: g\n    name: Group\n    type: group\n    steps:\n    ${step("b").trimStart()}    ${step("a").trimStart()}`);

@@ -27,7 +27,7 @@ export function diffSequences(older: TaskSequence, newer: TaskSequence): Sequenc
     }
   }
   for (const [id, { at }] of before) if (!after.has(id)) steps.push({ id, at, kind: "removed", changes: [] });
-  const own = ({ name, description }: TaskSequence) => ({ name, ...(description !== undefined && { description }) });
+  const own = ({ name, description, maximumRunMinutes }: TaskSequence) => ({ name, ...(description !== undefined && { description }), ...(maximumRunMinutes !== undefined && { maximumRunMinutes }) });
   return { changes: differences(own(older), own(newer)), steps };
 }
 

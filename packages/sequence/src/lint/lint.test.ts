@@ -28,6 +28,7 @@ const fixtures: Record<string, { fails: string; passes: string; knows?: LintKnow
   "secret-in-plain-text": { fails: "  - { name: Set, type: set-variable, with: { name: JoinPassword, value: hunter2 } }\n", passes: '  - { name: Set, type: set-variable, with: { name: JoinPassword, value: "%FROM_SITE%" } }\n' },
   "command-restarts-by-itself": { fails: command("apt-get -y upgrade && systemctl reboot"), passes: command("echo reboots are done elsewhere") },
   "command-waits-for-a-person": { fails: command("apt-get install jq"), passes: command("apt-get install -y jq") + command("read -r answer", ", timeoutSeconds: 10") },
+  "script-long": { fails: `  - { name: Script, type: run-script, with: { script: "${"true; ".repeat(3000)}" } }\n`, passes: `  - { name: Script, type: run-script, with: { script: "${"true; ".repeat(2000)}" } }\n` },
   "account-out-of-place": { fails: command("whoami", ", account: { name: svc }"), passes: `${restart}${command("whoami", ", account: { name: svc }")}` },
   "debugger-left-on": { fails: "  - { name: Debug, type: set-variable, with: { name: tsDebugMode, value: true } }\n", passes: "  - { name: Debug, type: set-variable, with: { name: TSDebugMode, value: false } }\n" },
   "prestart-can-hang": { fails: restart, passes: restart, knows: { media: { ...media, prestartCommand: "read -p name NAME; echo $NAME" } }, knowsGood: { media: { ...media, prestartCommand: "sh ask.sh --default" } } },

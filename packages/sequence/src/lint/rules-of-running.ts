@@ -26,6 +26,16 @@ export const rulesOfRunning: readonly LintRule[] = [
     },
   },
   {
+    id: "script-long", level: "note", title: "a long script in the text",
+    why: "Long scripts are what makes a sequence too large (features.md F185): every computer is sent all of it, whether it runs the step or not.",
+    *check({ steps }) {
+      for (const at of steps) {
+        const bytes = ["script", "command"].map((key) => at.step.with?.[key]).reduce<number>((sum, text) => sum + (typeof text === "string" ? Buffer.byteLength(text) : 0), 0);
+        if (bytes > 16_384) yield { at, message: `Its script has ${bytes} bytes.`, fix: "Put it into a package, and run it from there." };
+      }
+    },
+  },
+  {
     id: "account-out-of-place", level: "error", title: "a program that runs as another account where it cannot",
     why: "In the reference, too, the boot environment knows no accounts (features.md F234); on Windows a program of another account has a session of its own.",
     *check({ steps, platform }) {

@@ -2,6 +2,7 @@ import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Routes } from "../http/new-server.ts";
 import type { SiteContext } from "../site-context.ts";
+import { lookAtAlerts } from "../jobs/alert-watch.ts";
 import { listAlerts } from "../store/alerts.ts";
 import { listDeployments } from "../store/deployments.ts";
 import { listDevices } from "../store/devices.ts";
@@ -36,8 +37,11 @@ export function consoleRoutes(server: Routes, context: SiteContext): void {
     };
     const unsubscribe = context.feed.subscribe(() => void send());
     const beat = setInterval(() => reply.raw.write(": alive\n\n"), 15_000);
-    // That a run takes too long is told by the time alone.
-    const again = setInterval(() => void send(), 60_000);
+    // That a run takes too long, or too few have succeeded by a date, is told by the time alone.
+    const again = setInterval(() => {
+      lookAtAlerts(context);
+      void send();
+    }, 60_000);
     reply.raw.on("close", () => {
       clearInterval(beat);
       clearInterval(again);
