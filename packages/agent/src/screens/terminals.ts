@@ -208,6 +208,7 @@ export class TerminalScreen implements Screen {
 
   async countdown(event: { screen: string; title: Text; lines: (left: number) => Text[]; seconds: number; view?: (left: number) => View }, signal: AbortSignal): Promise<"key" | "time"> {
     const { screen, title, lines, seconds, view = (remaining) => ({ kind: "wait", title, lines: lines(remaining) }) } = event;
+    if (this.#terminals.length === 0) return "time"; // nobody to be told
     let left = seconds;
     const over = Promise.withResolvers<"time">();
     const show = (first: boolean) => this.#show(view(left), first ? { screen, title: textIn(en, title), seconds } : undefined);
