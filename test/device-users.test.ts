@@ -34,7 +34,10 @@ async function deploy(userDeviceAffinity: Manifest["userDeviceAffinity"], from: 
   contact.status.start((messages) => (around === undefined ? contact.client.sendStatus(messages) : around(() => contact.client.sendStatus(messages))));
   const disk = { device: "/dev/null", espPartition: "", espGuid: "", dataPartition: "", dataGuid: "", dataFileSystemUuid: "" };
   const failed = new AbortController(); // what failed is shown for a minute; nobody looks here
-  void agent.event(/@@prestage sequence .*"state":"failed"/).then(() => failed.abort(new Error("nobody looks")));
+  void agent.event(/@@prestage sequence .*"state":"failed"/).then(async () => {
+    await contact.status.flush();
+    failed.abort(new Error("nobody looks"));
+  });
   await runChosen({
     ...contact, environment: "boot", dataRoot: folder, espRoot: folder, makeEspWritable: async () => undefined, disk, answer, keyrings, deviceKey: agent.deviceKey, sealingKey: await agent.state.sealingKey(),
     signal: AbortSignal.any([contact.signal, failed.signal]),

@@ -52,7 +52,7 @@ export function managementPointRoutes(server: Routes, context: SiteContext): voi
   server.post(managementPointPaths.status, { schema: { body: statusRequestSchema, response: { 200: statusAnswerSchema } } }, async (request) => {
     const device = await authenticate(context, nonces, request);
     await touchDevice(context, device.id);
-    const highest = await keepStatus(context.db, device.id, request.body.messages);
+    const highest = await keepStatus(context.db, device, request.body.messages);
     if (request.body.messages.some((message) => message.kind === "sequence-finished")) lookAtAlerts(context);
     return { highest };
   });

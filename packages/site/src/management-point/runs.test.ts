@@ -108,6 +108,18 @@ test("runs are kept once each, a message sent again or late changes nothing, and
   assert.deepEqual((await deployment()).computers, { reached: 1, succeeded: 1, failed: 0, running: 0, overdue: 0 });
 });
 
+test("a device reports runs of what is deployed to it, and of nothing else", async () => {
+  const [mine, other] = [await computer(), await computer({ alerts: { failureAbove: 0 } })];
+  await mine.say({ kind: "sequence-started", deploymentId: other.deploymentId }, { kind: "sequence-finished", outcome: "failed", deploymentId: other.deploymentId });
+  assert.deepEqual((await other.deployment()).computers, { reached: 1, succeeded: 0, failed: 0, running: 0, overdue: 0 });
+  assert.deepEqual(await openAlerts(other.deploymentId), []);
+  // What it has chosen is its own, also when it is no longer offered.
+  assert.ok((await mine.device.policy({ deploymentId: mine.deploymentId })).selected);
+  await mine.set({ enabled: false });
+  await mine.run("succeeded");
+  assert.equal((await mine.deployment()).computers.succeeded, 1);
+});
+
 test("a run past its sequence's maximum time is marked as overdue until it ends; 0 minutes are 12 hours", async () => {
   const { say, deploymentId, deployment, shown, deviceId } = await computer({}, { sequence: system });
   await say({ kind: "sequence-started" });
