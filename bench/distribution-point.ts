@@ -45,6 +45,7 @@ export async function benchDistributionPoint(options: { runs: number; say: (text
         for (const [name, values] of Object.entries(rates)) say(`  ${name.padEnd(18)}${[Math.min(...values), median(values), Math.max(...values)].map((value) => value.toFixed(0).padStart(7)).join("")}`);
         say(`\n  prestage / nginx, TLS            ${(median(rates["prestage, TLS"] ?? []) / median(rates["nginx, TLS"] ?? [])).toFixed(2)}${bytes === 2 ** 20 ? "   goal: at least 1" : ""}\n`);
       }
+      say(`Most memory at once: prestage, the whole site in this process, ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB; nginx, ${nginx.processes()} processes, ${nginx.memory().toFixed(0)} MiB`);
     } finally {
       await nginx.stop();
     }

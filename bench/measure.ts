@@ -1,4 +1,6 @@
 import { execFile, spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { promisify } from "node:util";
 
 /** Seconds of several runs. */
@@ -19,6 +21,13 @@ export async function timeProgram(program: string, args: readonly string[]): Pro
 export async function runProgram(program: string, args: readonly string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(program, args, { maxBuffer: 2 ** 26, env: { ...process.env, LC_ALL: "C.UTF-8" } });
   return stdout;
+}
+
+/** The most memory a program that must succeed held at once, in MiB, by Debian's `time`. */
+export async function memoryOf(folder: string, command: readonly string[]): Promise<number> {
+  const note = join(folder, "time");
+  await promisify(execFile)("/usr/bin/time", ["-o", note, "-f", "%M", ...command], { maxBuffer: 2 ** 28, env: { ...process.env, LC_ALL: "C.UTF-8", NODE_NO_WARNINGS: "1" } });
+  return Number((await readFile(note, "utf8")).trim()) / 1024;
 }
 
 export async function timeWork(work: () => Promise<unknown>): Promise<number> {

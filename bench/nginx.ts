@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-export interface RunningNginx { plain: string; tls: string | undefined; stop(): Promise<void> }
+export interface RunningNginx { plain: string; tls: string | undefined; stop(): Promise<void>; processes(): number; /** The most memory its processes held, each at its time, in MiB. */ memory(): number }
 
 /** Debian's nginx over one folder, as docs/content.md has it: sendfile, one worker a processor. With a certificate it listens for TLS too. */
 export async function startNginx(root: string, tls?: { certificate: string; key: string }): Promise<RunningNginx> {
@@ -28,9 +29,11 @@ http { ${temporary} access_log ${folder}/access.log; default_type application/oc
     }
     await rm(folder, { recursive: true, force: true });
   };
+  const ids = () => [child.pid ?? 0, ...readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim().split(" ").map(Number)];
+  const memory = () => ids().reduce((sum, id) => sum + Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${id}/status`, "utf8"))?.[1] ?? 0) / 1024, 0);
   for (;;) {
     if (child.exitCode !== null) throw new Error(`Expected nginx to start; it ended with ${child.exitCode}. Install Debian's nginx-light.`);
-    if (await fetch(`http://127.0.0.1:${plain}/`).then(() => true, () => false)) return { plain: `http://127.0.0.1:${plain}`, tls: tls && `https://127.0.0.1:${secure}`, stop };
+    if (await fetch(`http://127.0.0.1:${plain}/`).then(() => true, () => false)) return { plain: `http://127.0.0.1:${plain}`, tls: tls && `https://127.0.0.1:${secure}`, stop, memory, processes: () => ids().length };
   }
 }
 

@@ -4,13 +4,13 @@ import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { ContentLibrary, fetchVersion, importFolder, isUnlike, LocalCache, makePatches, makePieces } from "@prestage/content";
+import { ContentLibrary, fetchVersion, importFolder, importImage, isUnlike, LocalCache, makePatches, makePieces } from "@prestage/content";
 import type { OfferedPatches, StoredVersion } from "@prestage/content";
 import { distributionPointSource } from "../packages/cli/src/distribution-point-source.ts";
 import type { FetchOnce } from "./fetch-once.ts";
 import { startNginx } from "./nginx.ts";
-import { packaged, published } from "./pairs.ts";
-import type { Pair } from "./pairs.ts";
+import { firmware, packaged, published, systems } from "./pairs.ts";
+import type { Pair, Version } from "./pairs.ts";
 import { peersHere, withoutProxies } from "./peers.ts";
 
 const run = promisify(execFile);
@@ -22,10 +22,10 @@ export async function benchOnComputer(cache: string, options: { level: number; o
   const { say } = options;
   const present = await peersHere();
   const work = await mkdtemp(join(cache, "on-computer-"));
-  say(`Seconds / MiB of memory to make the newer tree out of the older; nginx on the same machine. Patches at level ${options.level}. Peers here: ${[...present].join(", ")}\n`);
+  say(`Seconds / MiB of memory to make the newer tree out of the older (an OS image: and to apply it); nginx on the same machine. Patches at level ${options.level}. Peers here: ${[...present].join(", ")}\n`);
   say(["PAIR".padEnd(44), "PIECES", "PATCHES", "WHOLE", "WIMLIB", "CASYNC", "ZSYNC", "XDELTA3"].map((head, i) => (i === 0 ? head : head.padStart(12))).join(" "));
   try {
-    for (const { name, get } of [...published, ...packaged]) {
+    for (const { name, get } of [...published, ...packaged, ...firmware, ...systems]) {
       if (options.only !== undefined && !name.includes(options.only)) continue;
       const costs = await measure(work, await get(cache, say), options.level, present);
       say([name.slice(0, 44).padEnd(44), ...costs.map((cost) => (cost === undefined ? "-" : `${cost.seconds.toFixed(1)} / ${cost.memory.toFixed(0)}`).padStart(12))].join(" "));
@@ -37,7 +37,8 @@ export async function benchOnComputer(cache: string, options: { level: number; o
 
 async function measure(work: string, pair: Pair, level: number, present: ReadonlySet<string>): Promise<(Cost | undefined)[]> {
   const library = new ContentLibrary(join(work, "library"));
-  const [older, newer] = [await importFolder(library, pair.from.tree), await importFolder(library, pair.to.tree)];
+  const add = async ({ tree, wim }: Version) => (wim === undefined ? await importFolder(library, tree) : await importImage(library, wim, [1]));
+  const [older, newer] = [await add(pair.from), await add(pair.to)];
   const pack = await makePieces(library, newer.contentId);
   const patches = await makePatches(library, older.contentId, newer.contentId, { level });
   const nginx = await startNginx(library.root);
@@ -46,7 +47,7 @@ async function measure(work: string, pair: Pair, level: number, present: Readonl
     const costs = [await ours([pack]), await ours([patches]), await ours([])];
     // Nothing older: what a first download takes.
     costs[2] = await fetchOnce(work, nginx.plain, undefined, newer, []);
-    return [...costs, await wimlib(work, older, pair.to.tree), ...(await ofTars(work, pair, nginx.plain, library.root, present))];
+    return [...costs, await wimlib(work, older, pair.to), ...(await ofTars(work, pair, nginx.plain, library.root, present))];
   } finally {
     await nginx.stop();
     await rm(library.root, { recursive: true });
@@ -64,19 +65,20 @@ async function fetchOnce(work: string, url: string, older: StoredVersion | undef
   }
   const { contentId, storageSha256, storedBytes } = newer;
   const unlikeContentIds = older !== undefined && (await isUnlike(newer, older, patches.some((offer) => offer.from === contentId))) ? [older.contentId] : [];
-  const once: FetchOnce = { url, cache, wanted: { contentId, storageSha256, storedBytes, earlierContentIds: older === undefined ? [] : [older.contentId], unlikeContentIds, patches } };
+  const applied = newer.index.shape === "image" ? join(work, "applied") : undefined;
+  const once: FetchOnce = { url, cache, ...(applied !== undefined && { apply: applied }), wanted: { contentId, storageSha256, storedBytes, earlierContentIds: older === undefined ? [] : [older.contentId], unlikeContentIds, patches } };
   try {
     return await timed(work, process.execPath, [fileURLToPath(new URL("fetch-once.ts", import.meta.url)), JSON.stringify(once)]);
   } finally {
-    await rm(cache, { recursive: true });
+    for (const path of [cache, ...(applied === undefined ? [] : [applied])]) await rm(path, { recursive: true, force: true });
   }
 }
 
-async function wimlib(work: string, older: StoredVersion, tree: string): Promise<Cost> {
+async function wimlib(work: string, older: StoredVersion, { tree, wim }: Version): Promise<Cost> {
   const [delta, target] = [join(work, "delta.wim"), join(work, "applied")];
-  await run("wimlib-imagex", ["capture", tree, delta, "delta", `--delta-from=${older.wimPath}`, "--compress=LZX:20", "--no-acls", "--norpfix"], quiet);
+  await run("wimlib-imagex", ["capture", tree, delta, "delta", `--delta-from=${older.wimPath}`, "--compress=LZX:20", wim === undefined ? "--no-acls" : "--unix-data", "--norpfix"], quiet);
   try {
-    return await timed(work, "wimlib-imagex", ["apply", delta, "1", target, `--ref=${older.wimPath}`]);
+    return await timed(work, "wimlib-imagex", ["apply", delta, "1", target, `--ref=${older.wimPath}`, ...(wim === undefined ? [] : ["--unix-data", "--norpfix"])]);
   } finally {
     for (const path of [delta, target]) await rm(path, { recursive: true, force: true });
   }

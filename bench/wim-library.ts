@@ -1,11 +1,12 @@
 // `npm run bench -- wim`: the WIM library and what stands on it against wimlib-imagex, on the same trees.
 import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { ContentLibrary, importFolder } from "@prestage/content";
 import { applyOsImage } from "@prestage/disk";
-import { extractImage, openWimFile, ResourceHasher, verifyBlobs, verifyWim } from "@prestage/wim";
+import { extractImage, openAnyWimFile, openWimFile, ResourceHasher, verifyBlobs, verifyWim } from "@prestage/wim";
 import type { WimFile } from "@prestage/wim";
-import { line, median, timeProgram, timeWork } from "./measure.ts";
+import { line, median, memoryOf, timeProgram, timeWork } from "./measure.ts";
 
 /** One thing done by us and by wimlib; both are given the same bytes. */
 interface Race { name: string; bytes: number; ours: () => Promise<number>; wimlib: () => Promise<number> }
@@ -16,7 +17,7 @@ export async function benchWimLibrary(cache: string, tree: string, options: { ru
   const { runs, say } = options;
   const folder = join(cache, "wim-library");
   await mkdir(folder, { recursive: true });
-  const [lzx, xpress, many] = await Promise.all([captured(folder, tree, "LZX:20"), captured(folder, tree, "XPRESS"), manySmallFiles(folder)]);
+  const [lzx, xpress, lzms, solid, many] = await Promise.all([captured(folder, tree, "LZX:20"), captured(folder, tree, "XPRESS"), captured(folder, tree, "LZMS"), captured(folder, tree, "LZMS", "--solid"), manySmallFiles(folder)]);
   const out = join(folder, "out");
   const fresh = async (work: () => Promise<number>) => {
     await rm(out, { recursive: true, force: true });
@@ -29,6 +30,8 @@ export async function benchWimLibrary(cache: string, tree: string, options: { ru
     { name: "verify, XPRESS, all threads", bytes, ours: () => timeWork(() => using(xpress, (wim) => verifyWim(wim))), wimlib: () => timeProgram("wimlib-imagex", ["verify", xpress]) },
     { name: "decode and hash, LZX, one thread", bytes, ours: () => timeWork(() => oneThread(lzx)), wimlib: () => timeProgram("wimlib-imagex", ["verify", lzx]) },
     { name: "decode and hash, XPRESS, one thread", bytes, ours: () => timeWork(() => oneThread(xpress)), wimlib: () => timeProgram("wimlib-imagex", ["verify", xpress]) },
+    { name: "decode and hash, LZMS, one thread", bytes, ours: () => timeWork(() => oneThread(lzms)), wimlib: () => timeProgram("wimlib-imagex", ["verify", lzms]) },
+    { name: "decode and hash, solid (.esd), one thread", bytes, ours: () => timeWork(() => oneThread(solid)), wimlib: () => timeProgram("wimlib-imagex", ["verify", solid]) },
     { name: "extract", bytes, ours: () => fresh(() => timeWork(() => using(lzx, (wim) => extractImage(wim, 1, out)))), wimlib: () => fresh(() => timeProgram("wimlib-imagex", ["apply", lzx, "1", out, "--unix-data", "--norpfix"])) },
     { name: `extract ${smallFiles} small files`, bytes: smallFiles * 20, ours: () => fresh(() => timeWork(() => using(many, (wim) => extractImage(wim, 1, out)))), wimlib: () => fresh(() => timeProgram("wimlib-imagex", ["apply", many, "1", out, "--unix-data", "--norpfix"])) },
     {
@@ -67,6 +70,17 @@ export async function benchWimLibrary(cache: string, tree: string, options: { ru
   } finally {
     for (const path of [out, library.root]) await rm(path, { recursive: true, force: true });
   }
+  say("\nMost memory at once, MiB: ours, wimlib-imagex");
+  const prestage = fileURLToPath(new URL("../packages/cli/src/main.ts", import.meta.url));
+  for (const [name, ours, theirs] of [["verify, LZX", ["wim", "verify", lzx], ["verify", lzx]], ["verify, solid", ["wim", "verify", solid], ["verify", solid]], ["extract", ["wim", "extract", lzx, out, "--unix-data"], ["apply", lzx, "1", out, "--unix-data", "--norpfix"]], ["list 50,000 files", ["wim", "tree", many], ["dir", many, "1"]]] as const) {
+    const taken: number[] = [];
+    for (const command of [[process.execPath, prestage, ...ours], ["wimlib-imagex", ...theirs]]) {
+      await rm(out, { recursive: true, force: true });
+      taken.push(await memoryOf(folder, command));
+    }
+    await rm(out, { recursive: true, force: true });
+    say(`  ${name.padEnd(50)}${taken.map((megabytes) => megabytes.toFixed(0).padStart(6)).join("")}`);
+  }
   say(`\nPrestage / wimlib, ratios of the medians (below 1: faster)\n${ratios.join("\n")}`);
 }
 
@@ -81,7 +95,9 @@ async function using<T>(path: string, use: (wim: WimFile) => Promise<T>): Promis
 
 async function oneThread(path: string): Promise<void> {
   const hasher = new ResourceHasher({ threads: 0 });
-  await using(path, (wim) => verifyBlobs(wim, { hasher }));
+  const wim = await openAnyWimFile(path);
+  await verifyBlobs(wim, { hasher });
+  await wim.close();
   await hasher.close();
 }
 
@@ -89,9 +105,9 @@ function totalBytes(wim: WimFile): number {
   return [...wim.blobs.values()].reduce((sum, { resource }) => sum + resource.size, 0);
 }
 
-async function captured(folder: string, tree: string, method: string): Promise<string> {
-  const path = join(folder, `${method.replace(":", "-")}.wim`);
-  if (!(await exists(path))) await timeProgram("wimlib-imagex", ["capture", tree, path, "x", `--compress=${method}`, "--unix-data", "--norpfix"]);
+async function captured(folder: string, tree: string, method: string, solid?: "--solid"): Promise<string> {
+  const path = join(folder, `${method.replace(":", "-")}${solid ?? ""}.wim`);
+  if (!(await exists(path))) await timeProgram("wimlib-imagex", ["capture", tree, path, "x", `--compress=${method}`, ...(solid === undefined ? [] : [solid]), "--unix-data", "--norpfix"]);
   return path;
 }
 
