@@ -19,7 +19,7 @@ export { powerShellText } from "./windows/powershell.ts";
 export { networkAnswers } from "./windows/network-answers.ts";
 export { answerFile } from "./windows/answer-file.ts";
 export { quotedArgument, splitWindowsCommandLine, windowsCommandLine } from "./windows/command-line.ts";
-export { restartWindows, stagedDrivers, stagedDriversAnswers, stagedUpdateCommand, stagedUpdates, stagedUpdatesAnswers } from "./windows/programs.ts";
+export { restartWindows, restartWindowsAfter, stagedDrivers, stagedDriversAnswers, stagedUpdateCommand, stagedUpdates, stagedUpdatesAnswers } from "./windows/programs.ts";
 export { shownSurroundings } from "./windows/windows-plan.ts";
 export type { WindowsCommand, WindowsPlan, WindowsSurroundings } from "./windows/windows-plan.ts";
 export { lintRules, lintSequence } from "./lint/lint.ts";

@@ -10,9 +10,10 @@ const flushMs = 10_000;
 
 /**
  * Everything before a restart, in the order that survives a power cut: messages, a clean unmount of the data volume (GRUB does not replay
- * its journal), and last of all the boot switch. In the boot environment the restart itself is init's, when the agent has ended.
+ * its journal), and last of all the boot switch. In the boot environment the restart itself is init's, when the agent has ended. On Windows, where no screen is
+ * ours, `notice` is what Windows tells people before it restarts.
  */
-export async function restartMachine(context: RunContext, to: RunEnvironment): Promise<void> {
+export async function restartMachine(context: RunContext, to: RunEnvironment, notice?: { text: string; seconds: number }): Promise<void> {
   const { environment, dataRoot, espRoot, disk, status, screen, log, makeEspWritable } = context;
   screen.message({ screen: "restart", title: (texts) => texts.restarting, lines: [(texts) => (to === "installed" ? texts.restartToInstalled : texts.restartToBoot)] });
   await context.beforeLeaving?.();
@@ -31,7 +32,7 @@ export async function restartMachine(context: RunContext, to: RunEnvironment): P
   if (onWindows) flushVolume(dataRoot);
   else await runCommand("sync", []);
   if (to === "environment") await setSwitch({ boot: "environment" });
-  const { code, output } = onWindows ? await restartWindowsNow() : await runCommand("systemctl", ["reboot"]);
+  const { code, output } = onWindows ? await restartWindowsNow(notice) : await runCommand("systemctl", ["reboot"]);
   if (code !== 0) throw new Error(`${onWindows ? "shutdown /r" : "systemctl reboot"} ended with ${code}: ${output}`);
 
   async function setSwitch(state: Parameters<typeof switchBoot>[1]): Promise<void> {

@@ -174,8 +174,7 @@ class SequenceRun {
         }
         status.post({ kind: "restart", text: `to the ${action.to === "installed" ? "installed system" : "boot environment"}` });
         screen.event("restart", { to: action.to });
-        await this.#announceRestart();
-        await this.#options.machine.restart(this.#context, action.to);
+        await this.#options.machine.restart(this.#context, action.to, ...(await this.#announceRestart()));
         return { result: "restart", to: action.to };
       case "finish":
         if (action.outcome === "succeeded") reportDeviceUsers(this.#context, this.#state.variables);
@@ -330,13 +329,15 @@ class SequenceRun {
     await sleep(secondRestartSeconds * 1000, undefined, { signal });
   }
 
-  /** A power cut or a stop of the agent in it does no harm: the restart is journalled, and happens next. */
-  async #announceRestart(): Promise<void> {
+  /** A power cut or a stop of the agent in it does no harm: the restart is journalled, and happens next. On Windows it is left to the restart itself. */
+  async #announceRestart(): Promise<[] | [{ text: string; seconds: number }]> {
     const { sequence, journal, screen, signal } = this.#context;
     const notice = restartNotice(this.#state.variables, this.#state.restarts, ownNotice(lastStep(sequence, journal.events), this.#state.variables));
-    if (notice === undefined) return;
+    if (notice === undefined) return [];
+    if (process.platform === "win32") return [{ text: notice.message ?? en.restartNoticeWhat, seconds: notice.seconds }];
     const ended = await screen.countdown({ screen: "restart-notice", title: (texts) => texts.restartNotice, lines: (left) => [notice.message ?? ((texts) => texts.restartNoticeWhat), "", (texts) => texts.restartNoticeLeft(left)], seconds: notice.seconds }, signal);
     screen.event("restart-notice-over", { by: ended });
+    return [];
   }
 
   #show(): void {

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fsyncSync, openSync } from "node:fs";
 import { rm, stat } from "node:fs/promises";
 import { join, parse } from "node:path";
-import { restartWindows } from "@prestage/sequence";
+import { restartWindows, restartWindowsAfter } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
 import { runCommand } from "../run-command.ts";
 import type { RunContext } from "../run/run-context.ts";
@@ -39,8 +39,10 @@ export function flushVolume(root: string): boolean {
   }
 }
 
-export function restartWindowsNow(): ReturnType<typeof runCommand> {
-  return runCommand(restartWindows.program, restartWindows.arguments);
+/** Restarts at once, or has Windows tell people and restart then. */
+export function restartWindowsNow(notice?: { text: string; seconds: number }): ReturnType<typeof runCommand> {
+  const { program, arguments: given } = notice === undefined ? restartWindows : restartWindowsAfter(notice.seconds, notice.text);
+  return runCommand(program, given);
 }
 
 /** The EFI system partition has no letter in Windows; it gets one for as long as something is done to it (`mountvol DRIVE: /S`, `/D`). */

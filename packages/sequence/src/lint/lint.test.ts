@@ -21,6 +21,7 @@ const fixtures: Record<string, { fails: string; passes: string; knows?: LintKnow
   "partition-step-unguarded": { fails: "  - { name: Partition, type: partition-disk }\n", passes: "  - name: Group\n    type: group\n    when: { all: [{ variable: _smstsMediaType, notEquals: oemmedia }] }\n    steps: [{ name: Partition, type: partition-disk }]\n  - { name: Other, type: partition-disk, with: { disk: /dev/sdb } }\n" },
   "operating-system-not-set-up": { fails: "  - { name: Apply, type: apply-os-image, with: { osImage: ABC00001 } }\n", passes: system },
   "operating-system-missing": { fails: "  - { name: Set up, type: set-up-operating-system }\n", passes: system },
+  "restart-without-a-system": { fails: `${restart}  - { name: Back, type: restart, with: { to: environment } }\n${system}`, passes: `${system}${restart}  - { name: Back, type: restart, with: { to: environment } }\n` },
   "continue-on-error-of-no-use": { fails: "  - { name: Apply, type: apply-os-image, with: { osImage: ABC00001 }, continueOnError: true }\n  - { name: Set up, type: set-up-operating-system }\n", passes: `${system}  - { name: Restart, type: restart, continueOnError: true }\n` },
   "reference-to-nothing": { fails: '  - { name: Apply, type: apply-os-image, with: { osImage: "ABC00009" } }\n  - { name: Set up, type: set-up-operating-system }\n', passes: system, knows: { objects }, knowsGood: { objects } },
   "variable-nobody-sets": { fails: command("echo %Nobody%"), passes: `  - { name: Set, type: set-variable, with: { name: Role, value: kiosk } }\n${command("echo %role% %_SMSTSMediaType% %FromMedia%")}`, knowsGood: { media: { ...media, variables: ["FROMMEDIA"] } } },
@@ -89,14 +90,14 @@ test("where a sequence is, is followed through restarts and conditions", () => {
 test("variables are set by scripts, rules and downloads, too", () => {
   const setting = (prefix: string) => `  - { name: Rules, type: set-dynamic-variables, with: { rules: [{ make: A, model: "*", set: { ${prefix}Desk: x } }] } }\n  - { name: Script, type: run-script, with: { script: hostname, outputVariable: ${prefix}Host } }\n  - { name: Fetch, type: download-package-content, with: { packages: [ABC00005, ABC00006], variable: ${prefix}Got } }\n`;
   assert.deepEqual(lintSequence(read(setting("") + command("echo %Desk% %Host% %Got02%"))), []);
-  assert.deepEqual(lintSequence(read(`${restart}  - { name: Share, type: connect-network-folder, with: { path: //a.example.org/b, variable: Share } }\n${command("ls %Share%", ", outputVariable: Listed")}${command("echo %Listed%")}`)), []);
-  assert.deepEqual(lintSequence(read(`  - { name: Disk, type: partition-disk, with: { disk: /dev/sdb, partitions: [{ name: a, variable: Data }] } }\n  - { name: Capture, type: capture-system-settings }\n${restart}  - { name: Network, type: capture-network-settings }\n${command("echo %Data% %OSDTimeZone% %OSDAdapter1IPAddressList%")}`)), []);
+  assert.deepEqual(lintSequence(read(`${system}${restart}  - { name: Share, type: connect-network-folder, with: { path: //a.example.org/b, variable: Share } }\n${command("ls %Share%", ", outputVariable: Listed")}${command("echo %Listed%")}`)), []);
+  assert.deepEqual(lintSequence(read(`  - { name: Disk, type: partition-disk, with: { disk: /dev/sdb, partitions: [{ name: a, variable: Data }] } }\n  - { name: Capture, type: capture-system-settings }\n${system}${restart}  - { name: Network, type: capture-network-settings }\n${command("echo %Data% %OSDTimeZone% %OSDAdapter1IPAddressList%")}`)), []);
   assert.deepEqual(lintSequence(read(setting("") + command("echo %Got03%"))).map(({ rule }) => rule), ["variable-nobody-sets"]);
   assert.deepEqual(lintSequence(read(setting("_"))).map(({ rule, step }) => [rule, step?.id]), [["variable-read-only", "rules"], ["variable-read-only", "script"], ["variable-read-only", "fetch"], ["variable-read-only", "fetch"]]);
 });
 
 test("on Windows an account needs its password, and secrets do not reach it", () => {
-  const rules = (more: string, secrets = "") => lintSequence(read(`${restart}${command("whoami", more).replace(", with:", `${secrets}, with:`)}`), { platform: "windows" }).map(({ rule }) => rule);
+  const rules = (more: string, secrets = "") => lintSequence(read(`${system}${restart}${command("whoami", more).replace(", with:", `${secrets}, with:`)}`), { platform: "windows" }).map(({ rule }) => rule);
   assert.deepEqual(rules(", account: { name: svc }"), ["step-without-meaning"]);
   assert.deepEqual(rules(", account: { name: svc, password: { secret: RUN } }"), []);
   assert.deepEqual(rules(", account: { name: svc, password: { secret: RUN } }", ", secrets: [LICENCE]"), ["account-out-of-place"]);

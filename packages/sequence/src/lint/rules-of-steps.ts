@@ -101,6 +101,18 @@ export const rulesOfSteps: readonly LintRule[] = [
     },
   },
   {
+    id: "restart-without-a-system", level: "warning", title: "a restart into a system that is applied only later",
+    why: "On a staged disk there is none to start: the sequence fails there, whatever its steps say of errors (features.md F136).",
+    *check({ steps }) {
+      const applied = steps.findIndex(({ step }) => step.type === "apply-os-image");
+      // Without any it may be a child, which goes on where its parent is.
+      for (const at of steps.slice(0, Math.max(0, applied))) {
+        if (at.step.type !== "restart" || at.step.with?.["to"] === "environment" || at.environments.has("installed")) continue;
+        yield { at, message: "No OS image was applied before this restart into the installed system.", fix: "Put apply-os-image and set-up-operating-system before it, or restart to the environment." };
+      }
+    },
+  },
+  {
     id: "continue-on-error-of-no-use", level: "warning", title: "continueOnError where nothing can go on",
     why: "The reference ignores it there (features.md F228): a failure leaves a computer without a system.",
     *check({ steps }) {

@@ -42,4 +42,10 @@ export function stagedUpdatesAnswers(paths: readonly string[]): AnswerComponent 
 }
 
 /** Restarts at once, as planned for a deployment (shutdown: reason 2:4, operating system reconfiguration). */
-export const restartWindows: WindowsCommand = { what: "the restart", program: "shutdown.exe", arguments: ["/r", "/t", "0", "/f", "/d", "p:2:4"] };
+export const restartWindows: WindowsCommand = restartWindowsAfter(0, undefined);
+
+/** The same in so many seconds; Windows itself tells whoever is logged on, in at most 512 characters. */
+export function restartWindowsAfter(seconds: number, text: string | undefined): WindowsCommand {
+  const told = text === undefined || seconds === 0 ? [] : ["/c", text.replace(/[\p{Cc}"]+/gu, " ").slice(0, 512)];
+  return { what: "the restart", program: "shutdown.exe", arguments: ["/r", "/t", String(seconds), "/f", "/d", "p:2:4", ...told] };
+}

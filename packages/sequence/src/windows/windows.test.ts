@@ -11,7 +11,7 @@ import { answerFile } from "./answer-file.ts";
 import { cimScript, windowsFactQueries, windowsSettingsQueries } from "./cim-script.ts";
 import { quotedArgument, splitWindowsCommandLine, windowsCommandLine } from "./command-line.ts";
 import { cmdlet } from "./powershell.ts";
-import { restartWindows } from "./programs.ts";
+import { restartWindows, restartWindowsAfter } from "./programs.ts";
 import { shownSurroundings } from "./windows-plan.ts";
 import type { WindowsPlan } from "./windows-plan.ts";
 
@@ -159,4 +159,10 @@ test("as another account: its password is in no file and no argument; what the a
   assert.equal(planOf("run-command-line", { ...settings, account: { name: "svc" } }), "an account there needs its password");
   assert.throws(() => planOf("run-command-line", { ...settings, account: { name: "svc", password: "hunter2" } }));
   for (const name of ["", "-u", 'a"b', "a:b", "a\nb"]) assert.throws(() => planOf("run-command-line", { ...settings, account: { name } }), name);
+});
+
+test("an announced restart of Windows waits as long as it should and tells people; nothing of the text is an argument of its own", () => {
+  assert.deepEqual(restartWindowsAfter(30, 'Save "it".\r\n/a now').arguments, ["/r", "/t", "30", "/f", "/d", "p:2:4", "/c", "Save  it . /a now"]);
+  assert.deepEqual(restartWindowsAfter(0, "x").arguments, restartWindows.arguments);
+  assert.equal(restartWindowsAfter(5, "x".repeat(2000)).arguments.at(-1)?.length, 512);
 });
