@@ -104,7 +104,7 @@ class SequenceRun {
     const failed = this.#state.status === "running" ? failedJust(this.#context.sequence, this.#context.journal.events) : undefined;
     if (failed !== undefined && failed.at !== this.#heldAtFailure) {
       this.#heldAtFailure = failed.at;
-      const held = await this.#debugger.hold({ kind: "failed", step: failed.step, code: this.#failure?.code ?? "PRESTAGE_AGENT_STEP_FAILED" });
+      const held = await this.#debugger.hold({ kind: "failed", step: failed.step, code: (this.#failure ?? earlierFailure(this.#context.sequence, this.#context.journal.events)).code });
       if (held !== "on") return this.#changed(held);
     }
     return action.kind === "start" ? this.#changed(await this.#debugger.hold({ kind: "before", step: action.step })) : "on";

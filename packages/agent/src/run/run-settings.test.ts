@@ -81,6 +81,13 @@ test("the steps screen counts as asked, or shows nothing of the steps, in both l
   const hidden = drawn({ hidden: true }, fr);
   assert.match(hidden, /Cet ordinateur est en cours d'installation/);
   assert.doesNotMatch(hidden, /Secret|Debian|▶/);
+  const printed: string[] = [];
+  const console = new TerminalScreen();
+  console.addTerminal({ style: "lines", size: { width: 79, height: 23 }, draw: () => undefined, forget: () => undefined, event: () => undefined, print: (text) => void printed.push(text) });
+  console.steps({ ...model, hidden: true });
+  assert.deepEqual(printed, []);
+  console.steps(model);
+  assert.match(printed.join(), /Secret project: succeeded/);
   assert.deepEqual([90, 3600, 0, 86_399].map(durationText), ["1 min 30 s", "1 h", "0 s", "23 h 59 min 59 s"]);
 });
 

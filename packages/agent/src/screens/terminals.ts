@@ -134,7 +134,7 @@ export class TerminalScreen implements Screen {
   }
   steps(model: StepsModel): void {
     const known = this.#view?.kind === "steps";
-    this.#printSteps(model);
+    if (model.hidden !== true) this.#printSteps(model);
     this.#show({ kind: "steps", model }, known ? undefined : { screen: "steps", sequence: model.sequence });
   }
   error(event: { code: string; reference?: string; step?: string; cause: string; next: Text; then?: Text }): void {

@@ -178,6 +178,18 @@ test("at a failure the variable is mended and the step run again; without the va
   }
 });
 
+test("at a failure that an earlier start of the agent met, its code still stands", async () => {
+  const fixture = await makeRunFixture([{ type: "check-readiness", with: { memoryMiB: 99_999_999 } }]);
+  for (const bootId of ["1", "2"]) {
+    const { screen, held } = seat();
+    const stop = new AbortController();
+    const ended = start(fixture, screen, [{ name: "TSDebugOnError", value: "true", source: "device" }], { signal: stop.signal }, bootId).catch(() => undefined);
+    assert.deepEqual(await held(), { held: "failed", id: "s1", name: "Step 1", code: "PRESTAGE_AGENT_NOT_READY" });
+    stop.abort(new Error("cut"));
+    await ended;
+  }
+});
+
 test("a power cut while it holds changes nothing: it holds again, at the same step or failure; a move that was journalled stays", async () => {
   const fixture = await makeRunFixture([note("one"), { type: "run-command-line", with: { command: "exit 5" } }, note("three"), note("four")]);
   const cut = async (at: string, bootId: string, typed: string) => {
