@@ -6,7 +6,7 @@ import { syncPath } from "../durable-files.ts";
 import { openIndex } from "../description/index-document.ts";
 import { processMark } from "./process-mark.ts";
 import { sha256Schema } from "../description/schema.ts";
-import { letGo } from "./single-instance/dependents.ts";
+import { letGo } from "./single-instance/let-go.ts";
 import { makeWhole } from "./single-instance/make-whole.ts";
 import { shareStored } from "./single-instance/share-stored.ts";
 import type { ShareOptions, ShareResult } from "./single-instance/share-stored.ts";
@@ -130,18 +130,23 @@ export class ContentLibrary {
     for (const [i, name] of names.entries()) {
       options.signal?.throwIfAborted();
       const folder = this.folderOf(name);
-      const { ctimeMs } = await stat(folder);
-      if (Date.now() - ctimeMs < (options.graceMs ?? collectGraceMs)) continue;
-      for (const file of await readdir(folder)) bytes += (await stat(join(folder, file))).size;
+      const isYoung = async () => Date.now() - (await stat(folder)).ctimeMs < (options.graceMs ?? collectGraceMs);
+      if (await isYoung()) continue;
       const away = await this.prepare();
-      await this.#oneAtATime(async () => {
+      const isGone = await this.#oneAtATime(async () => {
+        // It may have waited long for its turn, and an import have taken it up meanwhile.
+        if (await isYoung()) return false;
         // Others keep what they have of it.
         await letGo(this.root, name);
         await rename(folder, join(away, name));
         await syncPath(join(this.root, "content"));
+        return true;
       });
+      if (isGone) {
+        for (const file of await readdir(join(away, name))) bytes += (await stat(join(away, name, file))).size;
+        removed.push(name);
+      }
       await rm(away, { recursive: true, force: true });
-      removed.push(name);
       options.onProgress?.({ phase: "collect", done: i + 1, total: names.length });
     }
     return { removed, bytes };
@@ -163,7 +168,8 @@ export class ContentLibrary {
         }
         const away = await this.prepare();
         await this.#oneAtATime(async () => {
-          await letGo(this.root, contentId);
+          // What is damaged with it is right again, where this one has its bytes at the same places.
+          await letGo(this.root, contentId, prepared);
           await rename(this.folderOf(contentId), join(away, contentId));
           await rename(prepared, this.folderOf(contentId));
           await syncPath(join(this.root, "content"));

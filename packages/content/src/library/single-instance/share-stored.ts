@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
-import { open, readdir, readFile, rm, stat } from "node:fs/promises";
+import { open, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { WimFile } from "@prestage/wim";
 import { openStorageMap } from "../../description/index-document.ts";
 import { syncPath } from "../../durable-files.ts";
 import { sourceOfFile } from "../../fetch/file-source.ts";
-import { moveReferences, nextOwn, placesInShared, settle } from "./dependents.ts";
+import { moveReferences, nextOwn, placesInShared, removeOwn, settle } from "./dependents.ts";
 import { makeWhole } from "./make-whole.ts";
-import { isThere, joined, mostFiles, ownPattern, readShared, versionFolders, writeShared } from "./shared-wim.ts";
+import { isThere, joined, mostFiles, readShared, sharedName, versionFolders, writeShared } from "./shared-wim.ts";
 import type { Segment, SharedWim } from "./shared-wim.ts";
 import { openStoredWim } from "./stored-source.ts";
 
@@ -70,9 +70,9 @@ export async function shareStored(root: string, options: ShareOptions, { oneAtAT
 /** What a pass that was cut off left of a version. */
 async function afterInterruption(root: string, contentId: string): Promise<void> {
   const folder = join(root, "content", contentId);
+  for (const name of ["content.wim", sharedName]) await rm(join(folder, `${name}.partial`), { force: true });
   if (await isThere(join(folder, "content.wim"))) return settle(root, contentId);
-  const own = new Set((await readShared(folder))?.segments.map(({ file }) => file));
-  for (const name of (await readdir(folder)).filter((one) => ownPattern.test(one) && !own.has(`${contentId}/${one}`))) await rm(join(folder, name), { force: true });
+  await removeOwn(root, contentId, new Set((await readShared(folder))?.segments.map(({ file }) => file)));
 }
 
 /** Those that stay whole, then by the time of their import. */

@@ -28,13 +28,14 @@ const schema = z.strictObject({
 export interface Segment { file: string; from: number; length: number; at: number }
 export interface SharedWim { size: number; sha256: string; segments: readonly Segment[] }
 
-/** Undefined where a version has none. @throws ContentError PRESTAGE_CONTENT_DAMAGED */
-export async function readShared(folder: string): Promise<SharedWim | undefined> {
+/** Undefined where a version has none, or none that names the version `naming`. @throws ContentError PRESTAGE_CONTENT_DAMAGED */
+export async function readShared(folder: string, naming = ""): Promise<SharedWim | undefined> {
   const text = await readFile(join(folder, sharedName), "utf8").catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOENT" || cause.code === "ENOTDIR") return undefined;
     throw cause;
   });
-  if (text === undefined) return undefined;
+  // Of a thousand documents few name it: the others need not be parsed.
+  if (text?.includes(naming) !== true) return undefined;
   try {
     const { size, sha256, files, segments } = schema.parse(JSON.parse(text));
     let at = 0;
@@ -49,6 +50,12 @@ export async function readShared(folder: string): Promise<SharedWim | undefined>
   } catch (cause) {
     throw new ContentError("PRESTAGE_CONTENT_DAMAGED", `Expected ${join(folder, sharedName)} to say where the version's data lies; it does not: ${cause instanceof Error ? cause.message.slice(0, 300) : String(cause)}. Import the content again.`, { cause });
   }
+}
+
+/** For a document that is damaged: it says nothing. One that cannot be read may be good. */
+export function nothingIfDamaged(cause: unknown): undefined {
+  if (cause instanceof ContentError) return undefined;
+  throw cause;
 }
 
 export async function writeShared(folder: string, { size, sha256, segments }: SharedWim): Promise<void> {
@@ -87,7 +94,7 @@ export async function wimSize(folder: string): Promise<number> {
   return stat(join(folder, "content.wim")).then(({ size }) => size, async (cause: NodeJS.ErrnoException) => {
     if (cause.code !== "ENOENT") throw cause;
     const shared = await readShared(folder);
-    if (shared === undefined) throw cause;
-    return shared.size;
+    // It may just have become one file again.
+    return shared?.size ?? (await stat(join(folder, "content.wim"))).size;
   });
 }

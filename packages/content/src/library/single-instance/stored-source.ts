@@ -15,7 +15,7 @@ export async function openStoredSource(folder: string): Promise<RandomAccessSour
   for (let attempt = 1; ; attempt++) {
     try {
       const shared = (await isThere(join(folder, "content.wim"))) ? undefined : await readShared(folder);
-      return shared === undefined ? await openFileSource(join(folder, "content.wim")) : await openSegments(dirname(folder), shared);
+      return shared === undefined ? await openFileSource(join(folder, "content.wim")) : await openSegments(shared, (file) => join(dirname(folder), file));
     } catch (cause) {
       const gone = cause instanceof WimError && cause.code === "PRESTAGE_WIM_IO" && cause.cause instanceof Error && "code" in cause.cause && cause.cause.code === "ENOENT";
       if (!gone || attempt === mostTries) throw cause;
@@ -40,13 +40,14 @@ export async function openStoredWim(version: { readonly folder: string; readonly
   return openWim(await openStoredSource(version.folder));
 }
 
-async function openSegments(content: string, { size, segments }: SharedWim): Promise<RandomAccessSource> {
+/** What a document describes. `pathOf`: where its files lie. @throws WimError */
+export async function openSegments({ size, segments }: SharedWim, pathOf: (file: string) => string): Promise<RandomAccessSource> {
   const files = new Map<string, RandomAccessSource>();
   const close = async () => {
     for (const file of files.values()) await file.close();
   };
   try {
-    for (const { file } of segments) if (!files.has(file)) files.set(file, await openFileSource(join(content, file)));
+    for (const { file } of segments) if (!files.has(file)) files.set(file, await openFileSource(pathOf(file)));
   } catch (cause) {
     await close();
     throw cause;
