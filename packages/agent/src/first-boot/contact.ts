@@ -16,6 +16,9 @@ import { showHighImpact } from "./high-impact.ts";
 import { renewedTo } from "./renewed-to.ts";
 import { askAgain, untilDone } from "./try-again.ts";
 
+/** How long what was not reported yet is waited for before the site is asked what to run. */
+const reportMs = 30_000;
+
 export interface ContactOptions {
   manifest: Manifest;
   mediaId: string;
@@ -80,7 +83,7 @@ function newestOf(keyrings: readonly Keyring[]): Keyring {
 
 /** Asks for offers and the policy of the one chosen; keeps it, so that from now on the run is fixed. */
 export async function chooseDeployment(options: ContactOptions, mediaId: string, deviceKeyId: string): Promise<{ answer: PolicyAnswer; keyrings: Keyring[] }> {
-  const { client, state, manifest, clock, screen } = options;
+  const { client, state, manifest, clock, screen, status, signal } = options;
   const preferredDeploymentId = manifest.variables.find((variable) => variable.name.toUpperCase() === "SMSTSPREFERREDADVERTID")?.value.replace(/^\{(.*)\}$/, "$1").toUpperCase();
   const request = { mediaId, ...(preferredDeploymentId && { preferredDeploymentId }) };
   let keyrings = [...options.keyrings];
@@ -97,6 +100,12 @@ export async function chooseDeployment(options: ContactOptions, mediaId: string,
     }
     return { answer, policy };
   };
+  // Whether a deployment runs again follows what the site knows of the last run, and that may be on this disk alone.
+  if (status.pending > 0) {
+    screen.message({ screen: "policy", title: (texts) => texts.searching, lines: [(texts) => texts.asking] });
+    await status.flush(reportMs);
+    signal.throwIfAborted();
+  }
   for (;;) {
     screen.message({ screen: "policy", title: (texts) => texts.searching, lines: [(texts) => texts.asking] });
     const { policy } = await ask();
