@@ -22,6 +22,10 @@ test("nothing set is what there always was; what is set is bounded, and nonsense
   assert.deepEqual(runSettings(variables({})), { progress: "steps", hideProgress: false, language: undefined, retryStatus: true, errorSeconds: 900, quietCommands: false, contentUrlsTimeoutMs: undefined, secondRestartSeconds: 0 });
   assert.deepEqual(runSettings(variables({ tsprogressinfolevel: "2", TSDisableProgressUI: "TRUE", SMSTSLanguageFolder: "040C", SMSTSDisableStatusRetry: "true", SMSTSErrorDialogTimeout: "0", OSDDoNotLogCommand: "True", SMSTSMPListRequestTimeout: "5", SMSTSWaitForSecondReboot: "99999" })), { progress: "steps-and-percent", hideProgress: true, language: "fr", retryStatus: false, errorSeconds: 0, quietCommands: true, contentUrlsTimeoutMs: 1000, secondRestartSeconds: 7200 });
   assert.deepEqual(runSettings(variables({ TSProgressInfoLevel: "7", TSDisableProgressUI: "1", SMSTSLanguageFolder: "0407", SMSTSErrorDialogTimeout: "-5", SMSTSMPListRequestTimeout: "soon" })), runSettings(variables({})));
+  for (const name of ["SMSTSErrorDialogTimeout", "SMSTSWaitForSecondReboot"]) {
+    const { errorSeconds, secondRestartSeconds } = runSettings(variables({ [name]: "999999999" }));
+    for (const seconds of [errorSeconds, secondRestartSeconds]) assert.ok(seconds * 1000 < 2 ** 31, `${name}: a timer of ${seconds} s would be over at once`);
+  }
   for (const [folder, language] of [["0409", "en"], ["0x040c", "fr"], ["fr-CH", "fr"], ["0c0c", "fr"], ["EN-us", "en"], ["de-DE", undefined], ["", undefined], ["../fr", undefined]] as const) assert.equal(languageOfFolder(folder), language, folder);
 });
 

@@ -26,6 +26,8 @@ const progressLevels = ["steps", "steps-and-percent", "percent"] as const;
 /** The reference's default for its error dialog. */
 const defaultErrorSeconds = 900;
 const day = 86_400;
+/** A timer of more than 2^31 ms, 24.8 days, is over at once. */
+const longestErrorSeconds = 24 * day;
 
 export function runSettings(variables: Variables): RunSettings {
   const isTrue = (name: string) => variableValue(variables, name)?.trim().toLowerCase() === "true";
@@ -40,7 +42,7 @@ export function runSettings(variables: Variables): RunSettings {
     hideProgress: isTrue("TSDisableProgressUI"),
     language: folder === undefined ? undefined : languageOfFolder(folder),
     retryStatus: !isTrue("SMSTSDisableStatusRetry"),
-    errorSeconds: number("SMSTSErrorDialogTimeout", 30 * day) ?? defaultErrorSeconds,
+    errorSeconds: number("SMSTSErrorDialogTimeout", longestErrorSeconds) ?? defaultErrorSeconds,
     quietCommands: isTrue("OSDDoNotLogCommand"),
     // Less than a second is no time for an answer.
     contentUrlsTimeoutMs: requestMs === undefined ? undefined : Math.max(1000, requestMs),
