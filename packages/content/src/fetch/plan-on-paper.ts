@@ -4,7 +4,7 @@ import type { ContentLibrary, StoredVersion } from "../library/content-library.t
 import type { PlannedWay } from "./fetch-plan.ts";
 import { cheapPatches } from "./fetch-version.ts";
 import { chunksOf } from "./paper-chunks.ts";
-import { distinct, placeOf, storageOf } from "./paper-places.ts";
+import { distinct, placeOf, storedPlaces } from "./paper-places.ts";
 import type { PaperPlace } from "./paper-places.ts";
 import { digestsIn, isRelated, isUnlike } from "./unlike-version.ts";
 import { chunkListsOf } from "../description/file-pieces.ts";
@@ -59,14 +59,14 @@ export async function planOnPaper(library: ContentLibrary, wantedId: string, hel
   const open = [...left.values()].filter(([file]) => file !== undefined && !decided.has(file.sha256)).flat();
   const like: StoredVersion[] = [];
   for (const version of held) if (!(await isUnlike(wanted, version, offered.some((offer) => isPieceOffer(offer, wantedId))))) like.push(version);
-  const storage = await storageOf(wanted);
+  const stored = await storedPlaces(wanted);
   const lists = chunkListsOf(wanted.index, await readFile(join(wanted.folder, "chunks.bin")));
   const related: StoredVersion[] = [];
   for (const version of others) if (await isRelated(wanted, version)) related.push(version);
   // As `filesWithParts` asks for them.
   const isListed = wanted.index.shape === "image" || [...like, ...related].some((version) => version.index.files.some((file) => file.chunks !== undefined));
-  const chunks = isListed ? await chunksOf(like, wanted.index, others, digestsIn(lists.values())) : new Set<string>();
-  const places = new Map([...left].map(([sha256, twins]) => [sha256, placeOf(twins, storage, lists, chunks)]));
+  const chunks = isListed ? await chunksOf(held, wanted.index, others, digestsIn(lists.values())) : new Set<string>();
+  const places = new Map([...left].map(([sha256, twins]) => [sha256, placeOf(twins, stored, lists, chunks)]));
   const fine = await piecesOnPaper(wanted, held, offered, [...left].flatMap(([sha256, [file]]) => {
     const { stored, missing } = places.get(sha256)!;
     return file === undefined || missing === undefined || reach.patches.has(sha256) ? [] : [{ sha256, path: file.path, stored, needed: missing }];

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { LocalCache } from "../cache/local-cache.ts";
 import { httpSource, TestDistributionPoint } from "../fixtures/distribution-point.ts";
 import { temporaryFolder } from "../fixtures/temporary-folder.ts";
-import { halfNoise, writeTree } from "../fixtures/write-tree.ts";
+import { halfNoise, noise, writeTree } from "../fixtures/write-tree.ts";
 import { importFolder } from "../import/import-content.ts";
 import { ContentLibrary } from "../library/content-library.ts";
 import type { StoredVersion } from "../library/content-library.ts";
@@ -68,4 +68,18 @@ test("a file that is begun, or damaged where it lies, is mended by its chunks al
   await handle.close();
   const { bytes } = await fetchVersion(cache, [httpSource(point.url)], wanted);
   assert.ok(bytes < 100_000, `${bytes} bytes`);
+});
+
+test("where one version is worth its lists, what another that is not has is found too, as the plan on paper foretells", async () => {
+  const program = halfNoise(1_000_000, 6);
+  const [unlike, like] = [await version({ program: Buffer.concat([halfNoise(700_000, 7), program.subarray(940_000)]), "u.txt": "u" }), await version({ program: program.subarray(0, 850_000), "l.txt": "l" })];
+  const newer = await version({ program, other: noise(9_000_000, 8) });
+  assert.deepEqual([await isUnlike(newer, unlike, false), await isUnlike(newer, like, false)], [true, false]);
+  const cache = new LocalCache(join(folder, "both"));
+  for (const older of [unlike, like]) await fetchVersion(cache, [httpSource(point.url)], { ...older, earlierContentIds: [] });
+  const earlierContentIds = [like.contentId, unlike.contentId];
+  const told = await fetchVersion(cache, [httpSource(point.url)], { ...newer, earlierContentIds, unlikeContentIds: [unlike.contentId] });
+  const [plan, without] = [await planOnPaper(library, newer.contentId, earlierContentIds), await planOnPaper(library, newer.contentId, [like.contentId])];
+  assert.equal(told.bytes, plan.bytes + plan.described);
+  assert.ok(plan.bytes < without.bytes, "it has some of it");
 });

@@ -6,7 +6,7 @@ import { costOf, planStoredRanges, requestCost } from "../description/stored-ran
 import type { StoredVersion } from "../library/content-library.ts";
 import { listBytes } from "./chunk-lists.ts";
 import { chunksOf } from "./paper-chunks.ts";
-import { distinct, placeOf, storageOf } from "./paper-places.ts";
+import { distinct, placeOf, storedPlaces } from "./paper-places.ts";
 
 /** Where a computer can fetch pieces, it finds more than whole chunks once so much of the new files is known. */
 const worthLooking = 0.03;
@@ -42,9 +42,9 @@ export async function isUnlike(wanted: StoredVersion, older: StoredVersion, piec
   const left = distinct(wanted.index.files.filter((file) => file.size > 0 && !same.has(file.sha256)));
   const lists = listBytes(wanted.index, [...left.values()].flat());
   if (lists === 0) return false;
-  const [storage, chunkLists] = [await storageOf(wanted), chunkListsOf(wanted.index, await readFile(join(wanted.folder, "chunks.bin")))];
+  const [stored, chunkLists] = [await storedPlaces(wanted), chunkListsOf(wanted.index, await readFile(join(wanted.folder, "chunks.bin")))];
   const chunks = await chunksOf([older], wanted.index, [], digestsIn(chunkLists.values()));
-  const places = [...left.values()].map((twins) => placeOf(twins, storage, chunkLists, chunks));
+  const places = [...left.values()].map((twins) => placeOf(twins, stored, chunkLists, chunks));
   const known = places.reduce((sum, { stored, missing }) => sum + (missing === undefined ? 0 : stored.size - missing.reduce((bytes, { length }) => bytes + length, 0)), 0);
   if (pieces && known >= worthLooking * places.reduce((sum, { stored }) => sum + stored.size, 0)) return false;
   const saved = places.reduce((sum, { stored, missing }) => sum + Math.max(0, missing === undefined ? 0 : stored.storedSize - costOf(planStoredRanges(stored, missing))), 0);

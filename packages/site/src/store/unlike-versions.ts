@@ -5,7 +5,8 @@ import type { SiteContext } from "../site-context.ts";
 /** So many of an object's earlier versions are compared, the newest; versions never change, so each pair is compared once while the server runs. */
 const mostCompared = 16;
 const mostRelated = 16;
-const mostKept = 10_000;
+/** More than one policy asks about: a hundred objects for a media with hundreds of versions. Some 30 MB. */
+const mostKept = 100_000;
 const known = new Map<string, Promise<boolean>>();
 
 /** Those of a version's earlier ones whose chunks a computer need not ask about. `pieces`: it has a pack of them. */
