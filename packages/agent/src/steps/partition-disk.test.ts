@@ -7,7 +7,7 @@ import { readPartitionTable, runProgram, withNtfs } from "@prestage/disk";
 import { withLoopDisk } from "../fixtures/loop-disk.ts";
 import { contentOf, makeRunFixture } from "../fixtures/run-fixture.ts";
 import { runSequence } from "../run/run-sequence.ts";
-import { numberedDisk, sizesOf } from "./partition-disk.ts";
+import { isDiskName, numberedDisk, sizesOf } from "./partition-disk.ts";
 
 const machine = { restart: async () => undefined, cleanUp: async () => undefined };
 
@@ -111,6 +111,11 @@ test("a disk's number: the deployment's own is 0, and refused; the others follow
   const fixed = ["/dev/sda", "/dev/sdb", "/dev/nvme0n1", "/dev/sdaa"];
   assert.deepEqual([0, 1, 2, 3].map((number) => numberedDisk("/dev/sdb", fixed, number)), ["/dev/sdb", "/dev/nvme0n1", "/dev/sda", "/dev/sdaa"]);
   assert.throws(() => numberedDisk("/dev/sdb", fixed, 4), { code: "PRESTAGE_AGENT_STEP_INVALID" });
+});
+
+test("what is no disk of its own has no number: a path of a multipath NVMe, an eMMC's boot areas, CD drives and loops", () => {
+  const names = ["sda", "sdaa", "vdb", "xvdc", "hdd", "nvme0n1", "nvme10n2", "mmcblk0", "nvme0c0n1", "mmcblk0boot0", "mmcblk0rpmb", "sr0", "loop0", "dm-0", "md127", "zram0"];
+  assert.deepEqual(names.filter(isDiskName), names.slice(0, 8));
 });
 
 test("what a percentage is of: what is left behind the partitions before it", () => {

@@ -54,13 +54,18 @@ async function targetDisk(run: StepRun, named: string): Promise<string> {
 /** 0: the disk this computer was started from; the others by the kernel's names, without what can be unplugged or is no disk of its own. */
 async function diskOfNumber(own: string, number: number): Promise<string> {
   const first = await realpath(own);
-  const names = (await readdir("/sys/block")).filter((name) => /^(sd|hd|vd|xvd|nvme|mmcblk)/.test(name) && !/boot\d|rpmb/.test(name));
+  const names = (await readdir("/sys/block")).filter(isDiskName);
   const fixed = await Promise.all(names.map(async (name) => {
     const one = async (file: string) => (await readFile(join("/sys/block", name, file), "utf8").catch(() => "")).trim();
     const usb = (await realpath(join("/sys/block", name)).catch(() => "")).includes("/usb");
     return { device: `/dev/${name}`, fixed: (await one("removable")) === "0" && Number(await one("size")) > 0 && !usb };
   }));
   return numberedDisk(first, fixed.filter((one) => one.fixed).map(({ device }) => device), number);
+}
+
+/** A whole disk by its name; nvme0c0n1 is one of the ways to nvme0n1, and no device. */
+export function isDiskName(name: string): boolean {
+  return /^((sd|hd|vd|xvd)[a-z]+|nvme\d+n\d+|mmcblk\d+)$/.test(name);
 }
 
 /** The disk that has a number among these. */
