@@ -163,6 +163,16 @@ test("a debug deployment sets TSDebugMode, goes to few computers, and not beside
   assert.equal(await code(create({ debug: true, deviceId: undefined, collectionId: await collection(members.slice(1)), taskSequenceId: generic })), "made");
 });
 
+test("a report of a run is kept even where its sequence's text can no longer be read", async () => {
+  const old = await addSequence("Old", "  - { name: Run, type: run-command-line, with: { command: 'true' } }\n", "maximumRunMinutes: 30\n");
+  const { run, shown } = await computer({}, { sequence: old });
+  const store = (yaml: string) => site.context.db.updateTable("task_sequence_revision").set({ yaml }).where("sequence_id", "=", old).execute();
+  await store("name: Old\nsteps: []\nwhatOnceWas: allowed\n");
+  await run("succeeded");
+  await store("name: Old\nsteps:\n  - { name: Run, type: run-command-line, with: { command: 'true' } }\n");
+  assert.deepEqual([(await shown()).lastRun?.outcome, (await shown()).lastRun?.maximumMinutes], ["succeeded", 120]);
+});
+
 test("an alert opens when its threshold is passed, is cleared when that is over, and stays away once closed by hand", async () => {
   const { deploymentId, run, set } = await computer({ alerts: { successBelow: { percent: 100, by: at(hour) }, failureAbove: 0 } });
   assert.deepEqual(await openAlerts(deploymentId), []);

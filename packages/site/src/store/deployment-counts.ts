@@ -14,7 +14,7 @@ const reaches = sql<boolean>`device.state NOT IN ('refused', 'revoked') AND (
 /** How many computers each deployment reaches or has run on, and how the last run of each went. */
 export async function countComputers(db: Database, only?: readonly string[]): Promise<Map<string, DeploymentCounts>> {
   const { rows } = await sql<{ id: string; reached: string; succeeded: string; failed: string; running: string; overdue: string }>`
-    WITH last AS (SELECT DISTINCT ON (deployment_id, device_id) deployment_id, device_id, outcome, finished, ${isOverdue} AS overdue FROM run ORDER BY deployment_id, device_id, number DESC)
+    WITH last AS (SELECT DISTINCT ON (deployment_id, device_id) deployment_id, device_id, outcome, finished, ${isOverdue} AS overdue FROM run ${only === undefined ? sql`` : sql`WHERE run.deployment_id = ANY(${[...only]})`} ORDER BY deployment_id, device_id, number DESC)
     SELECT deployment.id, count(*) AS reached, count(*) FILTER (WHERE last.outcome = 'succeeded') AS succeeded, count(*) FILTER (WHERE last.outcome = 'failed') AS failed,
       count(*) FILTER (WHERE last.device_id IS NOT NULL AND last.finished IS NULL) AS running, count(*) FILTER (WHERE last.overdue) AS overdue
     FROM deployment CROSS JOIN device LEFT JOIN last ON last.deployment_id = deployment.id AND last.device_id = device.id

@@ -81,10 +81,12 @@ export async function deploymentsReaching(db: Database, device: { id: string; kn
   return rows.map((row) => ({ id: row.id, sequenceId: row.sequence_id, name: row.name, comment: row.comment, purpose: row.purpose, makeAvailableTo: row.make_available_to, availableFrom: row.available_from, expires: row.expires, assignments: row.assignments, rerun: row.rerun, highImpact: row.high_impact }));
 }
 
-export async function listDeployments(db: Database): Promise<Deployment[]> {
+export async function listDeployments(db: Database, only?: string): Promise<Deployment[]> {
   const secrets = await secretNamesOf(db, "deployment");
-  const computers = await countComputers(db);
-  const rows = await db.selectFrom("deployment").innerJoin("task_sequence", "task_sequence.id", "sequence_id").selectAll("deployment").select("task_sequence.name as sequence_name").orderBy("deployment.id").execute();
+  const computers = await countComputers(db, only === undefined ? undefined : [only]);
+  let query = db.selectFrom("deployment").innerJoin("task_sequence", "task_sequence.id", "sequence_id").selectAll("deployment").select("task_sequence.name as sequence_name").orderBy("deployment.id");
+  if (only !== undefined) query = query.where("deployment.id", "=", only);
+  const rows = await query.execute();
   const operatingSystems = new Set<string>();
   for (const id of new Set(rows.map((row) => row.sequence_id))) if (deploysOperatingSystem((await openSequence(db, id)).sequence)) operatingSystems.add(id);
   return rows.map((row) => ({
@@ -98,7 +100,7 @@ export async function listDeployments(db: Database): Promise<Deployment[]> {
 
 /** @throws SiteError PRESTAGE_SITE_NOT_FOUND */
 export async function openDeployment(db: Database, id: string): Promise<Deployment> {
-  const found = (await listDeployments(db)).find((one) => one.id === id);
+  const [found] = await listDeployments(db, id);
   if (found === undefined) throw notFound("deployment", id);
   return found;
 }

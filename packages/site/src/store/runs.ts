@@ -30,8 +30,17 @@ export async function recordRun(db: Database, deviceId: string, message: StatusM
 async function maximumMinutes(db: Database, deploymentId: string): Promise<number> {
   const deployment = await db.selectFrom("deployment").select("sequence_id").where("id", "=", deploymentId).executeTakeFirst();
   if (deployment === undefined) return usualMinutes;
-  const { maximumRunMinutes = usualMinutes } = parseTaskSequenceYaml((await openSequence(db, deployment.sequence_id)).record.yaml);
-  return maximumRunMinutes === 0 ? zeroMinutes : maximumRunMinutes;
+  const maximum = saidMinutes((await openSequence(db, deployment.sequence_id)).record.yaml);
+  return maximum === 0 ? zeroMinutes : maximum;
+}
+
+/** A text that can no longer be read - an older version of the site took it - loses no message: the computer would send it for ever. */
+function saidMinutes(yaml: string): number {
+  try {
+    return parseTaskSequenceYaml(yaml).maximumRunMinutes ?? usualMinutes;
+  } catch {
+    return usualMinutes;
+  }
 }
 
 /** A device's runs, by deployment. */

@@ -5,6 +5,8 @@ import type { SiteContext } from "../site-context.ts";
 /** So many of an object's earlier versions are compared, the newest; versions never change, so each pair is compared once while the server runs. */
 const mostCompared = 16;
 const mostRelated = 16;
+/** Of what a media carries: the first policy after a start compares each. */
+const mostAsked = 128;
 /** More than one policy asks about: a hundred objects for a media with hundreds of versions. Some 30 MB. */
 const mostKept = 100_000;
 const known = new Map<string, Promise<boolean>>();
@@ -19,7 +21,7 @@ export async function unlikeVersions(context: SiteContext, contentId: string, ea
 /** Those of other content that have enough of a version for its chunks to be asked about. */
 export async function relatedVersions(context: SiteContext, contentId: string, others: readonly string[]): Promise<string[]> {
   const related: string[] = [];
-  for (const other of others) if (related.length < mostRelated && (await compare(context, contentId, other, "related", isRelated))) related.push(other);
+  for (const other of others.slice(0, mostAsked)) if (related.length < mostRelated && (await compare(context, contentId, other, "related", isRelated))) related.push(other);
   return related;
 }
 
