@@ -40,7 +40,14 @@ export async function runMediaCreate(context: SiteContext, data: unknown, tools:
   const managementPoints = request.managementPoints.length > 0 ? request.managementPoints : context.publicUrls();
   // Images are copied from their files; everything else is read wherever it lies.
   const images = [bootImage, ...sources].filter((one) => one.content.kind === "os-image" || one.content.kind === "boot-image");
-  const held = await Promise.all(images.map(({ version }) => context.library.holdWhole(version.contentId, tools.signal)));
+  const held: { release: () => void }[] = [];
+  const release = () => held.forEach((one) => one.release());
+  try {
+    for (const { version } of images) held.push(await context.library.holdWhole(version.contentId, tools.signal));
+  } catch (cause) {
+    release();
+    throw cause;
+  }
   const result = await buildMedia(
     {
       manifest: {
@@ -60,7 +67,7 @@ export async function runMediaCreate(context: SiteContext, data: unknown, tools:
       output,
     },
     tools,
-  ).finally(() => held.forEach(({ release }) => release()));
+  ).finally(release);
   await context.db
     .insertInto("media")
     .values({ media_id: result.mediaId, size: result.size, sha256: result.sha256, path: result.path, manifest: JSON.stringify(result.manifest) })

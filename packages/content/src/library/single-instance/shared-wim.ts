@@ -10,6 +10,8 @@ export const sharedName = "content.shared.json";
 export const ownPattern = /^own-[1-9][0-9]{0,8}\.bin$/;
 /** Opened all at once when the version is read. */
 export const mostFiles = 64;
+/** Of a document: when the versions it refers to are shared themselves, it refers to more files. */
+const mostListed = 1024;
 const filePattern = /^[0-9a-f]{64}\/(?:content\.wim|own-[1-9][0-9]{0,8}\.bin)$/;
 const bytes = z.int().nonnegative();
 
@@ -19,7 +21,7 @@ const schema = z.strictObject({
   /** Of content.wim, as the storage map has it. */
   sha256: sha256Schema,
   /** Below the library's content/: "ID/content.wim", or "ID/own-N.bin" for what a version alone has. */
-  files: z.array(z.string().regex(filePattern)).max(mostFiles),
+  files: z.array(z.string().regex(filePattern)).max(mostListed),
   /** In the order of content.wim, without gaps: number of the file, offset in it, bytes. */
   segments: z.array(z.tuple([bytes, bytes, z.int().positive()])).max(4_000_000),
 });
