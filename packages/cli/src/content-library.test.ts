@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
@@ -6,6 +7,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { ContentLibrary, fetchVersion, LocalCache } from "@prestage/content";
 import { distributionPointSource } from "./distribution-point-source.ts";
 import { cliSite } from "./fixtures/cli-site.ts";
@@ -116,4 +118,16 @@ test("a published tree serves as a distribution point from any web server; publi
   assert.ok((await readdir(join(tree, "content"))).includes("mine"), "what is no version is left alone");
   assert.ok((await readdir(join(tree, "content"))).includes(next.contentId));
   assert.ok(await stored(tool.contentId), "the library keeps it");
+});
+
+test("a solid .esd is imported as an OS image: compressed anew once, its images told by what was stored", async () => {
+  const tree = join(folder, "system");
+  await mkdir(join(tree, "etc"), { recursive: true });
+  await writeFile(join(tree, "etc/hostname"), "image");
+  await writeFile(join(tree, "data"), randomBytes(300_000));
+  const esd = join(folder, "install.esd");
+  await promisify(execFile)("wimlib-imagex", ["capture", tree, esd, "The system", "--unix-data", "--solid"]);
+  const { definition, storedBytes } = await at<{ storedBytes: number; definition: { platform: string; images: { index: number; name: string }[] } }>("os-image", "import", esd, "--name", "From an esd", "--index", "1");
+  assert.deepEqual([definition.platform, definition.images.map(({ index, name }) => [index, name])], ["linux", [[1, "The system"]]]);
+  assert.ok(storedBytes > 300_000);
 });

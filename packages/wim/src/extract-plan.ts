@@ -1,6 +1,7 @@
 import type { BlobEntry } from "./blob-table.ts";
 import { symlinkTag, type WimEntry } from "./entry.ts";
 import { WimError } from "./error.ts";
+import { checkLimit } from "./limits.ts";
 import type { WimImage } from "./metadata.ts";
 import { inStorageOrder } from "./storage-order.ts";
 import { unsafeNames } from "./unsafe-names.ts";
@@ -33,6 +34,8 @@ export interface ExtractPlan {
 }
 
 const deepest = 2000;
+/** Names of all paths together, level by level: half a gigabyte of memory. */
+const mostParts = 2 ** 26;
 const fileTypes = { fifo: 0o010000, character: 0o020000, block: 0o060000, socket: 0o140000 } as const;
 
 /**
@@ -99,11 +102,13 @@ function selectEntries(image: WimImage, paths: readonly string[] | undefined): E
     if (found === undefined) throw new WimError("PRESTAGE_WIM_NO_PATH", `${JSON.stringify(names.join("/"))} is not in the image. \`prestage wim list\` shows what is.`);
   }
   const selected: ExtractedEntry[] = [];
+  let parts = 0;
   const pending: { names: string[]; entry: WimEntry }[] = [{ names: [], entry: image.root }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { names, entry } = next;
     if (names.length > deepest) throw new WimError("PRESTAGE_WIM_LIMIT", `${names.slice(0, 5).join("/")}/... is more than ${deepest} levels deep. Extract a part of the tree.`);
     if (wanted !== undefined && !wanted.some((path) => names.every((name, i) => i >= path.length || path[i] === name))) continue;
+    checkLimit("Names of all paths to extract", (parts += names.length), mostParts);
     selected.push({ names, entry });
     for (let i = entry.children.length - 1; i >= 0; i--) pending.push({ names: [...names, entry.children[i]!.name], entry: entry.children[i]! });
   }

@@ -5,7 +5,7 @@ import { serializeBlobTable } from "./blob-table.ts";
 import { makeEntry } from "./entry-write.ts";
 import { wimWithMetadata } from "./fixtures/resign.ts";
 import { compressionFlags, headerSize } from "./header.ts";
-import { memorySource, openWim, readBlob, resourceFlags, unsafeNames, verifyBlobs, type WimErrorCode, type WimLimits } from "./index.ts";
+import { extractImage, memorySource, openWim, readBlob, resourceFlags, unsafeNames, verifyBlobs, walkEntries, type WimErrorCode, type WimLimits } from "./index.ts";
 
 const folder = (name: string): Buffer => makeEntry(name, true, 0n, undefined);
 const plain = (name: string): Buffer => makeEntry(name, false, 0n, undefined);
@@ -166,6 +166,17 @@ describe("directory trees", () => {
     await refused("PRESTAGE_WIM_LIMIT", deep);
     const wim = await openWim(memorySource(deep), { limits: { depth: 30_000 } });
     assert.deepEqual(unsafeNames(await wim.readImage(1), "linux"), []);
+  });
+  test("deep and wide at once: a file of some megabytes that would name its entries by half a gigabyte", async () => {
+    const files = Array.from({ length: 120_000 }, (_, i) => ({ raw: plain(`f${i}`) }));
+    const wide = wimWithMetadata(metadataOf([root(1), ...Array.from({ length: 1999 }, (_, i) => [{ raw: folder("d"), list: i + 2 }]), files]));
+    assert.ok(wide.length < 20_000_000);
+    await refused("PRESTAGE_WIM_LIMIT", wide);
+    await refused("PRESTAGE_WIM_LIMIT", wimWithMetadata(small), { pathCharacters: 1 });
+    // What can be listed may be too much to be laid down.
+    const wim = await openWim(memorySource(wimWithMetadata(metadataOf([root(1), ...Array.from({ length: 1900 }, (_, i) => [{ raw: folder("d"), list: i + 2 }]), files.slice(0, 40_000)]))));
+    assert.equal([...walkEntries(await wim.readImage(1))].length, 41_900);
+    await assert.rejects(extractImage(wim, 1, "/nonexistent/never/made"), { code: "PRESTAGE_WIM_LIMIT" });
   });
   test("a hash that does not fit", () => refused("PRESTAGE_WIM_METADATA", changed(wimWithMetadata(small), (copy) => copy.writeUInt8(1, headerSize + 100))));
 });

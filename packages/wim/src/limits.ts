@@ -16,6 +16,8 @@ export interface WimLimits {
   readonly entries: number;
   /** Directory levels below the root. */
   readonly depth: number;
+  /** Characters of all paths of one image together. */
+  readonly pathCharacters: number;
 }
 
 export const defaultWimLimits: WimLimits = {
@@ -27,6 +29,7 @@ export const defaultWimLimits: WimLimits = {
   chunkBytes: 2 ** 27,
   entries: 5_000_000,
   depth: 16384,
+  pathCharacters: 450_000_000,
 };
 
 /** Refuses `found` above `limit`. */

@@ -46,8 +46,9 @@ function parseSecurity(bytes: Buffer): { descriptors: Uint8Array[]; end: number 
  */
 function readTree(bytes: Buffer, root: StoredEntry, descriptors: number, limits: WimLimits): void {
   const seen = new Set<number>();
-  const pending: { entry: StoredEntry; depth: number }[] = [{ entry: root, depth: 0 }];
+  const pending: { entry: StoredEntry; depth: number; path: number }[] = [{ entry: root, depth: 0, path: 0 }];
   let entries = 1;
+  let characters = 0;
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     let at = readU64(next.entry.raw, 16);
     if (at === 0) continue;
@@ -59,7 +60,10 @@ function readTree(bytes: Buffer, root: StoredEntry, descriptors: number, limits:
       checkLimit("Entries of an image", ++entries, limits.entries);
       // Lists that overlap without sharing their start would still be multiplied.
       if (entries * entryFixedSize > bytes.length) throw damaged("its lists overlap");
-      if (child.entry.isDirectory) pending.push({ entry: child.entry, depth: next.depth + 1 });
+      // Deep and wide at once, a small file would name its entries by gigabytes.
+      const path = next.path + 1 + child.entry.name.length;
+      checkLimit("Characters of all paths", (characters += path), limits.pathCharacters);
+      if (child.entry.isDirectory) pending.push({ entry: child.entry, depth: next.depth + 1, path });
       at = child.end;
     }
   }

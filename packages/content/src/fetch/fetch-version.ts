@@ -60,7 +60,10 @@ export async function planVersion(cache: LocalCache, sources: readonly ContentSo
   const others = await cache.otherVersions([contentId, ...earlierContentIds]);
   const answer = await cache.ask(contentId, index, earlierContentIds, { others, ...(options.signal && { signal: options.signal }) });
   await cache.adopt(contentId, answer);
-  const reach = await patchesInReach(cache, sources, contentId, answer, onePass ? [] : (wanted.patches ?? []), wanted.storedBytes, options);
+  // What lies in its place is mended chunk by chunk: no patch is less than a chunk or two.
+  const mended = onePass ? new Set<string>() : await mendedInPlace(cache, contentId, index, answer);
+  const patchable = { ...answer, files: answer.files.filter(({ file }) => !mended.has(file.sha256)) };
+  const reach = await patchesInReach(cache, sources, contentId, patchable, onePass ? [] : (wanted.patches ?? []), wanted.storedBytes, options);
   const decided = cheapPatches(index, wanted.storedBytes, reach.planned);
   const left = answer.files.filter(({ file, state }) => state !== "hit" && file.size > 0 && !decided.has(file.sha256)).map(({ file }) => file);
   const description = await describeFiles(cache, sources, wanted, index, left, options, onePass);
@@ -151,6 +154,18 @@ async function describeFiles(cache: LocalCache, sources: readonly ContentSource[
   const useful = await filesWithParts(cache, wanted, index, files);
   const fetched = await fetchChunkLists(sources, contentId, index, useful, options);
   return { version: { index, chunks: Buffer.alloc(0), lists: fetched.lists, storage }, bytes: bytes + fetched.bytes };
+}
+
+/** SHA-256 of the files that are damaged where they lie, at their full length, and whose chunk lists the disk holds. */
+async function mendedInPlace(cache: LocalCache, contentId: string, index: ContentIndex, answer: CacheAnswer): Promise<Set<string>> {
+  const found = new Set<string>();
+  if ((await cache.readChunks(contentId, index)) === undefined) return found;
+  for (const { file, state } of answer.files) {
+    if (state === "hit" || file.chunks === undefined) continue;
+    const status = await lstat(cache.filePath(contentId, file.path)).catch(() => undefined);
+    if (status?.isFile() === true && status.size === file.size && status.nlink === 1) found.add(file.sha256);
+  }
+  return found;
 }
 
 /** Those of the files the disk may hold a part of: there is an older version with chunks that is like it, or other content that is, or the file itself, damaged or begun. */

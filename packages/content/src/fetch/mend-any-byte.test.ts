@@ -12,6 +12,7 @@ import { importFolder, importImage } from "../import/import-content.ts";
 import { runWimlib } from "../import/wimlib.ts";
 import { ContentLibrary } from "../library/content-library.ts";
 import type { StoredVersion } from "../library/content-library.ts";
+import { makePatches } from "../patches/make-patches.ts";
 import { fetchVersion } from "./fetch-version.ts";
 import type { PlannedVersion } from "./fetch-version.ts";
 
@@ -79,4 +80,32 @@ test("any byte of any cached file altered: the next use says which part of which
     { numRuns: 60, examples: chosen.map((one) => [one, 1]) },
   );
   assert.equal(seen.size, places.length - 2, "index and chunk list have the same names in both versions");
+});
+
+test("a byte of a file that came by a patch, which is offered still, costs one chunk all the same", async () => {
+  const [older] = versions as [StoredVersion];
+  const revised = halfNoise(2_000_000);
+  revised.write("revised", 1_000_000);
+  const newer = await importFolder(library, await writeTree(join(folder, "revised"), { "big.bin": revised, "raw.bin": noise(700_000, 9) }));
+  const offered = await makePatches(library, older.contentId, newer.contentId, { level: 3 });
+  const wanted = { contentId: newer.contentId, storageSha256: newer.storageSha256, storedBytes: newer.storedBytes, earlierContentIds: [older.contentId], patches: [offered] };
+  const fetch = async () => {
+    point.ranges.length = 0;
+    const planned: PlannedVersion[] = [];
+    await fetchVersion(cache, [httpSource(point.url)], wanted, { rounds: 1, onPlanned: (one) => void planned.push(one) });
+    return planned[0]?.plan.ways ?? [];
+  };
+  assert.deepEqual((await fetch()).map(({ way, paths }) => [way, paths]), [["patch", ["big.bin"]]]);
+  for (const offset of [0, 999_999, 1_000_003, 1_999_999]) {
+    const file = await open(cache.filePath(newer.contentId, "big.bin"), "r+");
+    await file.write(Buffer.of((revised[offset] ?? 0) ^ 1), 0, 1, offset);
+    await file.close();
+    const [way, ...others] = await fetch();
+    const [range] = way?.damaged ?? [];
+    assert.deepEqual([others.length, way?.way], [0, "chunks"], `${offset}`);
+    assert.ok(range !== undefined && range.offset <= offset && offset < range.offset + range.length && range.length <= longestChunk);
+    assert.deepEqual([...new Set(point.ranges.map((one) => one.file))].filter((name) => name.startsWith("patch-")), []);
+    assert.ok(point.ranges.filter(({ file: name }) => name === "content.wim").reduce((sum, { sent }) => sum + sent, 0) <= range.length + 2 * 32_768);
+    assert.ok(revised.equals(await readFile(cache.filePath(newer.contentId, "big.bin"))));
+  }
 });

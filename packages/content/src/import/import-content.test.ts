@@ -141,6 +141,9 @@ test("names its system could not hold refuse an image: those of Windows on a Win
     await runWimlib(["capture", await writeTree(join(folder, `named-${i}`), { ok: "ok", ...tree }), linux, "named", "--unix-data"]);
     assert.equal((await importImage(library, linux, [1])).index.images?.length, 1);
     await assert.rejects(importImage(library, linux, [1], { forBoot: true }), { code: "PRESTAGE_CONTENT_IMAGE_UNSUPPORTED" });
+    const neither = join(folder, `neither-${i}.wim`);
+    await runWimlib(["capture", join(folder, `named-${i}`), neither, "named"]);
+    await assert.rejects(importImage(library, neither, [1]), { code: "PRESTAGE_CONTENT_IMAGE_UNSUPPORTED" });
     const windows = join(folder, `windows-${i}.wim`);
     await copyFile(linux, windows);
     await runWimlib(["info", windows, "1", "--image-property", "WINDOWS/ARCH=9"]);

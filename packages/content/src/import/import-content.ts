@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { copyFile, constants, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { openWimFile, ResourceHasher, unsafeNames, verifyIntegrity, walkEntries, WimError } from "@prestage/wim";
-import type { BlobEntry, WimFile } from "@prestage/wim";
+import type { BlobEntry, WimFile, WimImage } from "@prestage/wim";
 import type { ContentLibrary, StoredVersion } from "../library/content-library.ts";
 import { reckonStored, storedNote, storedNoteName } from "../library/stored-digests.ts";
 import { describeBytes } from "./describe-bytes.ts";
@@ -148,10 +148,10 @@ async function describeImages(wim: WimFile, options: ImportImageOptions): Promis
   let done = 0;
   for (let index = 1; index <= wim.imageCount; index++) {
     const image = await wim.readImage(index);
-    // A Linux may have names that differ by case alone, or that Windows takes for devices.
-    const target = options.forBoot === true || wim.xml.images[index - 1]?.windows !== undefined ? "windows" : "linux";
-    const unsafe = unsafeNames(image, target)[0];
-    if (unsafe !== undefined) throw new ContentError("PRESTAGE_CONTENT_IMAGE_UNSUPPORTED", `Expected names that a disk of ${target === "windows" ? "Windows" : "Linux"} can hold in image ${index}; found ${JSON.stringify(unsafe.path.slice(0, 300))} (${unsafe.reason}). \`prestage wim verify\` names them all.`);
+    for (const system of systemsOf(image, options.forBoot === true || wim.xml.images[index - 1]?.windows !== undefined)) {
+      const [unsafe] = unsafeNames(image, system);
+      if (unsafe !== undefined) throw new ContentError("PRESTAGE_CONTENT_IMAGE_UNSUPPORTED", `Expected names that a disk of ${system === "windows" ? "Windows" : "Linux"} can hold in image ${index}; found ${JSON.stringify(unsafe.path.slice(0, 300))} (${unsafe.reason}). \`prestage wim verify\` names them all.`);
+    }
     const files: IndexFile[] = [];
     for (const { path, entry } of walkEntries(image)) {
       options.signal?.throwIfAborted();
@@ -175,6 +175,13 @@ async function describeImages(wim: WimFile, options: ImportImageOptions): Promis
     chunkLists,
     storage: { format: "prestage-storage-v1", wimSize: wim.source.size, wimSha256: file.sha256, files: [wholeWimAsStoredFile(wim.source.size)] },
   };
+}
+
+/** Whose disks an image may be laid onto. A Linux may have names that differ by case alone, or that Windows takes for devices; one that says of neither may go to either. */
+function systemsOf(image: WimImage, windows: boolean): ("windows" | "linux")[] {
+  if (windows) return ["windows"];
+  for (const { entry } of walkEntries(image)) if (entry.unix !== undefined) return ["linux"];
+  return ["windows", "linux"];
 }
 
 /** Now, so that building a media does not wait for it. */
