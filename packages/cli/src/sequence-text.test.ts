@@ -45,6 +45,14 @@ test("at a site its content is looked for; strict fails by warnings; a media is 
   assert.deepEqual((await at<Found>("sequence", "lint", id)).findings, []);
   const { mediaId } = await at<{ mediaId: string }>("media", "create", "--task-sequence", id, "--unattended", "-o", join(folder, "media.wim"));
   assert.deepEqual((await at<Found>("sequence", "lint", id, "--media", mediaId)).findings.map((one) => one.rule), ["unattended-without-preferred-deployment"]);
+  const source = join(folder, "windows.wim");
+  await runWimlib(["capture", await tree("windows", { "Windows/System32/ntoskrnl.exe": "kernel" }), source, "Windows", "--unix-data", "--check", "--compress=LZX:20"]);
+  for (const [arch, name, errors] of [[0, "Old", ["boot-image-architecture"]], [9, "New", []]] as const) {
+    await runWimlib(["info", source, "1", "--image-property", `WINDOWS/ARCH=${arch}`]);
+    const image = await at<{ id: string }>("os-image", "import", source, "--name", name);
+    const applied = await cli(["sequence", "lint", await write(`${name}.yaml`, `  - { name: OS, type: apply-os-image, with: { osImage: ${image.id} } }\n  - { name: Set up, type: set-up-operating-system }\n`), "--media", mediaId, "--data", data, "--json"]);
+    assert.deepEqual((applied.json as Found).findings.filter(({ level }) => level === "error").map(({ rule }) => rule), errors, name);
+  }
   const unknown = await cli(["sequence", "lint", "ABC00001", "--offline", "--json"]);
   assert.equal((unknown.json as { error: { code: string } }).error.code, "PRESTAGE_CLI_BAD_ARGUMENT");
 });

@@ -47,6 +47,8 @@ export const osImageDefinitionSchema = z.strictObject({
   kind: z.literal("os-image"),
   platform: z.enum(["linux", "windows"]),
   images: z.array(z.strictObject({ index: z.int().min(1), name: z.string().max(1000), bytes: z.int().min(0) })).min(1).max(1000),
+  /** Of the imported image, where the WIM says it: what was imported before this was kept has none. No computer is told. */
+  architecture: z.enum(["x86", "arm", "ia64", "x64", "arm64"]).optional(),
 });
 
 export const bootImageDefinitionSchema = z.strictObject({
@@ -77,5 +79,11 @@ export const contentObjectSchema = z.strictObject({
   definition: objectDefinitionSchema,
 });
 export type ContentObject = z.infer<typeof contentObjectSchema>;
+
+/** What lint is told of an object. */
+export function lintedObject({ kind, name, definition }: ContentObject): { kind: string; name: string; architecture?: string } {
+  const architecture = definition.kind === "os-image" ? definition.architecture : undefined;
+  return { kind, name, ...(architecture !== undefined && { architecture }) };
+}
 
 export const collectionVariablesSchema = z.array(z.strictObject({ name: variableNameSchema, value: z.string().max(4000) })).max(1000);

@@ -4,6 +4,7 @@ export * from "./schema.ts";
 export { maximumSequenceBytes, parseTaskSequenceYaml } from "./parse-yaml.ts";
 export * from "./steps/index.ts";
 export { sequenceSchemaId, settingsJsonSchema, taskSequenceJsonSchema } from "./json-schema.ts";
+export { requireSecretsByName } from "./secrets-in-clear.ts";
 export { knownVariables } from "./known-variables.ts";
 export type { KnownVariable } from "./known-variables.ts";
 export { deviceDescriptionSchema } from "./simulate/device-description.ts";

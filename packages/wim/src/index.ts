@@ -36,6 +36,7 @@ export { captureFolder, recompressWim, type CaptureCompression, type ProgramOpti
 export { openWim, openWimFile, type AnyWim, type OpenWimOptions, type WimFile } from "./wim-file.ts";
 export type { StoredForm } from "./resource-copy.ts";
 export type { ImageProperties } from "./xml-edit.ts";
+export { architectureNames } from "./xml.ts";
 export type { WimImageInfo, WimXml, WindowsInfo } from "./xml.ts";
 export { decompressXpressChunk } from "./xpress.ts";
 export { ResourceHasher, worthThreads, type HasherOptions } from "./resource-hasher.ts";

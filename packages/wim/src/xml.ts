@@ -91,6 +91,9 @@ function parseImage(element: XmlElement): WimImageInfo {
   };
 }
 
+/** What a Windows says of its processor (PROCESSOR_ARCHITECTURE), by the names people use. */
+export const architectureNames: ReadonlyMap<number, "x86" | "arm" | "ia64" | "x64" | "arm64"> = new Map([[0, "x86"], [5, "arm"], [6, "ia64"], [9, "x64"], [12, "arm64"]]);
+
 function parseWindows(element: XmlElement): WindowsInfo {
   const languages = child(element, "LANGUAGES");
   const version = child(element, "VERSION");

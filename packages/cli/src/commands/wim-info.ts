@@ -1,9 +1,8 @@
+import { architectureNames } from "@prestage/wim";
 import type { AnyWim, WimImageInfo } from "@prestage/wim";
 import { command, jsonFlag, one } from "../command.ts";
 import { bytes, print } from "../output.ts";
 import { isoTime, shown, wimFlags, withWim, type WimFlags } from "./wim-input.ts";
-
-const architectures = new Map([[0, "x86"], [5, "arm"], [6, "ia64"], [9, "x64"], [12, "arm64"]]);
 
 export const wimInfo = command<WimFlags & { json?: boolean }, [string]>({
   brief: "Say what a WIM holds: its form, its images, what they say of their Windows",
@@ -52,7 +51,7 @@ function imageLines(image: WimImageInfo): string[] {
     ...row("Created", isoTime(image.created)), ...row("Modified", isoTime(image.modified)),
     ...(windows === undefined ? [] : [
       ...row("Product", windows.productName), ...row("Edition", windows.editionId), ...row("Version", windows.version), ...row("Service pack", windows.servicePackLevel === undefined || windows.servicePackLevel === 0 ? undefined : String(windows.servicePackLevel)),
-      ...row("Architecture", windows.architecture === undefined ? undefined : (architectures.get(windows.architecture) ?? String(windows.architecture))),
+      ...row("Architecture", windows.architecture === undefined ? undefined : (architectureNames.get(windows.architecture) ?? String(windows.architecture))),
       ...row("Type", [windows.installationType, windows.productType].filter((part) => part !== undefined).join(", ")), ...row("Languages", windows.languages.join(", ")), ...row("By default", windows.defaultLanguage),
     ]),
   ];

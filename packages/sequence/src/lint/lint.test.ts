@@ -63,6 +63,14 @@ test("settings of set-up-operating-system that mean nothing on Windows are found
   assert.deepEqual(found("computerName: OFFICE-1", "windows"), []);
 });
 
+test("disk 0 in the boot environment is the staged one, and so it is in an installed Linux; in an installed Windows it is Windows' own", () => {
+  const found = (steps: string, platform?: "linux" | "windows") => lintSequence(read(steps), platform && { platform }).filter((one) => one.rule === "partition-step-unguarded").length;
+  const partition = (disk: string, more = "") => `  - { name: Partition, type: partition-disk, with: { disk: "${disk}" }${more} }\n`;
+  const guard = ", when: { variable: _SMSTSMediaType, notEquals: OEMMedia }";
+  assert.deepEqual([found(partition("0")), found(partition("00")), found(partition("1")), found(partition("10")), found(partition("0", guard))], [1, 1, 0, 0, 0]);
+  assert.deepEqual([found(`${restart}${partition("0")}`, "linux"), found(`${restart}${partition("0")}`, "windows"), found(partition("0"), "windows")], [1, 0, 1]);
+});
+
 test("secrets are found where they hide, and not where there are none", () => {
   const found = (text: string) => lintSequence(read(command(text))).some((one) => one.rule === "secret-in-plain-text");
   for (const text of ["curl https://user:hunter2@host/x", "join --password hunter2", "net use z: \\\\server\\share /password:hunter2", "tool --token=abcdef", "cat <<E\n-----BEGIN PRIVATE KEY-----\nE"]) assert.equal(found(text), true, text);

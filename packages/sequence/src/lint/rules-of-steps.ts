@@ -1,7 +1,7 @@
 import { stepTypeOf, stepTypes } from "../steps/index.ts";
 import type { RunEnvironment } from "../events.ts";
 import type { Condition, Step } from "../schema.ts";
-import type { StepDefinition } from "../steps/index.ts";
+import type { Platform, StepDefinition } from "../steps/index.ts";
 import { shownSurroundings } from "../windows/windows-plan.ts";
 import type { LintRule, PlacedStep } from "./lint-rule.ts";
 
@@ -75,9 +75,9 @@ export const rulesOfSteps: readonly LintRule[] = [
   {
     id: "partition-step-unguarded", level: "error", title: "a partition step that would destroy the staged media",
     why: "The default sequence of 2010 lacked the condition: the staged files were destroyed (features.md F127 to F129).",
-    *check({ steps }) {
+    *check({ steps, platform }) {
       for (const at of steps) {
-        if (at.step.type !== "partition-disk" || at.step.with?.["disk"] !== undefined) continue;
+        if (at.step.type !== "partition-disk" || !isStagedDisk(at, platform)) continue;
         const guarded = [at.step, ...at.parents].some((one) => conditionsOf(one).some((condition) => "variable" in condition && condition.variable.toLowerCase() === "_smstsmediatype" && String(condition.notEquals ?? "").toLowerCase() === "oemmedia"));
         if (!guarded) yield { at, message: "It partitions the disk the computer was started from, prestaged media included.", fix: "Give it `when: { variable: _SMSTSMediaType, notEquals: OEMMedia }`, or name another disk." };
       }
@@ -133,6 +133,12 @@ function* onWindows(at: PlacedStep, definition: StepDefinition): Iterable<{ at: 
   const judged = at.environments.has("installed") || !definition.environmentsOnWindows.includes("installed");
   const why = parsed.success && judged ? definition.windows?.(parsed.data, shownSurroundings) : undefined;
   if (typeof why === "string") yield { at, message: `${at.step.type}: ${why}.`, fix: "Write the step for Windows." };
+}
+
+/** Left out, or 0: on Linux, and so in the boot environment, that is the disk the computer was started from. */
+function isStagedDisk({ step, environments }: PlacedStep, platform: Platform | undefined): boolean {
+  const disk = step.with?.["disk"];
+  return disk === undefined || (/^0+$/.test(String(disk)) && (platform === "linux" || environments.has("environment")));
 }
 
 /** A setting that is nothing but a variable stands for any text. */

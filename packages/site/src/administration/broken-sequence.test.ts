@@ -65,3 +65,20 @@ test("a step that fails in every run refuses the deployment; one that may be ski
     assert.equal((await deploy(id)).status, status, steps);
   }
 });
+
+test("a secret in clear is no revision, wherever its step stands, and is not repeated", async () => {
+  const child = await add("Joining", "  - { name: Run, type: run-command-line, with: { command: 'true' } }\n");
+  const parent = await add("Joins", `  - { name: Run the child, type: run-task-sequence, with: { taskSequence: ${child} } }\n`);
+  const join = "name: Join, type: join-directory, with: { domain: ad.example.org, account: joiner, password: hunter2 }";
+  for (const steps of [`  - { ${join} }\n`, `  - { ${join}, disabled: true }\n`, `  - { ${join}, continueOnError: true }\n`, `  - { name: G, type: group, when: { variable: A, exists: true }, steps: [{ ${join} }] }\n`]) {
+    for (const body of [{ yaml: `name: In clear\nsteps:\n${steps}` }, { update: child, yaml: `name: Joining\nsteps:\n${steps}` }]) {
+      const refused = await site.admin("/task-sequences", { method: "POST", body });
+      assert.deepEqual([refused.status, refused.json["code"]], [422, "PRESTAGE_SEQUENCE_MALFORMED"], steps);
+      assert.match(String(refused.json["message"]), /password of the step "Join"/);
+      assert.doesNotMatch(JSON.stringify(refused.json), /hunter2/);
+    }
+  }
+  const rows = await db.selectFrom("task_sequence_revision").select(["sequence_id", "yaml", "payload"]).execute();
+  assert.equal(rows.some(({ yaml, payload }) => yaml.includes("hunter2") || payload.includes("hunter2")), false);
+  assert.deepEqual([child, parent].map((id) => rows.filter((row) => row.sequence_id === id).length), [1, 1]);
+});

@@ -2,6 +2,7 @@ import { importFolder, importImage, openStoredWim } from "@prestage/content";
 import type { StoredVersion } from "@prestage/content";
 import { importRequestSchema } from "@prestage/contract";
 import type { ImportRequest, ObjectDefinition } from "@prestage/contract";
+import { architectureNames } from "@prestage/wim";
 import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
 import { keepRevision } from "../store/objects.ts";
@@ -32,7 +33,8 @@ async function definitionOf(request: ImportRequest, version: StoredVersion): Pro
   try {
     const images = wim.xml.images.map((image) => ({ index: image.index, name: image.name ?? "", bytes: image.totalBytes }));
     const windows = wim.xml.images.some((image) => image.windows !== undefined);
-    return { kind: "os-image", platform: windows ? "windows" : "linux", images };
+    const architecture = architectureNames.get(wim.xml.images.find((image) => image.index === request.index)?.windows?.architecture ?? -1);
+    return { kind: "os-image", platform: windows ? "windows" : "linux", images, ...(architecture !== undefined && { architecture }) };
   } finally {
     await wim.close();
   }

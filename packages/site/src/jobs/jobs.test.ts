@@ -10,6 +10,7 @@ import { manifestReader, verifyMedia } from "@prestage/media";
 import { createClaim } from "@prestage/trust";
 import { TestDevice } from "../fixtures/test-device.ts";
 import { dataDirectory, startSite } from "../fixtures/test-site.ts";
+import { resolveContent } from "../management-point/make-policy.ts";
 
 const folder = await dataDirectory();
 const site = await startSite(folder);
@@ -184,6 +185,17 @@ test("a Windows that goes on with the sequence needs a boot image with the agent
   await tree("agent-windows", { "agent.mjs": "agent", "windows/node.exe": "node", "windows/prestage-service.exe": "service" });
   const whole = (await add({ kind: "boot-image", name: "Whole", source: await wim("whole.wim", [join(folder, "esp"), join(folder, "agent-windows")]), profile: "virtual" })).id;
   assert.equal((await media(`  - ${apply}\n  - { name: Go on, type: set-up-operating-system }\n`, whole)).state, "succeeded");
+});
+
+test("an OS image keeps the architecture its WIM says; no computer is told, and a record of before has none", async () => {
+  const source = await wim("old-windows.wim", [await tree("old-windows", { "Windows/System32/config/SYSTEM": "hive", "Windows/System32/ntoskrnl.exe": "kernel" })]);
+  const plain = await add({ kind: "os-image", name: "Of before", source, index: 1 });
+  assert.ok(plain.definition.kind === "os-image" && !("architecture" in plain.definition));
+  await runWimlib(["info", source, "1", "--image-property", "WINDOWS/ARCH=0"]);
+  const old = await add({ kind: "os-image", name: "Old Windows", source, index: 1 });
+  assert.ok(old.definition.kind === "os-image" && old.definition.architecture === "x86");
+  assert.deepEqual(((await site.admin("/objects?kind=os-image")).json as ContentObject[]).filter(({ id }) => [plain.id, old.id].includes(id)).map(({ definition }) => definition), [plain.definition, old.definition]);
+  assert.deepEqual((await resolveContent(site.context, [old.id])).map(({ definition }) => "architecture" in definition), [false]);
 });
 
 test("a job that runs can be cancelled and leaves nothing", async () => {

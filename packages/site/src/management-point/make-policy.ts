@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { offeredPatches } from "@prestage/content";
 import type { OfferedPatches } from "@prestage/content";
-import type { Offer, Policy, PolicyAnswer, PolicyContent, PolicyRequest } from "@prestage/contract";
+import type { ObjectDefinition, Offer, Policy, PolicyAnswer, PolicyContent, PolicyRequest } from "@prestage/contract";
 import { contentReferences, deploysOperatingSystem, listBases, listedContent as listed } from "@prestage/sequence";
 import type { TaskSequence } from "@prestage/sequence";
 import { canonicalJson, signDocument } from "@prestage/trust";
@@ -114,6 +114,13 @@ async function contentOnMedia(context: SiteContext, device: EnrolledDevice): Pro
   return (media?.manifest.content ?? []).map(({ contentId }) => contentId);
 }
 
+/** What is for the site's lint alone stays at the site: agents of before do not know it. */
+function toldDefinition(definition: ObjectDefinition): ObjectDefinition {
+  if (definition.kind !== "os-image") return definition;
+  const { architecture: _, ...told } = definition;
+  return told;
+}
+
 /** The newest revision of each object, and of every application they depend on or supersede. `held`: versions of any content a computer holds. */
 export async function resolveContent(context: SiteContext, objectIds: readonly string[], held: readonly string[] = []): Promise<PolicyContent[]> {
   const resolved = new Map<string, PolicyContent>();
@@ -128,7 +135,7 @@ export async function resolveContent(context: SiteContext, objectIds: readonly s
     const patches = (await Promise.all(froms.map((from) => offeredPatches(context.library, from, contentId)))).filter((offer) => offer !== undefined && offer.bytes > 0) as OfferedPatches[];
     const unlikeContentIds = await unlikeVersions(context, contentId, earlierContentIds, patches.some((offer) => offer.from === contentId));
     const relatedContentIds = held.includes(contentId) ? [] : await relatedVersions(context, contentId, held.filter((one) => !earlierContentIds.includes(one)));
-    resolved.set(id, { objectId, kind, name, softwareVersion, revision, contentId, storageSha256, storedBytes, ...(await descriptionSizes(context, contentId)), definition, earlierContentIds, ...(unlikeContentIds.length > 0 && { unlikeContentIds }), ...(relatedContentIds.length > 0 && { relatedContentIds }), ...(patches.length > 0 && { patches }) });
+    resolved.set(id, { objectId, kind, name, softwareVersion, revision, contentId, storageSha256, storedBytes, ...(await descriptionSizes(context, contentId)), definition: toldDefinition(definition), earlierContentIds, ...(unlikeContentIds.length > 0 && { unlikeContentIds }), ...(relatedContentIds.length > 0 && { relatedContentIds }), ...(patches.length > 0 && { patches }) });
     if (definition.kind === "application") open.push(...definition.dependencies, ...(definition.supersedes ?? []));
   }
   return [...resolved.values()].sort((a, b) => (a.objectId < b.objectId ? -1 : 1));

@@ -1,3 +1,4 @@
+import { lintedObject } from "@prestage/contract";
 import { certainFailures, contentReferences, SequenceError } from "@prestage/sequence";
 import type { LintKnowledge } from "@prestage/sequence";
 import type { Database } from "../database/open-database.ts";
@@ -31,7 +32,7 @@ export async function sequenceFaults(db: Database, stored: StoredSequence): Prom
   const references = contentReferences(merged).map(({ objectId }) => objectId);
   const platforms = new Set(references.flatMap((id) => platformOf(objects.get(id)) ?? []));
   const [platform] = platforms;
-  const knowledge: LintKnowledge = { objects, ...(platforms.size === 1 && platform !== undefined && { platform }) };
+  const knowledge: LintKnowledge = { objects: new Map([...objects].map(([id, object]) => [id, lintedObject(object)])), ...(platforms.size === 1 && platform !== undefined && { platform }) };
   const inSteps = certainFailures(merged, knowledge).map(({ step, message }) => (step === undefined ? message : `the step ${JSON.stringify(step.name)}: ${message.replace(/\.$/, "")}`));
   return [...inSteps, ...missingDependencies(references, objects)];
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { SequenceRecord } from "@prestage/contract";
-import { childReferences, contentReferences, mergeChildren, parseTaskSequenceYaml, taskSequenceSchema } from "@prestage/sequence";
+import { childReferences, contentReferences, mergeChildren, parseTaskSequenceYaml, requireSecretsByName, taskSequenceSchema } from "@prestage/sequence";
 import type { TaskSequence } from "@prestage/sequence";
 import { canonicalJson } from "@prestage/trust";
 import { sql } from "kysely";
@@ -28,7 +28,9 @@ export async function addSequence(db: Database, siteCode: string, yaml: string, 
     if (stored !== undefined && basedOn !== undefined && stored.record.revision !== basedOn) {
       throw new SiteError("PRESTAGE_SITE_REVISION_OLD", `Expected a text made from the newest revision ${stored.record.revision} of ${stored.record.name} (${stored.record.id}); found one made from revision ${basedOn}. Somebody changed it meanwhile: look with \`prestage sequence diff\`, and make your change in the newest.`);
     }
-    return addRevision(transaction, siteCode, yaml, update);
+    const added = await addRevision(transaction, siteCode, yaml, update);
+    requireSecretsByName(added.sequence);
+    return added;
   });
 }
 
