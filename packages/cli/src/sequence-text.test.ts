@@ -32,6 +32,8 @@ test("at a site its content is looked for; strict fails by warnings; a media is 
   };
   const good = await write("good.yaml", `  - { name: Restart, type: restart }\n  - { name: Tool, type: install-package, with: { package: ${tool.id}, program: Run } }\n`);
   assert.match((await cli(["sequence", "lint", good, "--data", data])).stdout, /nothing found/);
+  const nothing = await cli(["sequence", "lint", await write("nothing.yaml", `  - { name: Restart, type: restart }\n  - { name: Tool, type: install-package, with: { package: ${tool.id}, program: Walk }, secrets: [NOBODYS] }\n`), "--data", data, "--json"]);
+  assert.deepEqual((nothing.json as Found).findings.map(({ rule }) => rule), ["reference-to-nothing", "secret-nobody-set"]);
   const bad = await write("bad.yaml", `  - { name: Tool, type: install-package, with: { package: ABC0FFFF, program: Run } }\n  - { name: Off, type: run-command-line, with: { command: "systemctl reboot" } }\n`);
   const found = await cli(["sequence", "lint", bad, "--data", data]);
   assert.equal(found.exitCode, 1);

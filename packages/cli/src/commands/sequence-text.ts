@@ -151,7 +151,8 @@ async function knowledge(site: SiteClient, sequence: TaskSequence, media: string
   const images = contentReferences(sequence).filter(({ kind }) => kind === "os-image").map(({ objectId }) => objects.find((object) => object.id === objectId)?.definition);
   const platforms = new Set(images.map((definition) => (definition?.kind === "os-image" ? definition.platform : undefined)));
   const [platform] = platforms;
-  const known: LintKnowledge = { objects: new Map(objects.map((object) => [object.id, contract.lintedObject(object)])), ...(platforms.size === 1 && platform !== undefined && { platform }) };
+  const secrets = (await site.call("GET", "/secrets", z.array(contract.secretRecordSchema))).map(({ name }) => name);
+  const known: LintKnowledge = { secrets, objects: new Map(objects.map((object) => [object.id, contract.lintedObject(object)])), ...(platforms.size === 1 && platform !== undefined && { platform }) };
   if (media === undefined) return known;
   const { manifest } = await site.call("GET", `/media/${encodeURIComponent(media)}`, contract.mediaRecordSchema);
   return { ...known, media: { unattended: manifest.unattended, variables: manifest.variables.map(({ name }) => name), prestartCommand: manifest.prestart?.command, architecture: manifest.architecture } };

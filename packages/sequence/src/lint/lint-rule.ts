@@ -30,7 +30,9 @@ export interface PlacedStep {
 /** What is known besides the text. What is left out is not checked. */
 export interface LintKnowledge {
   /** The site's objects by id. */
-  objects?: ReadonlyMap<string, { kind: string; name: string; architecture?: string | undefined }>;
+  objects?: ReadonlyMap<string, { kind: string; name: string; architecture?: string | undefined; /** A package's, by their names. */ programs?: readonly string[] | undefined }>;
+  /** The names of the secrets the site keeps, whoever's they are. */
+  secrets?: readonly string[];
   /** Task sequences of the site, for child sequences. */
   platform?: Platform;
   media?: { unattended: boolean; variables: readonly string[]; prestartCommand?: string | undefined; architecture?: string | undefined };

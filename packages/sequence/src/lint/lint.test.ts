@@ -24,6 +24,7 @@ const fixtures: Record<string, { fails: string; passes: string; knows?: LintKnow
   "restart-without-a-system": { fails: `${restart}  - { name: Back, type: restart, with: { to: environment } }\n${system}`, passes: `${system}${restart}  - { name: Back, type: restart, with: { to: environment } }\n` },
   "continue-on-error-of-no-use": { fails: "  - { name: Apply, type: apply-os-image, with: { osImage: ABC00001 }, continueOnError: true }\n  - { name: Set up, type: set-up-operating-system }\n", passes: `${system}  - { name: Restart, type: restart, continueOnError: true }\n` },
   "reference-to-nothing": { fails: '  - { name: Apply, type: apply-os-image, with: { osImage: "ABC00009" } }\n  - { name: Set up, type: set-up-operating-system }\n', passes: system, knows: { objects }, knowsGood: { objects } },
+  "secret-nobody-set": { fails: "  - { name: Folder, type: connect-network-folder, with: { path: //files.example.org/a, account: reader, password: { secret: READER } } }\n", passes: "  - { name: Folder, type: connect-network-folder, with: { path: //files.example.org/a, account: reader, password: { secret: READER } } }\n  - { name: Run, type: run-command-line, with: { command: 'true' }, secrets: [Reader] }\n", knows: { secrets: ["OTHER"] }, knowsGood: { secrets: ["reader"] } },
   "variable-nobody-sets": { fails: command("echo %Nobody%"), passes: `  - { name: Set, type: set-variable, with: { name: Role, value: kiosk } }\n${command("echo %role% %_SMSTSMediaType% %FromMedia%")}`, knowsGood: { media: { ...media, variables: ["FROMMEDIA"] } } },
   "variable-read-only": { fails: "  - { name: Set, type: set-variable, with: { name: _SMSTSMediaType, value: x } }\n", passes: "  - { name: Set, type: set-variable, with: { name: Role, value: x } }\n" },
   "secret-in-plain-text": { fails: "  - { name: Set, type: set-variable, with: { name: JoinPassword, value: hunter2 } }\n", passes: '  - { name: Set, type: set-variable, with: { name: JoinPassword, value: "%FROM_SITE%" } }\n' },
@@ -61,6 +62,14 @@ test("settings of set-up-operating-system that mean nothing on Windows are found
     assert.deepEqual(found(text, "linux"), []);
   }
   assert.deepEqual(found("computerName: OFFICE-1", "windows"), []);
+});
+
+test("a program its package does not have is a reference to nothing; one that a variable names, or of a package nothing is known of, is not", () => {
+  const known: LintKnowledge = { objects: new Map([["ABC00005", { kind: "package", name: "Tools", programs: ["Apply"] }], ["ABC00006", { kind: "package", name: "Old" }]]) };
+  const found = (id: string, program: string) => lintSequence(read(`${restart}  - { name: P, type: install-package, with: { package: "${id}", program: "${program}" } }\n`), known).filter(({ rule }) => rule === "reference-to-nothing").map(({ message }) => message);
+  assert.deepEqual(found("ABC00005", "Remove"), ["program names Remove; the package Tools has only Apply."]);
+  assert.deepEqual(found("{ABC00005}", "Remove").length, 1);
+  for (const [id, program] of [["ABC00005", "apply"], ["ABC00005", "%PROGRAM%"], ["ABC00006", "Remove"]] as const) assert.deepEqual(found(id, program), []);
 });
 
 test("disk 0 in the boot environment is the staged one, and so it is in an installed Linux; in an installed Windows it is Windows' own", () => {

@@ -1,8 +1,9 @@
 import { referenceKeys } from "../content-references.ts";
+import { secretsInSettings } from "../schema.ts";
 import type { Step } from "../schema.ts";
 import { stepTypeOf } from "../steps/index.ts";
 import { kindNames } from "./lint-rule.ts";
-import type { LintRule } from "./lint-rule.ts";
+import type { LintKnowledge, LintRule } from "./lint-rule.ts";
 import { textsIn, variablesIn } from "../text-in-settings.ts";
 
 /** What a sequence refers to: content, variables, secrets. */
@@ -13,6 +14,8 @@ export const rulesOfContent: readonly LintRule[] = [
     *check({ steps, objects }) {
       if (objects === undefined) return;
       for (const at of steps) {
+        const missing = missingProgram(at.step, objects);
+        if (missing !== undefined) yield { at, ...missing };
         for (const [key, value] of Object.entries(at.step.with ?? {})) {
           const kind = Object.hasOwn(referenceKeys, key) ? referenceKeys[key] : undefined;
           if (kind === undefined) continue;
@@ -22,6 +25,19 @@ export const rulesOfContent: readonly LintRule[] = [
             if (found === undefined) yield { at, message: `${key} names ${id}; the site has no such object.`, fix: `Import the ${kindNames[kind]}, or correct the id.` };
             else if (found.kind !== kind) yield { at, message: `${key} names ${id}, which is ${found.name}, of kind ${found.kind}.`, fix: `Name an object of kind ${kind}.` };
           }
+        }
+      }
+    },
+  },
+  {
+    id: "secret-nobody-set", level: "warning", title: "a secret the site does not have",
+    why: "The step fails when it asks for it, hours into a deployment. A deployment's own secret can be set only once there is the deployment: no failure before.",
+    *check({ steps, secrets }) {
+      if (secrets === undefined) return;
+      const known = new Set(secrets.map((name) => name.toLowerCase()));
+      for (const at of steps) {
+        for (const name of new Set([...(at.step.secrets ?? []), ...secretsInSettings(at.step.with)])) {
+          if (!known.has(name.toLowerCase())) yield { at, message: `It asks for the secret ${name}; no device, deployment or collection of the site has one of that name.`, fix: "Set it (`prestage secret set`), or correct the name." };
         }
       }
     },
@@ -69,6 +85,15 @@ export const rulesOfContent: readonly LintRule[] = [
     },
   },
 ];
+
+/** A package that is there and has no program of the name; names are compared without case, as the agent does. */
+function missingProgram({ with: settings }: Step, objects: NonNullable<LintKnowledge["objects"]>): { message: string; fix: string } | undefined {
+  const [id, program] = [settings?.["package"], settings?.["program"]];
+  if (typeof id !== "string" || typeof program !== "string" || program.includes("%")) return undefined;
+  const found = objects.get(id.replace(/[{}]/g, ""));
+  if (found?.programs === undefined || found.programs.some((name) => name.toLowerCase() === program.toLowerCase())) return undefined;
+  return { message: `program names ${program}; the package ${found.name} has ${found.programs.length === 0 ? "no programs" : `only ${found.programs.join(", ")}`}.`, fix: "Correct the program's name, or import the package with it." };
+}
 
 /** What capture-network-settings says of each adapter. */
 const adapterVariables = ["MACAddress", "Name", "EnableDHCP", "IPAddressList", "SubnetMask", "Gateways", "DNSServerList", "DNSSuffix"];

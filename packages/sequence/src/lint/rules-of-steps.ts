@@ -138,7 +138,7 @@ function* onWindows(at: PlacedStep, definition: StepDefinition): Iterable<{ at: 
 /** Left out, or 0: on Linux, and so in the boot environment, that is the disk the computer was started from. */
 function isStagedDisk({ step, environments }: PlacedStep, platform: Platform | undefined): boolean {
   const disk = step.with?.["disk"];
-  return disk === undefined || (/^0+$/.test(String(disk)) && (platform === "linux" || environments.has("environment")));
+  return disk === undefined || (typeof disk === "string" && /^0+$/.test(disk) && (platform === "linux" || environments.has("environment")));
 }
 
 /** A setting that is nothing but a variable stands for any text. */

@@ -43,6 +43,20 @@ test("a sequence whose content, or what that needs, is gone is not deployed; the
   assert.equal((await deploy(id)).status, 200, "a disabled step needs nothing");
 });
 
+test("a program its package does not have refuses the deployment; a secret that nobody set does not, for it may be the deployment's own", async () => {
+  const source = join(folder, "programs");
+  await mkdir(source, { recursive: true });
+  await writeFile(join(source, "file"), "programs");
+  const job = await site.job("/imports", { kind: "package", name: "Programs", source, definition: { kind: "package", programs: [{ name: "Apply", command: "true" }] } });
+  assert.equal(job.state, "succeeded", JSON.stringify(job.error));
+  const id = (job.result?.["object"] as { id: string } | undefined)?.id ?? "";
+  const run = (program: string) => add(`Runs ${program}`, `  - { name: Boot, type: restart }\n  - { name: Run, type: install-package, with: { package: ${id}, program: ${program} }, secrets: [NOBODYS] }\n`);
+  const refused = await deploy(await run("Remove"));
+  assert.deepEqual([refused.status, refused.json["code"]], [422, "PRESTAGE_SITE_SEQUENCE_BROKEN"]);
+  assert.match(String(refused.json["message"]), /program names Remove; the package Programs has only Apply/);
+  assert.equal((await deploy(await run("apply"))).status, 200);
+});
+
 test("a child sequence that is gone or broken refuses its parent", async () => {
   const child = await add("Child", "  - { name: Run, type: run-command-line, with: { command: 'true' } }\n");
   const parent = await add("Parent", `  - { name: Run the child, type: run-task-sequence, with: { taskSequence: ${child} } }\n`);

@@ -5,6 +5,7 @@ import type { Database } from "../database/open-database.ts";
 import { SiteError } from "../error.ts";
 import { listObjects } from "./objects.ts";
 import type { ObjectRevision } from "./objects.ts";
+import { listSecrets } from "./secrets.ts";
 import { mergedNow } from "./sequences.ts";
 import type { StoredSequence } from "./sequences.ts";
 
@@ -32,7 +33,7 @@ export async function sequenceFaults(db: Database, stored: StoredSequence): Prom
   const references = contentReferences(merged).map(({ objectId }) => objectId);
   const platforms = new Set(references.flatMap((id) => platformOf(objects.get(id)) ?? []));
   const [platform] = platforms;
-  const knowledge: LintKnowledge = { objects: new Map([...objects].map(([id, object]) => [id, lintedObject(object)])), ...(platforms.size === 1 && platform !== undefined && { platform }) };
+  const knowledge: LintKnowledge = { objects: new Map([...objects].map(([id, object]) => [id, lintedObject(object)])), secrets: (await listSecrets(db)).map(({ name }) => name), ...(platforms.size === 1 && platform !== undefined && { platform }) };
   const inSteps = certainFailures(merged, knowledge).map(({ step, message }) => (step === undefined ? message : `the step ${JSON.stringify(step.name)}: ${message.replace(/\.$/, "")}`));
   return [...inSteps, ...missingDependencies(references, objects)];
 }
