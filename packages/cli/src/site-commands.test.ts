@@ -111,13 +111,13 @@ test("Ctrl-C ends a job at the site too, and says that nothing was left", async 
   const interrupted = new AbortController();
   await tree("large", Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`f${i}`, `${i} some text that is long `.repeat(60_000)])));
   const result = cli(["application", "import", join(folder, "large"), "--name", "Large", "--install", "true", "--detect-command", "true", "--data", data, "--json"], interrupted.signal);
-  const running = () => site.context.db.selectFrom("job").selectAll().where("state", "=", "running").execute();
+  const running = () => site.context.db.selectFrom("job").selectAll().where("kind", "=", "import").where("state", "=", "running").execute();
   while ((await running()).length === 0);
   interrupted.abort();
   const { exitCode } = await result;
   assert.equal(exitCode, 130);
   while ((await running()).length > 0);
-  const [last] = await site.context.db.selectFrom("job").selectAll().orderBy("created", "desc").limit(1).execute();
+  const [last] = await site.context.db.selectFrom("job").selectAll().where("kind", "=", "import").orderBy("created", "desc").limit(1).execute();
   assert.equal(last?.state, "cancelled");
   assert.deepEqual(await readdir(join(data, "incoming")), []);
 });
