@@ -16,7 +16,7 @@ import { runToItsEnd, withMachine } from "../support/machines.ts";
 const limit = { timeout: 40 * 60_000 };
 const passphrase = "recovery of this test's records";
 /** What the steps run in the installed system, with what minbase lacks of their libraries. */
-const tools = ["cryptsetup-bin", "libcryptsetup12", "libargon2-1", "libjson-c5", "libdevmapper1.02.1", "dmsetup", "libpopt0", "wimtools", "libwim15", "libfuse2", "libntfs-3g89", "libxml2", "libicu72", "cifs-utils", "libtalloc2", "libwbclient0", "libcap-ng0", "libbsd0", "libmd0"];
+const tools = ["cryptsetup-bin", "libcryptsetup12", "libargon2-1", "libjson-c5", "libdevmapper1.02.1", "dmsetup", "libpopt0", "wimtools", "libwim15", "libfuse2", "libntfs-3g89", "libxml2", "libicu72", "cifs-utils", "libtalloc2", "libwbclient0", "libcap-ng0", "libbsd0", "libmd0", "libc-l10n", "locales"];
 /** mount.nfs4 with its libraries. They are unpacked alone: none of the services of nfs-common is wanted. */
 const nfsTools = ["nfs-common", "libtirpc3", "libtirpc-common", "libgssapi-krb5-2", "libkrb5-3", "libk5crypto3", "libkrb5support0", "libkeyutils1"];
 const sharePassword = "of the share: a,b=c";
@@ -58,6 +58,7 @@ before(async () => {
     command("exchange-proof", "test %Exchange% = /dev/vdb3"),
     line("apply", "apply-os-image", `osImage: ${osImage.id}`),
     line("set-up", "set-up-operating-system", "computerName: CUT-01, serialConsole: true, users: [{ name: ann }]"),
+    line("settings", "apply-linux-settings", "timeZone: Romance Standard Time, keyboard: 'ch:fr'"),
     line("maps", "apply-data-image", `osImage: ${maps.id}, disk: /dev/vdb, partition: 1, mountPoint: /srv/maps`),
     line("early-folder", "connect-network-folder", `path: //10.0.2.2/drawings, port: ${server.port}, account: 'EXAMPLE\\nobody', password: { secret: SHARE }, readOnly: false, variable: Early`),
     command("early-proof", 'test "$(cat %Early%/plan)" = "the plan" && cp /mnt/data/etc/os-release %Early%/from-boot'),
@@ -71,6 +72,8 @@ before(async () => {
     command("lost", "rm /mnt/data/home/ann/letter"),
     line("restart", "restart", "to: installed"),
     line("tools", "install-package", `package: ${toolPackage.id}, program: Install`),
+    line("language", "apply-linux-settings", "locale: de-DE"),
+    command("settings-proof", `test "$(date -d 2026-07-01 +%Z)" = CEST && . /etc/default/keyboard && test "$XKBLAYOUT/$XKBVARIANT" = ch/fr && . /etc/default/locale && test "$(LC_ALL=$LANG locale mon | cut -d';' -f3)" = März`),
     line("store-again", "request-state-store", "action: restore, store: local"),
     line("restore", "restore-user-state", ""),
     line("restore-groups", "restore-local-groups", ""),
@@ -113,7 +116,7 @@ after(async () => {
   await fixture?.close();
 });
 
-test("a data image, an encrypted volume, mounted shares of SMB and NFS, static addresses, users' files and groups, and drivers that fit are there after every start; a command runs as another account; name and addresses are kept", limit, async (t) => {
+test("a data image, an encrypted volume, mounted shares of SMB and NFS, static addresses, users' files and groups, and drivers that fit are there after every start; a command runs as another account; name and addresses are kept; time zone, language and keyboard are set", limit, async (t) => {
   await withMachine(t, fixture, "steps-on-disks", { disk: staged.path, extraDisks: [{ path: data, bus: "virtio" }] }, async (on) => {
     const { status } = await runToItsEnd(fixture, on);
     const ended = status.filter((message) => message.kind === "step-finished").map((message) => [message.step?.id, message.outcome, message.error?.message ?? ""]);

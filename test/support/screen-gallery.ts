@@ -40,7 +40,7 @@ const gallery: Record<string, () => void> = {
   },
   steps: () => screen.steps({ sequence: "Debian 12 for offices", steps: steps.map((name, i) => ({ name, state: i === 0 ? "skipped" : i < 4 ? "succeeded" : i === 4 ? "running" : "waiting", ...(i < 4 && { detail: i === 0 ? '_SMSTSMediaType is "OEMMedia"' : `${i * 13} s` }) })), progress: { label: (texts) => texts.fetching, done: 12_300_000, total: 52_000_000, unit: "bytes" } }),
   debugger: () => {
-    const held = new Debugger({ sequence, screen, unattended: false, state: () => state, append: () => undefined, log: () => undefined, signal: stop.signal });
+    const held = new Debugger({ sequence, screen, unattended: false, state: () => state, append: () => undefined, reports: { debugger: () => undefined }, log: () => undefined, signal: stop.signal });
     const step = sequence.steps[2];
     if (step !== undefined) held.hold({ kind: "before", step }).catch(() => undefined);
   },

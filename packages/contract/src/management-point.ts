@@ -132,9 +132,9 @@ export const secretsAnswerSchema = z.strictObject({
 export type SecretsAnswer = z.infer<typeof secretsAnswerSchema>;
 
 export const statusKinds = [
-  "verification-started", "verification-finished", "file-damaged", "enrolled", "policy-received", "sequence-started", "step-started", "step-finished", "step-skipped",
-  "content-resolved", "content-fetch-started", "content-fetch-progress", "content-fetch-finished", "distribution-point-failed", "restart", "sequence-finished", "error",
-  "support-shell-opened", "support-shell-closed", "user-device-affinity",
+  "verification-started", "verification-finished", "file-damaged", "enrolled", "sequence-started", "group-started", "group-finished", "step-started", "step-finished", "step-skipped",
+  "content-resolved", "content-fetch-progress", "content-fetch-finished", "distribution-point-failed", "restart", "restarted", "sequence-finished", "error",
+  "debugger", "support-shell-opened", "support-shell-closed", "user-device-affinity",
 ] as const;
 
 export const contentStateSchema = z.strictObject({
@@ -154,6 +154,8 @@ export const statusMessageSchema = z.strictObject({
   environment: z.enum(["boot", "installed"]),
   deploymentId: objectIdSchema.optional(),
   step: z.strictObject({ id: z.string().max(128), name: z.string().max(256), type: z.string().max(64), path: z.array(z.string().max(256)).max(32) }).optional(),
+  /** With `group-started` and `group-finished`: the group, and the names of those it stands in. */
+  group: z.strictObject({ id: z.string().max(128), name: z.string().max(256), path: z.array(z.string().max(256)).max(32) }).optional(),
   outcome: z.enum(["succeeded", "failed", "skipped"]).optional(),
   exitCode: z.int().optional(),
   seconds: z.number().min(0).optional(),

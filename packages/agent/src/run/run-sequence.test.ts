@@ -28,9 +28,10 @@ test("a run restarts into the installed system, goes on there, reports everythin
   assert.equal(await readFile(join(fixture.folder, "content/ABC00009/out.txt"), "utf8"), "hello ABC20001");
   assert.deepEqual(fixture.kept.map((message) => [message.kind, message.step?.id, message.environment]), [
     ["sequence-started", undefined, "boot"], ["step-skipped", "s1", "boot"], ["step-started", "s2", "boot"], ["step-finished", "s2", "boot"], ["step-started", "s3", "boot"], ["step-finished", "s3", "boot"],
-    ["restart", undefined, "boot"], ["restart", undefined, "boot"], ["step-started", "s4", "installed"], ["step-finished", "s4", "installed"], ["sequence-finished", undefined, "installed"],
+    ["restart", undefined, "boot"], ["restarted", undefined, "boot"], ["restart", undefined, "boot"], ["restarted", undefined, "installed"], ["step-started", "s4", "installed"], ["step-finished", "s4", "installed"], ["sequence-finished", undefined, "installed"],
   ]);
   assert.match(fixture.kept[1]?.text ?? "", /_SMSTSMediaType is "OEMMedia"/);
+  assert.deepEqual(fixture.kept.filter((message) => message.kind === "restarted").map((message) => message.text), ["in the boot environment, and nothing had asked for it: the power went, or somebody restarted this computer", "in the installed system"]);
   assert.ok(fixture.events.some((event) => event.startsWith('@@prestage step {"id":"s4","name":"Step 4","type":"run-command-line","number":4,"of":4,"state":"succeeded"')));
 });
 
@@ -44,6 +45,24 @@ test("a failing step fails the run, with its exit code and output at the site an
   assert.deepEqual(fixture.kept.filter((message) => message.step?.id === "s2"), []);
   assert.match(fixture.kept.at(-1)?.error?.message ?? "", /Step 1: Expected the command to end with 0; it ended with 5/);
   assert.ok(fixture.events.some((event) => event.startsWith('@@prestage error {"code":"PRESTAGE_AGENT_STEP_FAILED","step":"Step 1"')));
+});
+
+test("groups are reported like steps: where they stand, and how they ended", async () => {
+  const fixture = await makeRunFixture([
+    { id: "outer", name: "Outer", type: "group", continueOnError: true, steps: [
+      { id: "inner", name: "Inner", type: "group", steps: [{ id: "bad", name: "Bad", type: "run-command-line", with: { command: "exit 4" } }] },
+      { id: "never", name: "Never", type: "set-variable", with: { name: "A", value: 1 } },
+    ] },
+    { id: "left-out", name: "Left out", type: "group", disabled: true, steps: [{ id: "in-it", name: "In it", type: "set-variable", with: { name: "B", value: 1 } }] },
+  ]);
+  assert.deepEqual(await runSequence(await fixture.context({ environment: "installed" }), { bootId: "1", machine: machine().machine }), { result: "succeeded" });
+  assert.deepEqual(fixture.kept.map(({ kind, step, group, outcome }) => [kind, (step ?? group)?.id, (step ?? group)?.path, outcome]), [
+    ["sequence-started", undefined, undefined, undefined],
+    ["group-started", "outer", [], undefined], ["group-started", "inner", ["Outer"], undefined],
+    ["step-started", "bad", ["Outer", "Inner"], undefined], ["step-finished", "bad", ["Outer", "Inner"], "failed"],
+    ["group-finished", "inner", ["Outer"], "failed"], ["group-finished", "outer", [], "failed"],
+    ["step-skipped", "left-out", [], "skipped"], ["sequence-finished", undefined, undefined, "succeeded"],
+  ]);
 });
 
 test("what cannot run here or is not known fails the step, not the agent", async () => {

@@ -252,13 +252,14 @@ export class StatusSpool {
 function fitted(message: NewStatusMessage): NewStatusMessage {
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   const clean = (text: string) => text.replace(/\u0000/g, "").toWellFormed();
-  const { outputTail, text, error, step, ...rest } = message;
+  const { outputTail, text, error, step, group, ...rest } = message;
   return {
     ...rest,
     ...(outputTail !== undefined && { outputTail: clean(outputTail).slice(-4000).toWellFormed() }),
     ...(text !== undefined && { text: clean(text).slice(0, 2000).toWellFormed() }),
     ...(error && { error: { code: clean(error.code).slice(0, 128), message: clean(error.message).slice(0, 2000).toWellFormed() } }),
     ...(step && { step: { id: step.id.slice(0, 128), name: step.name.slice(0, 256), type: step.type.slice(0, 64), path: step.path.slice(0, 32) } }),
+    ...(group && { group: { id: group.id.slice(0, 128), name: group.name.slice(0, 256), path: group.path.slice(0, 32) } }),
   };
 }
 

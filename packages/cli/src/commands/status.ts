@@ -22,7 +22,7 @@ export const statusRoutes = buildRouteMap({
           records.push(...page);
         }
         const shown = records.filter((record) => flags.all === true || record.message.kind !== "content-fetch-progress");
-        const words = (m: contract.StatusMessage) => [m.step?.name, m.outcome, m.content && `${m.content.name}: ${m.content.state}`, m.error && `${m.error.code}: ${m.error.message}`, m.text].filter(Boolean).join(", ");
+        const words = (m: contract.StatusMessage) => [m.step?.name, m.group?.name, m.outcome, m.content && `${m.content.name}: ${m.content.state}`, m.error && `${m.error.code}: ${m.error.message}`, m.text].filter(Boolean).join(", ");
         print(context, flags.json, shown, table(["TIME", "KIND", "WHERE", "WHAT"], shown.map(({ message: m }) => [m.time, m.kind, m.environment, words(m)])));
         if (flags.json === true) return;
         const devices = await client.call("GET", "/devices", z.array(contract.deviceSchema));

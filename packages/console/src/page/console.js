@@ -114,8 +114,8 @@ function waitingItem(device) {
 }
 
 const words = {
-  "verification-finished": "Media verified", enrolled: "Enrolled", "policy-received": "Policy received", "sequence-started": "Task sequence started", "step-started": "Running", "step-finished": "Finished", "step-skipped": "Skipped",
-  "content-resolved": "Content found", "content-fetch-started": "Fetching", "content-fetch-progress": "Fetching", "content-fetch-finished": "Fetched", "distribution-point-failed": "Distribution point failed", restart: "Restarting", "sequence-finished": "Task sequence finished", "file-damaged": "Damaged file", error: "Error",
+  "verification-finished": "Media verified", enrolled: "Enrolled", "sequence-started": "Task sequence started", "step-started": "Running", "step-finished": "Finished", "step-skipped": "Skipped",
+  "content-resolved": "Content found", "content-fetch-progress": "Fetching", "content-fetch-finished": "Fetched", "distribution-point-failed": "Distribution point failed", restart: "Restarting", restarted: "Started again", "group-started": "Group started", "group-finished": "Group finished", debugger: "Debugger", "sequence-finished": "Task sequence finished", "file-damaged": "Damaged file", error: "Error",
   "support-shell-opened": "Support shell opened", "support-shell-closed": "Support shell closed", "user-device-affinity": "Users",
 };
 
@@ -126,7 +126,7 @@ function deviceRow(device) {
   const failed = status?.outcome === "failed" || status?.kind === "error";
   const now = ended ? `Task sequence ${status.outcome}` : step ? `${words[step.kind] ?? step.kind}: ${step.step.name}` : status ? (words[status.kind] ?? status.kind) : "-";
   const overdue = device.lastRun?.overdue ? `Runs longer than ${device.lastRun.maximumMinutes} minutes` : "";
-  const detail = status?.error ? `${status.error.code}: ${status.error.message}` : status === step ? "" : [words[status?.kind] ?? "", status?.content?.name, status?.content?.state, status?.text].filter(Boolean).join(", ");
+  const detail = status?.error ? `${status.error.code}: ${status.error.message}` : status === step ? "" : [words[status?.kind] ?? "", status?.group?.name, status?.content?.name, status?.content?.state, status?.text].filter(Boolean).join(", ");
   return make("tr", {},
     make("td", {}, device.name, make("br"), make("span", { className: "small", textContent: [device.attributes.model, ...device.users.filter((user) => user.state !== "refused").map((user) => `${user.name}${user.state === "pending" ? " (to be approved)" : ""}`)].filter(Boolean).join(", ") })),
     make("td", { textContent: device.conflictId ? `${device.state}, in conflict` : device.state, className: device.conflictId || device.state === "refused" || device.state === "revoked" ? "bad" : "" }),

@@ -160,6 +160,9 @@ test("with TSDebugMode each step waits: step, change a variable, run to a breakp
   assert.deepEqual(await ended, { result: "succeeded" });
   assert.deepEqual(events.filter(({ name }) => name === "debugger-over").map(({ data }) => data["by"]), ["step", "step", "run", "detach"]);
   assert.ok((await fixture.context()).journal.events.some((event) => event.kind === "variable-set" && event.name === "WHO" && event.value === "ann"));
+  await (await fixture.context()).status.flush();
+  const said = fixture.kept.filter((message) => message.kind === "debugger").map((message) => message.text);
+  assert.deepEqual(said, ["held before Step 1", "held before Step 2", "WHO is set", "held before Step 3", "held before Step 5", "detached"]);
 });
 
 test("at a failure the variable is mended and the step run again; without the variables nothing holds", async () => {

@@ -1,5 +1,6 @@
 import { debugSettings, moveTo } from "@prestage/sequence";
 import type { RunEvent, RunState, TaskSequence } from "@prestage/sequence";
+import type { RunReports } from "../run-reports.ts";
 import type { Screen } from "../../screens/screen.ts";
 import { debuggerView, holdAt, pressed } from "./debugger-model.ts";
 import type { DebuggerCommand, HeldAt } from "./debugger-model.ts";
@@ -12,6 +13,7 @@ export interface DebuggerOptions {
   state: () => RunState;
   /** Journals it. */
   append: (event: RunEvent) => void;
+  reports: Pick<RunReports, "debugger">;
   log: (line: string) => void;
   signal: AbortSignal;
 }
@@ -35,12 +37,12 @@ export class Debugger {
 
   /** "changed": what comes next may be something else now; "cancelled": the sequence is to fail. */
   async hold(held: HeldAt): Promise<"on" | "changed" | "cancelled"> {
-    const { state, screen, log, sequence, signal } = this.#options;
+    const { state, screen, reports, sequence, signal } = this.#options;
     const released = held.kind === "before" && this.#released === held.step.id;
     this.#released = undefined;
     if (released || !this.#holdsAt(held)) return "on";
     screen.event("debugger", { held: held.kind, id: held.step.id, name: held.step.name, ...(held.kind === "failed" && { code: held.code }) });
-    log(held.kind === "failed" ? `debugger: held, ${held.step.name} failed with ${held.code}` : `debugger: held before ${held.step.name}`);
+    reports.debugger(held.kind === "failed" ? `held, ${held.step.name} failed with ${held.code}` : `held before ${held.step.name}`);
     let model = holdAt(held, { sequence, state: state() }, this.#breakpoints);
     for (let changed = false; ; changed = true) {
       const command = await screen.ask<DebuggerCommand>({
@@ -74,7 +76,7 @@ export class Debugger {
   }
 
   #do(command: DebuggerCommand, held: HeldAt): "on" | "changed" | "cancelled" | "stay" {
-    const { append, state, sequence, log } = this.#options;
+    const { append, state, sequence, reports } = this.#options;
     switch (command.kind) {
       case "step":
         this.#mode = "step";
@@ -83,19 +85,19 @@ export class Debugger {
         this.#mode = "run";
         return "on";
       case "detach":
-        log("debugger: detached");
+        reports.debugger("detached");
         this.#mode = "detached";
         return "on";
       case "cancel":
-        log("debugger: the sequence is ended");
+        reports.debugger("the sequence is ended");
         return "cancelled";
       case "set":
-        log(`debugger: ${command.name} is set`);
+        reports.debugger(`${command.name} is set`);
         append({ kind: "variable-set", name: command.name, value: command.value });
         return "stay";
       case "move":
         if (command.stepId === held.step.id && held.kind === "before") return "stay";
-        log(`debugger: goes on at ${command.stepId}`);
+        reports.debugger(`goes on at ${command.stepId}`);
         append(moveTo(sequence, state(), command.stepId));
         this.#mode = "step";
         return "changed";
