@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { Context } from "./context.ts";
 
 /** Data on stdout: JSON where asked for, else the text. */
@@ -5,9 +6,39 @@ export function print(context: Context, json: boolean | undefined, value: unknow
   context.process.stdout.write(json === true ? `${JSON.stringify(value, null, 2)}\n` : `${text}\n`);
 }
 
+const batchLength = 64 * 1024;
+
+/** Data too long for one string: lines, or the members of a JSON array, written as they come and as the reader takes them. */
+export async function printEach<T>(context: Context, json: boolean | undefined, values: Iterable<T>, texts: { line: (value: T) => string; member: (value: T) => unknown }): Promise<void> {
+  const { stdout } = context.process;
+  let batch = json === true ? "[" : "";
+  let first = true;
+  for (const value of values) {
+    batch += json === true ? `${first ? "" : ","}\n  ${JSON.stringify(texts.member(value))}` : `${texts.line(value)}\n`;
+    first = false;
+    if (batch.length < batchLength) continue;
+    if (!stdout.write(batch)) await taken(stdout, context.signal);
+    if (stdout.destroyed) return; // as of `| head`: nobody wants the rest
+    batch = "";
+  }
+  stdout.write(json === true ? `${batch}${first ? "" : "\n"}]\n` : batch);
+}
+
+/** Until there is room again, or the reader has gone. */
+async function taken(stdout: NodeJS.WriteStream, signal: AbortSignal): Promise<void> {
+  if (stdout.destroyed) return;
+  const done = new AbortController();
+  const options = { signal: AbortSignal.any([signal, done.signal]) };
+  try {
+    await Promise.race([once(stdout, "drain", options), once(stdout, "close", options)]);
+  } finally {
+    done.abort();
+  }
+}
+
 /** Columns wide enough for their longest cell. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((cell, i) => Math.max(cell.length, ...rows.map((row) => (row[i] ?? "").length)));
+  const widths = head.map((cell, i) => rows.reduce((most, row) => Math.max(most, (row[i] ?? "").length), cell.length));
   const line = (cells: readonly string[]) => cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ").trimEnd();
   return rows.length === 0 ? `${line(head)}\n(none)` : [line(head), ...rows.map(line)].join("\n");
 }

@@ -11,7 +11,7 @@ import { makeEntry } from "./entry-write.ts";
 import { wimWithMetadata } from "./fixtures/resign.ts";
 import { describeTree, makeTree, treeModel } from "./fixtures/tree.ts";
 import { capture, inTemp, wimlib } from "./fixtures/wimlib.ts";
-import { buildWim, extractEntry, extractImage, findEntry, memorySource, openAnyWim, openAnyWimFile, openFileSource, type AnyWim, type WimErrorCode } from "./index.ts";
+import { buildWim, extractEntry, extractImage, findEntry, memorySource, openAnyWim, openAnyWimFile, openFileSource, walkEntries, type AnyWim, type WimErrorCode } from "./index.ts";
 
 const run = promisify(execFile);
 const root = process.getuid?.() === 0;
@@ -130,14 +130,15 @@ describe("an extraction", () => {
     await slow.close();
   });
 
-  /** A WIM whose only file has this name. */
-  async function named(...names: string[]): Promise<AnyWim> {
+  /** A WIM whose files have these names. */
+  const named = async (...names: string[]): Promise<AnyWim> => await openAnyWim(memorySource(withNames(...names)));
+  function withNames(...names: string[]): Buffer {
     const entries = names.map((name) => makeEntry(name, false, 0n, undefined));
     const top = makeEntry("", true, 0n, undefined);
     top.writeBigUInt64LE(BigInt(8 + top.length + 8), 16);
     const head = Buffer.alloc(8);
     head.writeUInt32LE(8, 0);
-    return await openAnyWim(memorySource(wimWithMetadata(Buffer.concat([head, top, Buffer.alloc(8), ...entries, Buffer.alloc(8)]))));
+    return wimWithMetadata(Buffer.concat([head, top, Buffer.alloc(8), ...entries, Buffer.alloc(8)]));
   }
   for (const names of [[".."], ["."], ["a/b"], ["../../etc/x"], ["nul\0"], ["x".repeat(300)], ["\ud800"], ["twice", "twice"], [""]]) {
     test(`refuses the name ${JSON.stringify(names[0]!.slice(0, 20))}, and writes nothing`, async () => {
@@ -146,6 +147,15 @@ describe("an extraction", () => {
       await assert.rejects(stat(at("unsafe")), { code: "ENOENT" });
     });
   }
+  test("lists a name as long as the format can hold, as wimlib does, and refuses to lay it down", async () => {
+    const long = "\u00e4".repeat(32_766);
+    const wim = await named(long, "short");
+    assert.deepEqual([...walkEntries(await wim.readImage(1))].map(({ path }) => path).filter((path) => path !== ""), [long, "short"]);
+    await writeFile(at("long.wim"), withNames(long, "short"));
+    const { stdout } = await run("wimlib-imagex", ["dir", at("long.wim"), "1"]);
+    assert.deepEqual(stdout.split("\n").map((line) => line.length).filter((length) => length > 2).sort((a, b) => b - a), [long.length + 1, "/short".length]);
+    await assert.rejects(extractImage(wim, 1, at("unsafe")), { code: "PRESTAGE_WIM_UNSAFE_NAME" });
+  });
   test("takes names that only Windows could not hold", async () => {
     await extractImage(await named("con", "a:b", "back\\slash", "trail. ", "A", "a"), 1, at("odd"), { unixData: false });
     assert.equal((await readdir(at("odd"))).length, 6);

@@ -1,7 +1,7 @@
 import { entryKind, findEntry, walkEntries, WimError } from "@prestage/wim";
 import type { AnyWim, WalkedEntry, WimEntry } from "@prestage/wim";
 import { command, flag, jsonFlag, one, optionalText } from "../command.ts";
-import { print } from "../output.ts";
+import { print, printEach } from "../output.ts";
 import { imageFlag, imageIndex, isoTime, shown, wimFlags, withWim, type WimFlags } from "./wim-input.ts";
 
 type Flags = WimFlags & { image?: string; path?: string; json?: boolean };
@@ -14,9 +14,10 @@ export const wimList = command<Flags & { long?: boolean }, [string]>({
   parameters: { flags: { ...common, long: flag("Kind, size, time and owner before each path") }, positional },
   async run(context, flags, file) {
     await withWim(context, file, flags, async (wim) => {
-      const entries = await selected(wim, flags);
-      const lines = (): string => entries.map(({ path, entry }) => (flags.long === true ? `${longLine(wim, entry)} ` : "") + shown(path)).join("\n");
-      print(context, flags.json, flags.json === true ? entries.map(({ path, entry }) => describe(wim, path, entry)) : undefined, flags.json === true ? "" : lines());
+      await printEach(context, flags.json, await selected(wim, flags), {
+        line: ({ path, entry }) => (flags.long === true ? `${longLine(wim, entry)} ` : "") + shown(path),
+        member: ({ path, entry }) => describe(wim, path, entry),
+      });
     });
   },
 });
@@ -30,7 +31,7 @@ export const wimTree = command<Flags, [string]>({
       const image = await wim.readImage(imageIndex(wim, flags.image));
       const top = rootOf(image.root, findEntry(image, normal(flags.path)), flags.path);
       if (flags.json === true) return print(context, true, nested(wim, top), "");
-      print(context, false, undefined, draw(top, flags.path ?? "/").join("\n"));
+      await printEach(context, false, draw(top, flags.path ?? "/"), { line: (line) => line, member: (line) => line });
     });
   },
 });
@@ -45,11 +46,15 @@ function rootOf(root: WimEntry, found: WimEntry | undefined, path: string | unde
   return found;
 }
 
-async function selected(wim: AnyWim, flags: Flags): Promise<WalkedEntry[]> {
+async function selected(wim: AnyWim, flags: Flags): Promise<Iterable<WalkedEntry>> {
   const image = await wim.readImage(imageIndex(wim, flags.image));
   const path = normal(flags.path);
   rootOf(image.root, findEntry(image, path), flags.path);
-  return [...walkEntries(image)].filter((item) => path === "" || item.path === path || item.path.startsWith(`${path}/`));
+  return below(walkEntries(image), path);
+}
+
+function* below(entries: Iterable<WalkedEntry>, path: string): Generator<WalkedEntry> {
+  for (const item of entries) if (path === "" || item.path === path || item.path.startsWith(`${path}/`)) yield item;
 }
 
 function describe(wim: AnyWim, path: string, entry: WimEntry): object {
@@ -83,13 +88,12 @@ function nested(wim: AnyWim, top: WimEntry): object {
   return root;
 }
 
-function draw(top: WimEntry, title: string): string[] {
-  const lines = [shown(title)];
+function* draw(top: WimEntry, title: string): Generator<string> {
+  yield shown(title);
   const pending = top.children.map((entry, i) => ({ entry, prefix: "", last: i === top.children.length - 1 })).reverse();
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { entry, prefix, last } = next;
-    lines.push(`${prefix}${last ? "└── " : "├── "}${shown(entry.name)}${entry.isDirectory ? "/" : ""}`);
+    yield `${prefix}${last ? "└── " : "├── "}${shown(entry.name)}${entry.isDirectory ? "/" : ""}`;
     for (let i = entry.children.length - 1; i >= 0; i--) pending.push({ entry: entry.children[i]!, prefix: `${prefix}${last ? "    " : "│   "}`, last: i === entry.children.length - 1 });
   }
-  return lines;
 }
