@@ -37,8 +37,8 @@ test("a depot brings an older media up to the newer one over plain HTTP: the sit
   const [first, second, made] = ["first.wim", "second.wim", "made.wim"].map((name) => join(folder, name)) as [string, string, string];
   const { mediaId } = await at<{ mediaId: string }>("media", "create", "--task-sequence", id, "-o", first);
   await importTool("two");
-  const [plan] = await at<{ state: string; ways: { paths: string[] }[] }[]>("media", "plan", mediaId);
-  assert.deepEqual([plan?.state, plan?.ways.map((way) => way.paths)], ["revised", [["version.txt"]]]);
+  const planned = async () => at<{ kind: string; state: string; bytes: number; ways: { paths: string[] }[] }[]>("media", "plan", mediaId);
+  assert.deepEqual((await planned()).map(({ kind, state, ways }) => [kind, state, ways.map((way) => way.paths)]), [["package", "revised", [["version.txt"]]], ["boot-image", "hit", []]]);
   assert.match((await cli(["media", "plan", mediaId, "--files", "--data", data])).stdout, /Tool +version\.txt +(whole|patch)/);
   const rebuilt = await at<{ mediaId: string }>("media", "rebuild", mediaId, "-o", second);
   assert.notEqual(rebuilt.mediaId, mediaId);
@@ -46,8 +46,18 @@ test("a depot brings an older media up to the newer one over plain HTTP: the sit
   const list = await cli(["media", "chunks", second, "--json"]);
   assert.equal(list.exitCode, 0, list.stdout + list.stderr);
 
+  await runWimlib(["append", await tree("agent", { "agent.mjs": "a newer agent" }), boot, "3", "--unix-data", "--check"]);
+  await runWimlib(["delete", boot, "2", "--check"]);
+  await at("boot-image", "import", boot, "--name", "Boot");
+  assert.deepEqual((await planned()).map(({ kind, state, bytes }) => [kind, state, kind === "boot-image" ? bytes : undefined]), [["package", "revised", undefined], ["boot-image", "revised", 0]]);
+  assert.match((await cli(["media", "plan", mediaId, "--data", data])).stdout, /Boot image Boot: revision 2 is newer than the media's/);
+
   const url = `http://127.0.0.1:${(web.address() as AddressInfo).port}/second.wim`;
+  const dry = await at<{ reused: number; toFetch: number }>("media", "refresh", first, "--from", url, "--dry-run");
+  const listed = served;
   const result = await at<{ reused: number; fetched: number }>("media", "refresh", first, "--from", url, "-o", made);
+  assert.deepEqual(dry, { ...dry, reused: result.reused, toFetch: result.fetched });
+  served -= listed; // the dry run fetched the list alone
   assert.ok((await readFile(made)).equals(await readFile(second)));
   assert.equal(served, result.fetched);
   assert.ok(result.fetched < 700_000 && result.reused > 2_500_000, JSON.stringify(result));

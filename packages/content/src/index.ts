@@ -54,8 +54,8 @@ export { filesToPublish, FolderTarget, unpublishOthers } from "./library/publish
 export type { PublishOptions, PublishTarget } from "./library/publish-version.ts";
 export { chunksOfFile, encodeChunkFile, openChunkFile } from "./refresh/chunk-file.ts";
 export type { FileChunks } from "./refresh/chunk-file.ts";
-export { refreshFile } from "./refresh/refresh-file.ts";
-export type { RefreshOptions } from "./refresh/refresh-file.ts";
+export { planRefreshFile, refreshFile } from "./refresh/refresh-file.ts";
+export type { RefreshOptions, RefreshPlan } from "./refresh/refresh-file.ts";
 export { exportContent } from "./transfer/export-content.ts";
 export type { ExportInput, TransferOptions } from "./transfer/export-content.ts";
 export type { ExportedObject } from "./transfer/export-manifest.ts";

@@ -21,7 +21,7 @@ export type MediaRecord = z.infer<typeof mediaRecordSchema>;
 export const renewMediaRequestSchema = z.strictObject({ validTo: z.iso.datetime() });
 
 /** A piece of content as a media carries it, beside the newest revision at the site. */
-/** What a computer started from a media would fetch of one content now; `ways` has the files that are not on the media. Sizes in bytes. */
+/** What a computer started from a media would fetch of one content now; `ways` has the files that are not on the media. Of the boot image it fetches nothing, whatever its state: `media refresh` and `stage --refresh` bring a newer one. Sizes in bytes. */
 export const contentPlanSchema = z.strictObject({
   objectId: objectIdSchema, kind: z.enum(contentKinds), name: z.string(), revision: z.int(), contentId: sha256Schema,
   state: z.enum(["hit", "revised", "missing"]),

@@ -20,16 +20,21 @@ export const plan = command<SiteFlags & { taskSequence?: string; files?: boolean
     const { mediaId } = byPrefix(await client.call("GET", "/media", z.array(mediaRecordSchema)), (media) => media.mediaId, id, "media");
     const query = flags.taskSequence === undefined ? "" : `?taskSequence=${encodeURIComponent(objectId(flags.taskSequence))}`;
     const plans = await client.call("GET", `/media/${mediaId}/plan${query}`, z.array(contentPlanSchema));
-    print(context, flags.json, plans, flags.files === true ? `${contentTable(plans)}\n\n${fileTable(plans)}` : contentTable(plans));
+    const tables = [contentTable(plans), ...(flags.files === true ? [fileTable(plans)] : []), ...plans.filter(isOldBootImage).map(({ name, revision }) => `Boot image ${name}: revision ${revision} is newer than the media's. Computers start from what they have; \`prestage media refresh\` and \`stage --refresh\` bring it, and \`media refresh --dry-run\` says for how many bytes.`)];
+    print(context, flags.json, plans, tables.join("\n\n"));
   },
 });
 
 function contentTable(plans: readonly ContentPlan[]): string {
   const fetched = (one: Pick<ContentPlan, "bytes" | "described">) => one.bytes + one.described;
-  const total = plans.reduce((sum, one) => ({ bytes: sum.bytes + one.bytes, described: sum.described + one.described, full: sum.full + one.full }), { bytes: 0, described: 0, full: 0 });
+  const total = plans.filter((one) => one.kind !== "boot-image").reduce((sum, one) => ({ bytes: sum.bytes + one.bytes, described: sum.described + one.described, full: sum.full + one.full }), { bytes: 0, described: 0, full: 0 });
   const share = (part: number, whole: number) => (whole === 0 ? "-" : `${((part / whole) * 100).toFixed(1)} %`);
   const rows = plans.map((one) => [one.objectId, one.kind, one.name, String(one.revision), one.state, bytes(fetched(one)), share(fetched(one), one.full), bytes(one.full)]);
   return table(["ID", "KIND", "NAME", "REVISION", "STATE", "TO FETCH", "OF WHOLE", "WHOLE"], [...rows, ["", "", "Total", "", "", bytes(fetched(total)), share(fetched(total), total.full), bytes(total.full)]]);
+}
+
+function isOldBootImage(one: ContentPlan): boolean {
+  return one.kind === "boot-image" && one.state === "revised";
 }
 
 function fileTable(plans: readonly ContentPlan[]): string {

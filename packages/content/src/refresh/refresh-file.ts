@@ -16,8 +16,24 @@ import type { StoredRun } from "../description/stored-ranges.ts";
 import { wholeWimAsStoredFile } from "../description/storage-map.ts";
 import type { FileChunks } from "./chunk-file.ts";
 
+/** Bytes that are here, bytes to fetch, and in how many ranges. */
+export interface RefreshPlan { reused: number; toFetch: number; requests: number }
+
 export interface RefreshOptions extends FetchOptions {
-  onPlanned?: (planned: { reused: number; toFetch: number; requests: number }) => void;
+  onPlanned?: (planned: RefreshPlan) => void;
+}
+
+/** What `refreshFile` would fetch, by the lists of chunks alone: a chunk of the older files that is damaged, or that an earlier attempt left, is not known here. */
+export function planRefreshFile(wanted: FileChunks, older: readonly FileChunks[]): RefreshPlan {
+  const local = new LocalChunks();
+  for (const { list } of older) local.add("", list);
+  return planOf(wanted, parseChunkList(wanted.list).filter((piece) => !local.has(piece)));
+}
+
+function planOf(wanted: FileChunks, missing: readonly FilePiece[]): RefreshPlan & { runs: StoredRun[] } {
+  const runs = planStoredRanges(wholeWimAsStoredFile(wanted.size), missing);
+  const reused = wanted.size - missing.reduce((sum, piece) => sum + piece.length, 0);
+  return { reused, toFetch: runs.reduce((sum, run) => sum + run.end - run.start, 0), requests: runs.length, runs };
 }
 
 /**
@@ -33,15 +49,13 @@ export async function refreshFile(wanted: FileChunks, older: readonly { path: st
   try {
     await file.truncate(wanted.size);
     const missing: FilePiece[] = [];
-    let reused = 0;
     for (const piece of parseChunkList(wanted.list)) {
       options.signal?.throwIfAborted();
-      if (await isHere(file, piece, local)) reused += piece.length;
-      else missing.push(piece);
+      if (!(await isHere(file, piece, local))) missing.push(piece);
     }
-    const runs = planStoredRanges(wholeWimAsStoredFile(wanted.size), missing);
-    const toFetch = runs.reduce((sum, run) => sum + run.end - run.start, 0);
-    options.onPlanned?.({ reused, toFetch, requests: runs.length });
+    const { runs, ...plan } = planOf(wanted, missing);
+    const { reused, toFetch } = plan;
+    options.onPlanned?.(plan);
     let fetched = 0;
     const onBytes = (count: number) => {
       fetched += count;

@@ -7,7 +7,7 @@ import type { ContentSource } from "../fetch/content-source.ts";
 import { temporaryFolder } from "../fixtures/temporary-folder.ts";
 import { noise } from "../fixtures/write-tree.ts";
 import { chunksOfFile, encodeChunkFile, openChunkFile } from "./chunk-file.ts";
-import { refreshFile } from "./refresh-file.ts";
+import { planRefreshFile, refreshFile } from "./refresh-file.ts";
 
 const folder = await temporaryFolder();
 const [older, newer, output] = ["older", "newer", "output"].map((name) => join(folder, name)) as [string, string, string];
@@ -35,7 +35,10 @@ test("whatever was changed, the newer file comes out byte for byte, and what did
       await writeFile(newer, next);
       const served: { start: number; end: number }[] = [];
       const list = openChunkFile(encodeChunkFile(await chunksOfFile(newer)));
-      const result = await refreshFile(list, [{ path: older, chunks: await chunksOfFile(older) }], serving(next, served), "newer", output);
+      const have = await chunksOfFile(older);
+      const planned = planRefreshFile(list, [have]);
+      const result = await refreshFile(list, [{ path: older, chunks: have }], serving(next, served), "newer", output);
+      assert.deepEqual([planned.toFetch, planned.reused, planned.requests], [result.fetched, result.reused, served.length], "as it was said before");
       assert.ok((await readFile(output)).equals(next));
       assert.equal(served.reduce((sum, range) => sum + range.end - range.start, 0), result.fetched);
       // Each change costs itself and the chunks at its edges.

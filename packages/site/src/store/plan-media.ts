@@ -5,7 +5,7 @@ import { allSteps, contentReferences, listBases, listedContent } from "@prestage
 import type { TaskSequence } from "@prestage/sequence";
 import { resolveContent } from "../management-point/make-policy.ts";
 import type { SiteContext } from "../site-context.ts";
-import { listObjects } from "./objects.ts";
+import { listObjects, objectRevisions } from "./objects.ts";
 import { openSequence } from "./sequences.ts";
 
 /**
@@ -24,7 +24,14 @@ export async function planMedia(context: SiteContext, manifest: Manifest, taskSe
     const held = [contentId, ...earlierContentIds].filter((id) => onMedia.has(id));
     plans.push({ objectId, kind, name, revision, contentId, ...(await planOnPaper(context.library, contentId, held, patches, imageOf(sequence, objectId), [...onMedia])) });
   }
-  return plans;
+  return [...plans, await bootImagePlan(context, manifest)];
+}
+
+/** Computers never fetch the environment they have started from. */
+async function bootImagePlan({ db }: SiteContext, { bootImage }: Manifest): Promise<ContentPlan> {
+  const [newest] = await objectRevisions(db, bootImage.objectId);
+  const { kind, name, revision, contentId, storedBytes } = newest;
+  return { objectId: newest.id, kind, name, revision, contentId, state: contentId === bootImage.contentId ? "hit" : "revised", ways: [], bytes: 0, described: 0, full: storedBytes };
 }
 
 /** Which image of an OS image the sequence applies; one that a variable names is known only when it runs. */
