@@ -34,7 +34,13 @@ steps:
 
     prestage sequence new > deploy.yaml       # a text to begin with
     prestage sequence lint deploy.yaml        # what is wrong with it, before a computer finds out
+    prestage sequence simulate deploy.yaml --record BRANCH-07 --media 3f9a61c2d07be145
     prestage sequence add deploy.yaml
+
+\`simulate\` runs nothing. It goes through the sequence with the engine of a real run, for a computer described in a JSON file (\`--device\`) or a device of the site (\`--record\`), and marks
+each step: \`run\`, \`skip\`, \`FAIL\` where it would certainly fail, with what that ends, and \`?\` where only a run can tell. That is so for what depends on a variable that a step sets when it
+runs, such as a script's output: it names the variable and the step. With \`--media\` it says of each piece of content whether the media holds it (hit), an older version of it (revised) or
+nothing (missing), and what would be fetched.
 
 Beside \`name\` and \`steps\` a sequence has a \`description\` and \`maximumRunMinutes\`: a run that lasts longer is marked as overdue at the site, and nothing ends it (120 where it is
 left out; 0 is 720).

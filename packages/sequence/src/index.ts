@@ -12,7 +12,7 @@ export type { DeviceDescription } from "./simulate/device-description.ts";
 export { simulate } from "./simulate/simulate.ts";
 export { explainStep, explanationText } from "./simulate/explain.ts";
 export type { ExplainedVariable } from "./simulate/explain.ts";
-export type { SimulatedStep, Simulation } from "./simulate/simulate.ts";
+export type { SimulatedOutcome, SimulatedStep, Simulation } from "./simulate/simulation.ts";
 export type { AnswerComponent } from "./windows/answer-file.ts";
 export { cimScript, windowsFactQueries, windowsSettingsQueries } from "./windows/cim-script.ts";
 export type { CimQuery } from "./windows/cim-script.ts";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isOff } from "./named-variables.ts";
 import { flagSchema } from "./settings.ts";
 import { defineStepType } from "./step-definition.ts";
 
@@ -16,11 +17,15 @@ export const captureNetworkSettingsStep = defineStepType({
   }),
   variables: { adapters: "OSDMigrateAdapterSettings", membership: "OSDMigrateNetworkMembership" },
   sets: { OSDAdapterCount: "how many adapters are kept", OSDJoinDomainName: "the domain a Windows belongs to", OSDWorkgroupName: "its workgroup, where it belongs to no domain" },
+  setsWith: ({ adapters, membership = false }) => [...(isOff(adapters) ? [] : ["OSDAdapterCount", ...keptOfAdapters]), ...(isOff(membership) ? [] : ["OSDJoinDomainName", "OSDWorkgroupName"])],
   again: "It looks again, and sets the same variables.",
   errors: ["PRESTAGE_SEQUENCE_VARIABLE_REFUSED"],
   example: `- name: Keep the addresses
   type: capture-network-settings`,
 });
+
+/** What is kept of each adapter, of as many as apply-network-settings takes. */
+const keptOfAdapters = Array.from({ length: 16 }, (_, i) => ["MACAddress", "Name", "EnableDHCP", "IPAddressList", "SubnetMask", "Gateways", "DNSServerList", "DNSSuffix"].map((name) => `OSDAdapter${i}${name}`)).flat();
 
 /** Capture Windows Settings (features.md F235, F236), for Linux too. */
 export const captureSystemSettingsStep = defineStepType({
@@ -41,6 +46,10 @@ export const captureSystemSettingsStep = defineStepType({
     OSDComputerName: "name of the computer", OSDTimeZone: "time zone, such as Europe/Paris; on Windows as `tzutil /l` lists it", OSDRegisteredUserName: "owner of a Windows", OSDRegisteredOrgName: "its organization",
     OSDUILanguage: "language of a Windows", OSDUserLocale: "formats of a Windows", OSDSystemLocale: "on Linux the locale, such as de_DE.UTF-8",
   },
+  setsWith: ({ computerName, registration, timeZone, language }) => [
+    ...(isOff(computerName) ? [] : ["OSDComputerName"]), ...(isOff(registration) ? [] : ["OSDRegisteredUserName", "OSDRegisteredOrgName"]), ...(isOff(timeZone) ? [] : ["OSDTimeZone"]),
+    ...(isOff(language) ? [] : ["OSDUILanguage", "OSDUserLocale", "OSDSystemLocale"]),
+  ],
   again: "It looks again, and sets the same variables.",
   errors: ["PRESTAGE_SEQUENCE_VARIABLE_REFUSED"],
   example: `- name: Keep the name

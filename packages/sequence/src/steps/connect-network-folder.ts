@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { cmdlet, powerShellFile, powerShellScript } from "../windows/powershell.ts";
 import { flagSchema, integerSchema, secretSetting } from "./settings.ts";
+import { nameIn } from "./named-variables.ts";
 import { defineStepType } from "./step-definition.ts";
 
 const host = "[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?";
@@ -31,6 +32,7 @@ export const connectNetworkFolderStep = defineStepType({
     .refine((value) => (value.account === undefined) === (value.password === undefined), "account and password go together")
     .refine((value) => value.path.startsWith("//") || value.account === undefined, "NFS has no account"),
   variables: { path: "SMSTSConnectNetworkFolderPath", account: "SMSTSConnectNetworkFolderAccount" },
+  setsNamed: (settings) => nameIn(settings, "variable"),
   again: "A folder that is mounted already stays so; its variable is set again.",
   errors: ["PRESTAGE_AGENT_FOLDER_UNREACHABLE", "PRESTAGE_AGENT_SECRET_UNAVAILABLE", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED"],
   windows: ({ path, account, password, variable }, { work }) => {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { referenceSchema } from "./settings.ts";
+import { nameIn } from "./named-variables.ts";
 import { defineStepType } from "./step-definition.ts";
 
 /** Download Package Content (features.md F235). */
@@ -13,6 +14,10 @@ export const downloadPackageContentStep = defineStepType({
     packages: z.array(referenceSchema).min(1).max(100).describe("Packages"),
     variable: z.string().max(250).optional().describe("NAME01, NAME02 and so on are set to the folders, in this order"),
   }),
+  setsNamed: (settings) => {
+    const count = Array.isArray(settings["packages"]) ? settings["packages"].length : 0;
+    return nameIn(settings, "variable").flatMap((name) => Array.from({ length: count }, (_, i) => `${name}${String(i + 1).padStart(2, "0")}`));
+  },
   again: "What is whole already is not fetched again.",
   errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED"],
   example: `- name: Fetch it now

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { partitionScript } from "../windows/partition-script.ts";
 import { powerShellFile } from "../windows/powershell.ts";
+import { nameIn } from "./named-variables.ts";
 import { partitionSchema } from "./partition-settings.ts";
 import { partitionsOfVariables } from "./partition-variables.ts";
 import { defineStepType } from "./step-definition.ts";
@@ -21,6 +22,7 @@ export const partitionDiskStep = defineStepType({
     const partitions = partitionsOfVariables(variables);
     return partitions === undefined ? {} : { partitions };
   },
+  setsNamed: ({ partitions }) => (Array.isArray(partitions) ? partitions.flatMap((one: unknown) => (typeof one === "object" && one !== null ? nameIn(one as Record<string, unknown>, "variable") : [])) : []),
   again: "It begins anew: a disk that is half partitioned is partitioned once more.",
   errors: ["PRESTAGE_AGENT_DISK_PROTECTED", "PRESTAGE_DISK_PROGRAM_FAILED", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED"],
   windows: ({ disk, partitions }, { work }) => {

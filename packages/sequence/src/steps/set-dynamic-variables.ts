@@ -25,6 +25,7 @@ export const setDynamicVariablesStep = defineStepType({
   sets: {
     _SMSTSMake: "manufacturer", _SMSTSModel: "model", _SMSTSSerialNumber: "serial number", _SMSTSAssetTag: "asset tag", _SMSTSUUID: "SMBIOS UUID", _SMSTSMacAddresses: "MAC addresses", _SMSTSIPAddresses: "IP addresses", _SMSTSDefaultGateways: "default gateways",
   },
+  setsNamed: ({ rules }) => (Array.isArray(rules) ? rules.flatMap(namesOfRule) : []),
   again: "It finds the same.",
   errors: ["PRESTAGE_SEQUENCE_VARIABLE_REFUSED"],
   example: `- name: By model and place
@@ -34,3 +35,8 @@ export const setDynamicVariablesStep = defineStepType({
       - { make: "LENOVO", model: "ThinkCentre*", set: { Role: desk } }
       - { location: 10.17.0.1, set: { Branch: Lyon } }`,
 });
+
+function namesOfRule(rule: unknown): string[] {
+  const set: unknown = typeof rule === "object" && rule !== null && "set" in rule ? rule.set : undefined;
+  return typeof set === "object" && set !== null ? Object.keys(set) : [];
+}

@@ -28,6 +28,12 @@ export interface StepDefinition<T = unknown> {
   fromVariables?(variables: Variables): Readonly<Record<string, unknown>>;
   /** Variables it sets, and what they say. */
   sets: Readonly<Record<string, string>>;
+  /** The names its settings hold of variables that it sets besides. The settings are as they are written. */
+  setsNamed?(settings: Readonly<Record<string, unknown>>): string[];
+  /** Which variables of its own it sets with these settings; left out: those of `sets`. */
+  setsWith?(settings: Readonly<Record<string, unknown>>): string[];
+  /** What is set to a value that is known before the step runs; empty: it is deleted. */
+  setsTo?(settings: Readonly<Record<string, unknown>>): { name: string; value: string }[];
   /** Why it may be run again after it was interrupted. */
   again: string;
   /** What can go wrong, by code. */
@@ -43,7 +49,7 @@ export interface StepDefinition<T = unknown> {
   windows?(settings: T, at: WindowsSurroundings): WindowsPlan | string;
 }
 
-type Optional = "mergedAtSite" | "variables" | "sets" | "platforms" | "environmentsOnWindows" | "environmentsOnLinux" | "errors" | "windows" | "fromVariables";
+type Optional = "mergedAtSite" | "variables" | "sets" | "platforms" | "environmentsOnWindows" | "environmentsOnLinux" | "errors" | "windows" | "fromVariables" | "setsNamed" | "setsWith" | "setsTo";
 type Given<T> = { settings: z.ZodType<T> } & Omit<StepDefinition<NoInfer<T>>, Optional | "settings"> & Partial<Pick<StepDefinition<NoInfer<T>>, Optional>>;
 
 /** Every step may fail by these: its settings, its place, its time, its own failure. */

@@ -22,6 +22,7 @@ export const requestStateStoreStep = defineStepType({
     action: z.enum(["capture", "restore"]).describe("What it is for; a store to restore from must hold something"),
     store: z.union([z.enum(["local", "site"]), z.string().max(1000).refine((text) => isAbsoluteFolder(text), "local, site or an absolute path")]).default("site").describe("local, site, or a folder of this computer alone"),
   }),
+  sets: { OSDStateStorePath: "the folder of the store" },
   again: "The same place is found again.",
   windows: ({ action, store }, { work }) => {
     const folder = windowsStore(store === "local" ? localOnWindows : store);
@@ -103,6 +104,8 @@ export const releaseStateStoreStep = defineStepType({
   platforms: ["linux", "windows"],
   settings: z.strictObject({ remove: flagSchema.default(false).describe("Delete what was captured: after a restore; the store must be there"), store: storeSetting }),
   variables: { store: "OSDStateStorePath" },
+  setsWith: () => ["OSDStateStorePath"],
+  setsTo: () => [{ name: "OSDStateStorePath", value: "" }],
   again: "What is deleted already is no error.",
   windows: ({ remove, store }, { work }) => {
     const folder = windowsStore(store);
