@@ -67,6 +67,7 @@ left out; 0 is 720).
 * A step that is skipped or disabled leaves \`_SMSTSLastActionSucceeded\` as it was.
 * A power cut is no failure: the step it fell into is run again (how each step bears that is said below). One that was interrupted more than
   10 times is given up, and so is one that asked for a restart and another try 20 times.
+* Every transition becomes a message at the site: [status-messages.md](status-messages.md) has them all.
 * Beside our code a failure says the reference's, where it has one, in the log, in the messages at the site (in brackets behind the text) and on the screen; a group's is in the log alone: 0x80091007 a file is not as
   signed, 0x87d00269 no management point answers, 0x80072f8f its certificate or the date is wrong, 0x80004005 it refuses, or a step failed without a code, 0x87d00267 content could
   not be fetched, 0x80004004 what is in a group failed, or a person ended it, 4316 the computer is not ready; an installer's own 1602, 1603, 1618.
