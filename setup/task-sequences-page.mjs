@@ -124,10 +124,12 @@ done is not undone by going back. In the installed system, whose console has no 
 export async function taskSequencesPage() {
   const { hardwareProperties, knownVariables, lintRules, settingsJsonSchema, stepTypes, systemProperties } = await import(pathToFileURL(join(root, "packages/sequence/src/index.ts")).href);
   const out = [introduction.replace("HARDWARE", hardwareProperties.join(", ")).replace("SYSTEM", systemProperties.join(", "))];
-  const kinds = { engine: "The engine's own, read-only", asked: "Set by a step, read by the engine", given: "Set at the site, on the media, or by a step before they are used" };
+  const kinds = {
+    engine: "The engine's own, read-only", found: "Found out by a step, read-only", asked: "Set by a step, read by the engine", given: "Set by you: at the site, on the media, or by a step before they are used",
+  };
   for (const [kind, title] of Object.entries(kinds)) {
-    out.push(`### ${title}`, "", "| Variable | Meaning | Example |", "|---|---|---|");
-    for (const one of knownVariables.filter((variable) => variable.kind === kind)) out.push(`| \`${one.name}\` | ${cell(one.meaning)} | \`${cell(one.example)}\` |`);
+    out.push(`### ${title}`, "", "| Variable | Meaning | Set and read by | Example |", "|---|---|---|---|");
+    for (const one of knownVariables.filter((variable) => variable.kind === kind)) out.push(`| \`${one.name}\` | ${cell(one.meaning)} | ${whereUsed(one, stepTypes)} | \`${cell(one.example)}\` |`);
     out.push("");
   }
   out.push("## Step types", `Any step can fail by ${everyStep.map((code) => `\`${code}\``).join(", ")} ([errors.md](errors.md)).`);
@@ -135,6 +137,16 @@ export async function taskSequencesPage() {
   out.push("", "## What `prestage sequence lint` looks for", "", "| Rule | | Looks for | Why |", "|---|---|---|---|");
   for (const { id, level, title, why } of lintRules) out.push(`| \`${id}\` | ${level} | ${cell(title)} | ${cell(why)} |`);
   return `${out.join("\n")}\n`;
+}
+
+/** Where a variable is set and read: by steps whose definitions say so, or by the system itself. */
+function whereUsed({ name, kind, setBy = [], readBy = [] }, stepTypes) {
+  const types = (has) => stepTypes.filter(has).map(({ type }) => type);
+  const sets = [...new Set([...setBy, ...types(({ sets: own }) => Object.hasOwn(own, name))])];
+  const reads = [...new Set([...readBy, ...types(({ variables }) => Object.values(variables).includes(name))])];
+  const list = (names) => names.map((one) => `\`${one}\``).join(", ");
+  const who = sets.length > 0 ? `set by ${kind === "given" ? "you, and by " : ""}${list(sets)}` : kind === "engine" ? "set by the system" : kind === "asked" ? "set by your steps" : "set by you";
+  return `${who}; read by ${reads.length > 0 ? list(reads) : kind === "engine" || kind === "found" ? "your conditions and settings" : "the agent itself"}`;
 }
 
 function stepSection({ type, title, summary, environments, platforms, variables, sets, again, errors, example, settings: form }, schema) {

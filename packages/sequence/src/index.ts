@@ -6,7 +6,7 @@ export * from "./steps/index.ts";
 export { sequenceSchemaId, settingsJsonSchema, taskSequenceJsonSchema } from "./json-schema.ts";
 export { requireSecretsByName } from "./secrets-in-clear.ts";
 export { knownVariables } from "./known-variables.ts";
-export type { KnownVariable } from "./known-variables.ts";
+export type { KnownVariable } from "./known-variable.ts";
 export { deviceDescriptionSchema } from "./simulate/device-description.ts";
 export type { DeviceDescription } from "./simulate/device-description.ts";
 export { simulate } from "./simulate/simulate.ts";
