@@ -65,7 +65,9 @@ left out; 0 is 720).
 * Without \`continueOnError\` a failing step fails the group it is in, that fails the one around it, and so on to the sequence.
 * With it on the step, the next step runs. With it on a group, the rest of that group is left out and the next group runs.
 * A step that is skipped or disabled leaves \`_SMSTSLastActionSucceeded\` as it was.
-* A power cut is no failure: the step it fell into is run again (how each step bears that is said below). One that was interrupted more than
+* A power cut is no failure: the step it fell into is run again (how each step bears that is said below). So is a restart that nobody asked for, by a program of a step: where the
+  reference tries a step that installs something twice again (1 to 5), every step is run again here, and \`retry\` counts failures alone. A program should end with a restart code (3010) instead; lint
+  finds commands that restart by themselves. One that was interrupted more than
   10 times is given up, and so is one that asked for a restart and another try 20 times.
 * Every transition becomes a message at the site: [status-messages.md](status-messages.md) has them all.
 * Beside our code a failure says the reference's, where it has one, in the log, in the messages at the site (in brackets behind the text) and on the screen; a group's is in the log alone: 0x80091007 a file is not as
@@ -149,8 +151,8 @@ function whereUsed({ name, kind, setBy = [], readBy = [] }, stepTypes) {
   return `${who}; read by ${reads.length > 0 ? list(reads) : kind === "engine" || kind === "found" ? "your conditions and settings" : "the agent itself"}`;
 }
 
-function stepSection({ type, title, summary, environments, platforms, variables, sets, again, errors, example, settings: form }, schema) {
-  const lines = [`### ${type}: ${title}`, summary, "", `Runs in the ${environments.map((one) => places[one]).join(" and the ")}; for ${platforms.map((one) => ({ linux: "Linux", windows: "Windows" })[one]).join(" and ")}.`];
+function stepSection({ type, title, reference, summary, environments, platforms, variables, sets, again, errors, example, settings: form }, schema) {
+  const lines = [`### ${type}: ${title}`, summary, "", `${referenceText(reference)} Runs in the ${environments.map((one) => places[one]).join(" and the ")}; for ${platforms.map((one) => ({ linux: "Linux", windows: "Windows" })[one]).join(" and ")}.`];
   const settings = Object.entries(schema.properties ?? {});
   if (settings.length > 0) {
     lines.push("", "| Setting | Is | Default | Meaning |", "|---|---|---|---|");
@@ -164,6 +166,15 @@ function stepSection({ type, title, summary, environments, platforms, variables,
   if (set.length > 0) lines.push("", `Sets ${set.map(([name, what]) => `\`${name}\` (${what})`).join(", ")}.`);
   lines.push("", `Run again after an interruption: ${again}`, "", ...(errors.some((code) => !everyStep.includes(code)) ? [`Errors of its own: ${errors.filter((code) => !everyStep.includes(code)).map((code) => `\`${code}\``).join(", ")}.`, ""] : []), "```yaml", example, "```");
   return lines;
+}
+
+/** What the reference calls the step. */
+function referenceText(names) {
+  if (names.length === 0) return "Configuration Manager and MDT have no such step.";
+  const own = names.filter((name) => !name.startsWith("MDT "));
+  const list = (of) => of.map((name) => `*${name}*`).join(", ");
+  const mdt = names.filter((name) => name.startsWith("MDT ")).map((name) => name.slice(4));
+  return `${[...(own.length > 0 ? [`In Configuration Manager: ${list(own)}`] : []), ...(mdt.length > 0 ? [`${own.length > 0 ? "in" : "In"} MDT: ${list(mdt)}`] : [])].join("; ")}.`;
 }
 
 function defaultOf(field, required) {

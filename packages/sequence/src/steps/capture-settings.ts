@@ -7,6 +7,7 @@ import { defineStepType } from "./step-definition.ts";
 export const captureNetworkSettingsStep = defineStepType({
   type: "capture-network-settings",
   title: "Capture network settings",
+  reference: ["Capture Network Settings", "MDT Capture Network Settings"],
   summary:
     "Keeps the addresses of the system that runs in the variables that apply-network-settings reads, adapter by adapter: OSDAdapterCount, and for each wired adapter N from 0 OSDAdapterNMACAddress, OSDAdapterNName, OSDAdapterNEnableDHCP, and, where it has addresses of its own, OSDAdapterNIPAddressList, OSDAdapterNSubnetMask, OSDAdapterNGateways, OSDAdapterNDNSServerList and OSDAdapterNDNSSuffix. A system that is applied later in the same sequence gets them by an apply-network-settings step without `adapters`.",
   environments: ["installed"],
@@ -31,6 +32,7 @@ const keptOfAdapters = Array.from({ length: 16 }, (_, i) => ["MACAddress", "Name
 export const captureSystemSettingsStep = defineStepType({
   type: "capture-system-settings",
   title: "Capture system settings",
+  reference: ["Capture Windows Settings"],
   summary: "Keeps name, owner, time zone and language of the system that runs (on Linux of the one on the data volume, so in the boot environment, too) in variables: apply-windows-settings, apply-linux-settings and set-up-operating-system read those of their system.",
   environments: ["environment", "installed"],
   environmentsOnWindows: ["installed"],

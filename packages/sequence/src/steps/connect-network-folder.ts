@@ -16,6 +16,7 @@ const passwordName = "PRESTAGE_PASSWORD";
 export const connectNetworkFolderStep = defineStepType({
   type: "connect-network-folder",
   title: "Connect to network folder",
+  reference: ["Connect to Network Folder", "MDT Connect to UNC path"],
   summary:
     "Mounts a folder of a file server, by SMB 3 or NFS 4, and puts its place into a variable. It is there until the sequence ends; after a start of the computer it is mounted again before the next step. The boot environment mounts SMB; in an installed Linux cifs-utils or nfs-common is installed before.",
   environments: ["environment", "installed"],

@@ -7,6 +7,7 @@ import { defineStepType } from "./step-definition.ts";
 export const downloadPackageContentStep = defineStepType({
   type: "download-package-content",
   title: "Download package content",
+  reference: ["Download Package Content"],
   summary: "Makes content whole in the local cache before a later step needs it, and names its folder in a variable.",
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],

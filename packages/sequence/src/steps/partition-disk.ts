@@ -10,6 +10,7 @@ import { defineStepType } from "./step-definition.ts";
 export const partitionDiskStep = defineStepType({
   type: "partition-disk",
   title: "Format and partition disk",
+  reference: ["Format and Partition Disk"],
   summary: "Partitions and formats a disk other than the one that holds /prestage, by GPT and nothing else: no machine that starts from prestaged media needs an MBR. In an installed Linux fdisk, and dosfstools or ntfs-3g for their file systems, are installed before. On prestaged media the condition `_SMSTSMediaType` notEquals OEMMedia skips it.",
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],

@@ -9,6 +9,7 @@ import { defineStepType } from "./step-definition.ts";
 export const runCommandLineStep = defineStepType({
   type: "run-command-line",
   title: "Run command line",
+  reference: ["Run Command Line"],
   summary: "Runs a command line: by `sh -c`, in an installed Windows by `cmd.exe /c`. Its folder is the package's, where one is named. What it prints may go into a variable.",
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],

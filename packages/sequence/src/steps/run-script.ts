@@ -11,6 +11,7 @@ export const scriptLanguages = ["sh", "javascript", "powershell"] as const;
 export const runScriptStep = defineStepType({
   type: "run-script",
   title: "Run script",
+  reference: ["Run PowerShell Script"],
   summary: "Runs a script, written in the sequence or lying in a package: by `sh`, by the agent's own Node.js, or by PowerShell where it is installed. What it prints may go into a variable.",
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],

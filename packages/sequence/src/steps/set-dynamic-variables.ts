@@ -18,6 +18,7 @@ const rule = z
 export const setDynamicVariablesStep = defineStepType({
   type: "set-dynamic-variables",
   title: "Set dynamic variables",
+  reference: ["Set Dynamic Variables", "MDT Gather"],
   summary: "Finds out make, model, serial number, addresses and gateways of the computer, and sets variables by the rules that fit: `*` any text, `?` one character; later rules win.",
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],

@@ -6,6 +6,7 @@ import { defineStepType } from "./step-definition.ts";
 export const setVariableStep = defineStepType({
   type: "set-variable",
   title: "Set task sequence variable",
+  reference: ["Set Task Sequence Variable"],
   summary: "Sets a variable for all later steps; an empty value deletes it.",
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],
