@@ -34,7 +34,13 @@ steps:
 
     prestage sequence new > deploy.yaml       # a text to begin with
     prestage sequence lint deploy.yaml        # what is wrong with it, before a computer finds out
+    prestage sequence simulate deploy.yaml --record BRANCH-07 --media 3f9a61c2d07be145
     prestage sequence add deploy.yaml
+
+\`simulate\` runs nothing. It goes through the sequence with the engine of a real run, for a computer described in a JSON file (\`--device\`) or a device of the site (\`--record\`), and marks
+each step: \`run\`, \`skip\`, \`FAIL\` where it would certainly fail, with what that ends, and \`?\` where only a run can tell. That is so for what depends on a variable that a step sets when it
+runs, such as a script's output: it names the variable and the step. With \`--media\` it says of each piece of content whether the media holds it (hit), an older version of it (revised) or
+nothing (missing), and what would be fetched.
 
 Beside \`name\` and \`steps\` a sequence has a \`description\` and \`maximumRunMinutes\`: a run that lasts longer is marked as overdue at the site, and nothing ends it (120 where it is
 left out; 0 is 720).
@@ -59,8 +65,11 @@ left out; 0 is 720).
 * Without \`continueOnError\` a failing step fails the group it is in, that fails the one around it, and so on to the sequence.
 * With it on the step, the next step runs. With it on a group, the rest of that group is left out and the next group runs.
 * A step that is skipped or disabled leaves \`_SMSTSLastActionSucceeded\` as it was.
-* A power cut is no failure: the step it fell into is run again (how each step bears that is said below). One that was interrupted more than
+* A power cut is no failure: the step it fell into is run again (how each step bears that is said below). So is a restart that nobody asked for, by a program of a step: where the
+  reference tries a step that installs something twice again (1 to 5), every step is run again here, and \`retry\` counts failures alone. A program should end with a restart code (3010) instead; lint
+  finds commands that restart by themselves. One that was interrupted more than
   10 times is given up, and so is one that asked for a restart and another try 20 times.
+* Every transition becomes a message at the site: [status-messages.md](status-messages.md) has them all.
 * Beside our code a failure says the reference's, where it has one, in the log, in the messages at the site (in brackets behind the text) and on the screen; a group's is in the log alone: 0x80091007 a file is not as
   signed, 0x87d00269 no management point answers, 0x80072f8f its certificate or the date is wrong, 0x80004005 it refuses, or a step failed without a code, 0x87d00267 content could
   not be fetched, 0x80004004 what is in a group failed, or a person ended it, 4316 the computer is not ready; an installer's own 1602, 1603, 1618.
@@ -117,10 +126,12 @@ done is not undone by going back. In the installed system, whose console has no 
 export async function taskSequencesPage() {
   const { hardwareProperties, knownVariables, lintRules, settingsJsonSchema, stepTypes, systemProperties } = await import(pathToFileURL(join(root, "packages/sequence/src/index.ts")).href);
   const out = [introduction.replace("HARDWARE", hardwareProperties.join(", ")).replace("SYSTEM", systemProperties.join(", "))];
-  const kinds = { engine: "The engine's own, read-only", asked: "Set by a step, read by the engine", given: "Set at the site, on the media, or by a step before they are used" };
+  const kinds = {
+    engine: "The engine's own, read-only", found: "Found out by a step, read-only", asked: "Set by a step, read by the engine", given: "Set by you: at the site, on the media, or by a step before they are used",
+  };
   for (const [kind, title] of Object.entries(kinds)) {
-    out.push(`### ${title}`, "", "| Variable | Meaning | Example |", "|---|---|---|");
-    for (const one of knownVariables.filter((variable) => variable.kind === kind)) out.push(`| \`${one.name}\` | ${cell(one.meaning)} | \`${cell(one.example)}\` |`);
+    out.push(`### ${title}`, "", "| Variable | Meaning | Set and read by | Example |", "|---|---|---|---|");
+    for (const one of knownVariables.filter((variable) => variable.kind === kind)) out.push(`| \`${one.name}\` | ${cell(one.meaning)} | ${whereUsed(one, stepTypes)} | \`${cell(one.example)}\` |`);
     out.push("");
   }
   out.push("## Step types", `Any step can fail by ${everyStep.map((code) => `\`${code}\``).join(", ")} ([errors.md](errors.md)).`);
@@ -130,8 +141,18 @@ export async function taskSequencesPage() {
   return `${out.join("\n")}\n`;
 }
 
-function stepSection({ type, title, summary, environments, platforms, variables, sets, again, errors, example, settings: form }, schema) {
-  const lines = [`### ${type}: ${title}`, summary, "", `Runs in the ${environments.map((one) => places[one]).join(" and the ")}; for ${platforms.map((one) => ({ linux: "Linux", windows: "Windows" })[one]).join(" and ")}.`];
+/** Where a variable is set and read: by steps whose definitions say so, or by the system itself. */
+function whereUsed({ name, kind, setBy = [], readBy = [] }, stepTypes) {
+  const types = (has) => stepTypes.filter(has).map(({ type }) => type);
+  const sets = [...new Set([...setBy, ...types(({ sets: own }) => Object.hasOwn(own, name))])];
+  const reads = [...new Set([...readBy, ...types(({ variables }) => Object.values(variables).includes(name))])];
+  const list = (names) => names.map((one) => `\`${one}\``).join(", ");
+  const who = sets.length > 0 ? `set by ${kind === "given" ? "you, and by " : ""}${list(sets)}` : kind === "engine" ? "set by the system" : kind === "asked" ? "set by your steps" : "set by you";
+  return `${who}; read by ${reads.length > 0 ? list(reads) : kind === "engine" || kind === "found" ? "your conditions and settings" : "the agent itself"}`;
+}
+
+function stepSection({ type, title, reference, summary, environments, platforms, variables, sets, again, errors, example, settings: form }, schema) {
+  const lines = [`### ${type}: ${title}`, summary, "", `${referenceText(reference)} Runs in the ${environments.map((one) => places[one]).join(" and the ")}; for ${platforms.map((one) => ({ linux: "Linux", windows: "Windows" })[one]).join(" and ")}.`];
   const settings = Object.entries(schema.properties ?? {});
   if (settings.length > 0) {
     lines.push("", "| Setting | Is | Default | Meaning |", "|---|---|---|---|");
@@ -145,6 +166,15 @@ function stepSection({ type, title, summary, environments, platforms, variables,
   if (set.length > 0) lines.push("", `Sets ${set.map(([name, what]) => `\`${name}\` (${what})`).join(", ")}.`);
   lines.push("", `Run again after an interruption: ${again}`, "", ...(errors.some((code) => !everyStep.includes(code)) ? [`Errors of its own: ${errors.filter((code) => !everyStep.includes(code)).map((code) => `\`${code}\``).join(", ")}.`, ""] : []), "```yaml", example, "```");
   return lines;
+}
+
+/** What the reference calls the step. */
+function referenceText(names) {
+  if (names.length === 0) return "Configuration Manager and MDT have no such step.";
+  const own = names.filter((name) => !name.startsWith("MDT "));
+  const list = (of) => of.map((name) => `*${name}*`).join(", ");
+  const mdt = names.filter((name) => name.startsWith("MDT ")).map((name) => name.slice(4));
+  return `${[...(own.length > 0 ? [`In Configuration Manager: ${list(own)}`] : []), ...(mdt.length > 0 ? [`${own.length > 0 ? "in" : "In"} MDT: ${list(mdt)}`] : [])].join("; ")}.`;
 }
 
 function defaultOf(field, required) {

@@ -83,14 +83,40 @@ test("what a sequence would do on a described computer or a device of the site, 
   await at("package", "import", await tree("part", { "a.txt": "changed" }), "--name", "Part", "--program", "Run=true");
   await at("device", "add", "--name", "PC-17", "--serial-number", "S17", "--variable", "Who=device");
   const run = await at<{ outcome: string; steps: { name: string; action: string; variables: { value: string; insteadOf: unknown }[] }[]; content: { objectId: string; state: string; bytes: number }[]; notDescribed: string[] }>("sequence", "simulate", id, "--record", "pc-17", "--media", mediaId.slice(0, 12));
-  assert.deepEqual([run.outcome, run.steps.map((one) => [one.name, one.action]), run.notDescribed], ["succeeded", [["Restart", "runs"], ["Part", "skipped"], ["Say", "runs"]], ["hardware memoryMiB"]]);
+  assert.deepEqual([run.outcome, run.steps.map((one) => [one.name, one.action]), run.notDescribed, run.content], ["succeeded", [["Restart", "runs"], ["Part", "skipped"], ["Say", "runs"]], ["hardware memoryMiB"], []]);
   assert.deepEqual(run.steps[2]?.variables[0]?.value, "from-media");
-  const part = run.content.find((one) => one.objectId === first.id);
-  assert.ok(part?.state === "revised" && part.bytes > 0, JSON.stringify(run.content));
   await writeFile(described, JSON.stringify({ outcomes: { say: "failed" } }));
   assert.equal((await cli(["sequence", "simulate", path, "--device", described])).exitCode, 1);
   await writeFile(described, JSON.stringify({ hardware: { smell: 1 } }));
   assert.equal(((await cli(["sequence", "simulate", path, "--device", described, "--json"])).json as { error: { code: string } }).error.code, "PRESTAGE_CLI_BAD_ARGUMENT");
+});
+
+test("a device's record, a media's content and what the site knows are in what is said", async () => {
+  const import_ = async (name: string, text: string) => at<{ id: string }>("package", "import", await tree(name, { "a.txt": text }), "--name", name, "--program", "Run=true");
+  const [held, revised, missing] = [await import_("Held", "held"), await import_("Revised", "first"), await import_("Missing", "missing")];
+  const path = join(folder, "content.yaml");
+  const install = (name: string, id: string) => `  - { name: ${name}, type: install-package, with: { package: "${id}", program: Run } }\n`;
+  await writeFile(path, `name: C\nsteps:\n  - { name: Restart, type: restart }\n${install("Held", held.id)}${install("Revised", revised.id)}`);
+  const { id } = await at<{ id: string }>("sequence", "add", path);
+  const { mediaId } = await at<{ mediaId: string }>("media", "create", "--task-sequence", id, "-o", join(folder, "content.wim"));
+  await import_("Revised", "second");
+  await at("device", "add", "--name", "PC-18", "--serial-number", "S18", "--mac-address", "52:54:00:12:34:56", "--variable", `Extra=${missing.id}`, "--variable", "Gone=ABC0FFFF");
+  const rules = "  - { name: Who, type: set-dynamic-variables, with: { rules: [{ computer: { macAddress: '52-54-00-12-34-*' }, set: { Wing: east } }] } }\n";
+  const other = (last: string) => `name: C\nsteps:\n  - { name: Restart, type: restart }\n${rules}${install("Held", held.id)}${install("Revised", revised.id)}${install("Missing", "%Extra%")}  - { name: Out, type: run-script, with: { script: hostname, outputVariable: Branch } }\n  - { name: East, type: run-command-line, with: { command: echo }, when: { all: [{ variable: Wing, equals: east }, { hardware: serialNumber, equals: S18 }] } }\n  - { name: Lyon, type: run-command-line, with: { command: echo }, when: { variable: Branch, equals: Lyon } }\n${last}`;
+  await writeFile(path, other(""));
+  const found = await cli(["sequence", "simulate", path, "--record", "PC-18", "--media", mediaId, "--data", data]);
+  assert.equal(found.exitCode, 0);
+  const lines = found.stdout.split("\n");
+  const plan = await at<{ content: { objectId: string; state: string; bytes: number }[] }>("sequence", "simulate", path, "--record", "PC-18", "--media", mediaId);
+  assert.deepEqual(plan.content.map(({ objectId, state, bytes }) => [objectId, state, bytes > 0]), [[held.id, "hit", false], [revised.id, "revised", true], [missing.id, "missing", true]]);
+  for (const line of [`        package ${held.id} Held: hit`, "run   East (run-command-line): its condition holds", '?     Lyon (run-command-line): depends on Branch, set by the step "Out" at run time', '        sets Wing = "east"', "        sets when it runs: Branch"]) assert.ok(lines.includes(line), `${line}\n${found.stdout}`);
+  assert.match(found.stdout, /^ {8}package \S+ Missing: missing, \S+ \S+ to fetch$/m);
+  assert.match(found.stdout, /^3 pieces of content: 1 hit, 1 revised, 1 missing; \S+ \S+ to fetch$/m);
+  await writeFile(path, other(install("Gone", "%Gone%") + install("After", held.id)));
+  const gone = await cli(["sequence", "simulate", path, "--record", "PC-18", "--data", data]);
+  assert.equal(gone.exitCode, 1);
+  assert.match(gone.stdout, /^FAIL {2}Gone \(install-package\): would fail: it names ABC0FFFF; the site has no such object$/m);
+  assert.match(gone.stdout, /^Not come to: After$/m);
 });
 
 test("a child sequence is in its parent, with its content; a new revision of it makes one of the parent", async () => {

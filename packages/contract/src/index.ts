@@ -4,6 +4,7 @@ export * from "./depots.ts";
 export * from "./distribution-points.ts";
 export * from "./media-life.ts";
 export * from "./management-point.ts";
+export * from "./status-messages.ts";
 export * from "./objects.ts";
 export * from "./identity.ts";
 export * from "./deployments.ts";

@@ -136,6 +136,7 @@ export const statusKinds = [
   "content-resolved", "content-fetch-progress", "content-fetch-finished", "distribution-point-failed", "restart", "restarted", "sequence-finished", "error",
   "debugger", "support-shell-opened", "support-shell-closed", "user-device-affinity",
 ] as const;
+export type StatusKind = (typeof statusKinds)[number];
 
 export const contentStateSchema = z.strictObject({
   objectId: objectIdSchema, kind: z.enum(contentKinds), name: z.string().max(256), contentId: sha256Schema,

@@ -1,11 +1,6 @@
-/** A variable that the engine, the agent or a step knows by name. */
-export interface KnownVariable {
-  name: string;
-  /** engine: said by the engine, read-only; asked: set by a step, read by the engine; given: set at the site, on the media or by a step before it is used. */
-  kind: "engine" | "asked" | "given";
-  meaning: string;
-  example: string;
-}
+import { arrayVariables } from "./array-variables.ts";
+import { foundVariables } from "./found-variables.ts";
+import type { KnownVariable } from "./known-variable.ts";
 
 /** In the order of the documentation. */
 export const knownVariables: readonly KnownVariable[] = [
@@ -35,20 +30,32 @@ export const knownVariables: readonly KnownVariable[] = [
   { name: "SMSTSUDAUsers", kind: "given", meaning: "Users of this computer, domain\\user with commas between.", example: "CORP\\ann,CORP\\bo" },
   { name: "SMSTSAssignUsersMode", kind: "given", meaning: "Auto, Pending or Disabled; makes the media's mode stricter, never looser.", example: "Pending" },
   { name: "OSDComputerName", kind: "given", meaning: "Name of the computer where the step names none.", example: "BRANCH-07" },
-  { name: "OSDAdapterCount", kind: "given", meaning: "Number of network adapters an apply-network-settings step without `adapters` sets up, by the array variables that it names.", example: "1" },
-  { name: "OSDAdapter0IPAddressList", kind: "given", meaning: "Addresses of the first of them, commas between; OSDAdapter1IPAddressList of the second, and so on.", example: "10.17.0.20" },
   { name: "OSDDNSSuffixSearchOrder", kind: "given", meaning: "Domains in which names are looked up, for all adapters.", example: "example.org,example.net" },
   { name: "OSDDiskIndex", kind: "given", meaning: "The disk of a partition-disk step that names none, by its number.", example: "1" },
-  { name: "OSDPartitions", kind: "given", meaning: "Number of partitions a partition-disk step without `partitions` makes, by the array variables that it names.", example: "2" },
-  { name: "OSDPartitions0Type", kind: "given", meaning: "Primary, EFI, MSR, Hidden or Recovery, of the first of them; OSDPartitions1Type of the second, and so on. OSDPartitionStyle is GPT.", example: "Primary" },
-  { name: "OSDImageIndex", kind: "given", meaning: "Which image of the .wim apply-os-image applies where the step says nothing; OSDDataImageIndex of apply-data-image.", example: "1" },
+  { name: "OSDImageIndex", kind: "given", meaning: "Which image of the .wim apply-os-image applies where the step says nothing.", example: "1" },
+  { name: "OSDDataImageIndex", kind: "given", meaning: "The same for apply-data-image.", example: "1" },
   { name: "OSDTimeZone", kind: "given", meaning: "Time zone, for apply-windows-settings as `tzutil /l` lists it, for apply-linux-settings also as Europe/Paris.", example: "Romance Standard Time" },
   { name: "OSDSystemLocale", kind: "given", meaning: "Language of programs without Unicode on Windows, of the system on Linux.", example: "fr-FR" },
   { name: "OSDInputLocale", kind: "given", meaning: "Keyboard.", example: "040c:0000040c" },
+  { name: "OSDUserLocale", kind: "given", meaning: "Formats of dates, numbers and money on Windows.", example: "fr-FR" },
+  { name: "OSDUILanguage", kind: "given", meaning: "Language of Windows.", example: "fr-FR" },
+  { name: "OSDUILanguageFallback", kind: "given", meaning: "Language of what is not translated into that.", example: "en-US" },
+  { name: "OSDRegisteredUserName", kind: "given", meaning: "Owner of a Windows.", example: "Branch office" },
+  { name: "OSDRegisteredOrgName", kind: "given", meaning: "Its organization.", example: "Example" },
+  { name: "OSDProductKey", kind: "given", meaning: "Product key of a Windows. It stands in the answer file, which Windows Setup reads: no secret of the site can be put there.", example: "AAAAA-BBBBB-CCCCC-DDDDD-EEEEE" },
   { name: "OSDWipeDestinationPartition", kind: "given", meaning: "false: an apply-data-image step that does not say otherwise lays its image over what is there.", example: "false" },
   { name: "OSDJoinDomainName", kind: "given", meaning: "The domain a join-directory step joins that names none.", example: "ad.example.org" },
   { name: "OSDJoinDomainOUName", kind: "given", meaning: "Where the computer account is made.", example: "OU=Branches,DC=ad,DC=example,DC=org" },
   { name: "OSDJoinAccount", kind: "given", meaning: "Who joins; the password is a secret of the site.", example: "joiner" },
+  { name: "OSDWorkgroupName", kind: "given", meaning: "The workgroup a Windows joins.", example: "WORKGROUP" },
+  { name: "OSDMigrateComputerName", kind: "given", meaning: "false: capture-system-settings does not keep the computer's name.", example: "false" },
+  { name: "OSDMigrateRegistrationInfo", kind: "given", meaning: "false: nor owner and organization.", example: "false" },
+  { name: "OSDMigrateTimeZone", kind: "given", meaning: "false: nor the time zone.", example: "false" },
+  { name: "OSDMigrateAdapterSettings", kind: "given", meaning: "false: capture-network-settings does not keep the adapters' addresses.", example: "false" },
+  { name: "OSDMigrateNetworkMembership", kind: "given", meaning: "true: it keeps the domain or workgroup of a Windows.", example: "true" },
+  { name: "OSDImageDescription", kind: "given", meaning: "What the image that capture-os-image writes says of itself.", example: "Branch offices" },
+  { name: "OSDImageCreator", kind: "given", meaning: "Who made it.", example: "ann@example.org" },
+  { name: "OSDImageVersion", kind: "given", meaning: "Its version.", example: "2026.11" },
   { name: "SMSTSConnectNetworkFolderPath", kind: "given", meaning: "The folder a connect-network-folder step mounts that names none.", example: "\\\\files.example.org\\drawings" },
   { name: "SMSTSConnectNetworkFolderAccount", kind: "given", meaning: "The account it is mounted with.", example: "EXAMPLE\\reader" },
   { name: "WSUSServer", kind: "given", meaning: "The update server a Windows asks in an install-updates step that names none.", example: "http://wsus.example.org:8530" },
@@ -73,4 +80,14 @@ export const knownVariables: readonly KnownVariable[] = [
   { name: "TSDebugMode", kind: "given", meaning: "true: the run holds before each step, for a person at the screens of the boot environment or its serial port (see below). Not where the prestart command has set it.", example: "true" },
   { name: "TSDebugOnError", kind: "given", meaning: "true: the same where a step has failed without continueOnError; not on unattended media.", example: "true" },
   { name: "OSDStateStorePath", kind: "asked", meaning: "Where users' files are captured to and restored from; set by request-state-store, no more after release-state-store.", example: "/prestage/user-state" },
+  { name: "PrestageProgramsDone", kind: "asked", meaning: "What install-package remembers over a restart: its step, and how many programs of the list have ended. Leave it alone.", example: "packages 2", setBy: ["install-package"], readBy: ["install-package"] },
+  { name: "PrestageRestartedForApplications", kind: "asked", meaning: "What install-application remembers over a restart: applications that have asked for one. Leave it alone.", example: "ABC00004,ABC00007", setBy: ["install-application"], readBy: ["install-application"] },
+  { name: "PrestageNetworkInterface", kind: "given", meaning: "On the media: the wired interface the boot environment uses, by its name; left out: each by DHCP, the first for a static address.", example: "enp1s0" },
+  { name: "PrestageNetworkAddress", kind: "given", meaning: "On the media: its IPv4 address and prefix; left out, OSDAdapter0IPAddressList and OSDAdapter0SubnetMask count, and without those DHCP.", example: "10.17.0.20/24" },
+  { name: "PrestageNetworkGateway", kind: "given", meaning: "On the media: its gateway; left out, the first of OSDAdapter0Gateways.", example: "10.17.0.1" },
+  { name: "PrestageNetworkDns", kind: "given", meaning: "On the media: up to three name servers; left out, OSDAdapter0DNSServerList.", example: "10.17.0.2,10.17.0.3" },
+  { name: "PrestageNetworkProxy", kind: "given", meaning: "On the media: a proxy.", example: "http://proxy.example.org:3128" },
+  { name: "PrestageNetworkVlan", kind: "given", meaning: "On the media: a VLAN's number, 1 to 4094.", example: "17" },
+  ...arrayVariables,
+  ...foundVariables,
 ];

@@ -1,21 +1,21 @@
 import * as contract from "@prestage/contract";
 import { childReferences, deviceDescriptionSchema, explanationText, parseTaskSequenceYaml, simulate, windowsCommandLine } from "@prestage/sequence";
-import type { DeviceDescription, SimulatedStep, Simulation, Variable } from "@prestage/sequence";
+import type { DeviceDescription, LintKnowledge, SimulatedStep, Simulation, Variable } from "@prestage/sequence";
 import { z } from "zod";
 import { byPrefix } from "../by-prefix.ts";
 import { command, flag, one, optionalText, siteFlags } from "../command.ts";
 import type { Context } from "../context.ts";
 import { CliError } from "../error.ts";
 import { readInputFile } from "../input-file.ts";
-import { bytes, print } from "../output.ts";
+import { bytes, counted, print } from "../output.ts";
 import { SiteClient } from "../site-client.ts";
-import { withChildren } from "./sequence-text.ts";
+import { knowledge, withChildren } from "./sequence-text.ts";
 
 type Flags = { device?: string; record?: string; media?: string; variables?: boolean; data?: string; json?: boolean };
 type ContentStates = ReadonlyMap<string, contract.ContentPlan>;
 
 export const simulateCommand = command<Flags, [string]>({
-  brief: "Show what a task sequence would do on a computer, why, with which values and content; nothing is run. Exit code: 0 it would succeed, 1 it would fail",
+  brief: "Show what a task sequence would do on a computer, why, with which values and content; nothing is run. What only a run can tell is said to depend on it. Exit code: 0 nothing says that it would fail, 1 it would fail",
   example: "prestage sequence simulate deploy.yaml --device laptop.json\nprestage sequence simulate ABC00006 --record BRANCH-07 --media 3f9a61c2d07be145",
   parameters: {
     flags: {
@@ -34,10 +34,12 @@ export const simulateCommand = command<Flags, [string]>({
     const sequence = childReferences(written).length === 0 ? written : await withChildren(await site.open(), written);
     const described = flags.device === undefined ? deviceDescriptionSchema.parse({}) : readDescription(await readInputFile(flags.device, "a computer's description"), flags.device);
     const device = flags.record === undefined ? described : withRecord(described, await recordOf(await site.open(), flags.record));
-    const media = flags.media === undefined ? undefined : await mediaOf(await site.open(), flags.media, isId ? given : undefined);
-    const simulation = simulate(sequence, withMedia(device, media?.manifest.variables ?? []), media === undefined ? [] : builtIn(media.manifest, device.name));
-    const states: ContentStates = new Map((media?.plans ?? []).map((plan) => [plan.objectId, plan]));
-    print(context, flags.json, { ...simulation, content: [...states.values()].map(({ objectId, kind, name, state, bytes: toFetch, described: extra }) => ({ objectId, kind, name, state, bytes: toFetch + extra })) }, text(simulation, states, media !== undefined, flags.variables === true));
+    const manifest = flags.media === undefined ? undefined : await mediaOf(await site.open(), flags.media);
+    const known = site.opened ? await knowledge(await site.open(), sequence, undefined) : {};
+    const simulation = simulate(sequence, withMedia(device, manifest?.variables ?? []), manifest === undefined ? [] : builtIn(manifest, device.name), known);
+    const plans = manifest === undefined ? [] : await plansOf(await site.open(), manifest.mediaId, isId ? given : undefined, simulation, known);
+    const states: ContentStates = new Map(plans.map((plan) => [plan.objectId, plan]));
+    print(context, flags.json, { ...simulation, content: plans.map(({ objectId, kind, name, state, bytes: toFetch, described: extra }) => ({ objectId, kind, name, state, bytes: toFetch + extra })) }, text(simulation, states, flags.variables === true));
     if (simulation.outcome === "failed") context.process.exitCode = 1;
   },
 });
@@ -50,6 +52,10 @@ class LazySite {
   constructor(context: Context, data: string | undefined) {
     this.#context = context;
     this.#data = data;
+  }
+  /** What it knows is asked only where it has to be asked anyway. */
+  get opened(): boolean {
+    return this.#client !== undefined;
   }
   open(): Promise<SiteClient> {
     return (this.#client ??= SiteClient.open(this.#context, this.#data));
@@ -79,10 +85,16 @@ async function recordOf(site: SiteClient, wanted: string): Promise<DeviceRecord>
   return { device, collections: collections.filter((one) => one.members.includes(device.id)).flatMap((one) => one.variables) };
 }
 
+/** What a condition may ask, by the name that a computer gives it when it enrols. */
+const recordedAs = { manufacturer: "manufacturer", model: "model", serialNumber: "serialNumber", uuid: "smbiosUuid", memoryMiB: "memoryMiB", macAddresses: "macAddresses" };
+
 /** What the description says wins: it is what the person asks about. */
 function withRecord(described: DeviceDescription, { device, collections }: DeviceRecord): DeviceDescription {
-  const attribute = (name: string) => (typeof device.attributes[name] === "string" || typeof device.attributes[name] === "number" ? { value: String(device.attributes[name]) } : undefined);
-  const hardware = Object.fromEntries([["manufacturer", attribute("manufacturer")], ["model", attribute("model")], ["serialNumber", attribute("serialNumber")], ["uuid", attribute("smbiosUuid")], ["memoryMiB", attribute("memoryMiB")]].flatMap(([name, found]) => (typeof found === "object" ? [[name, found.value]] : [])));
+  const hardware = Object.fromEntries(Object.entries(recordedAs).flatMap(([name, attribute]) => {
+    const found = device.attributes[attribute];
+    const value = Array.isArray(found) ? found.join(",") : typeof found === "string" || typeof found === "number" ? String(found) : "";
+    return value === "" ? [] : [[name, value]];
+  }));
   return {
     ...described, name: device.name, hardware: { ...hardware, ...described.hardware },
     variables: { ...described.variables, collection: { ...asRecord(collections), ...described.variables.collection }, device: { ...asRecord(device.variables), ...described.variables.device } },
@@ -93,13 +105,20 @@ function withMedia(device: DeviceDescription, variables: readonly { name: string
   return { ...device, variables: { ...device.variables, media: { ...asRecord(variables), ...device.variables.media } } };
 }
 
-async function mediaOf(site: SiteClient, id: string, sequenceId: string | undefined) {
+async function mediaOf(site: SiteClient, id: string) {
   const { mediaId, manifest } = byPrefix(await site.call("GET", "/media", z.array(contract.mediaRecordSchema)), (media) => media.mediaId, id, "media");
-  const plans = await site.call("GET", `/media/${mediaId}/plan${sequenceId === undefined ? "" : `?taskSequence=${sequenceId}`}`, z.array(contract.contentPlanSchema));
-  return { manifest, plans };
+  return { ...manifest, mediaId };
 }
 
-function builtIn(manifest: contract.MediaRecord["manifest"], name: string): Variable[] {
+/** What the steps that may run would fetch, what dynamic lists and variables name among it, with what applications depend on; what the site does not have, nobody fetches. */
+async function plansOf(site: SiteClient, mediaId: string, sequenceId: string | undefined, { steps }: Simulation, { objects }: LintKnowledge): Promise<contract.ContentPlan[]> {
+  const used = new Set(steps.flatMap(({ content }) => content.map(({ objectId }) => objectId)).filter((objectId) => objects?.has(objectId)));
+  if (used.size === 0) return [];
+  const query = new URLSearchParams({ ...(sequenceId !== undefined && { taskSequence: sequenceId }), content: [...used].join(",") });
+  return site.call("GET", `/media/${mediaId}/plan?${query.toString()}`, z.array(contract.contentPlanSchema));
+}
+
+function builtIn(manifest: Pick<contract.MediaRecord["manifest"], "site">, name: string): Variable[] {
   return [{ name: "_SMSTSMachineName", value: name, source: "system" }, { name: "_SMSTSSiteCode", value: manifest.site.code, source: "system" }];
 }
 
@@ -107,26 +126,52 @@ function asRecord(variables: readonly { name: string; value: string }[]): Record
   return Object.fromEntries(variables.map(({ name, value }) => [name, value]));
 }
 
-const marks: Record<SimulatedStep["action"], string> = { runs: "run", skipped: "skip", fails: "FAIL", group: "group", "group-ends": "" };
+const marks: Record<SimulatedStep["action"], string> = { runs: "run", skipped: "skip", fails: "FAIL", depends: "?", group: "group", "group-ends": "" };
+const ends: Record<Simulation["outcome"], string> = {
+  succeeded: "The sequence would have succeeded.", failed: "The sequence would have failed.", depends: "The sequence would have succeeded, unless one of the steps marked with ? runs and fails.",
+};
 
-function text({ steps, outcome, variables, notDescribed }: Simulation, states: ContentStates, withStates: boolean, all: boolean): string {
+function text({ steps, outcome, variables, notDescribed, notReached }: Simulation, states: ContentStates, all: boolean): string {
   const lines: string[] = [];
   for (const [i, one] of steps.entries()) {
     if (one.action === "group-ends") continue;
     if (i > 0 && steps[i - 1]?.environment !== one.environment) lines.push(`--- restart: ${one.environment === "installed" ? "in the installed system" : "in the boot environment"}`);
-    lines.push(`${marks[one.action].padEnd(6)}${"  ".repeat(one.path.length)}${one.name} (${one.type}): ${one.why}`);
     const indent = " ".repeat(8 + 2 * one.path.length);
-    for (const variable of one.variables) lines.push(`${indent}%${variable.name}% ${explanationText(variable)}`);
-    for (const { name, value } of one.sets) lines.push(`${indent}sets ${name} = ${JSON.stringify(value)}`);
-    for (const command of one.windows?.commands ?? []) lines.push(`${indent}> ${windowsCommandLine(command)}`);
-    for (const { pass, component, settings } of one.windows?.answers ?? []) lines.push(`${indent}answer file, ${pass}, ${component}: ${Object.entries(settings).map(([name, value]) => (typeof value === "string" ? `${name} = ${JSON.stringify(value)}` : name)).join(", ")}`);
-    for (const { objectId, kind } of one.content) {
-      const plan = states.get(objectId);
-      const state = plan === undefined ? (withStates ? "not on the media's plan" : "") : `${plan.state}${plan.state === "hit" ? "" : `, ${bytes(plan.bytes + plan.described)} to fetch`}`;
-      lines.push(`${indent}${kind} ${objectId}${plan === undefined ? "" : ` ${plan.name}`}${state === "" ? "" : `: ${state}`}`);
-    }
+    lines.push(`${marks[one.action].padEnd(6)}${"  ".repeat(one.path.length)}${one.name} (${one.type}): ${one.action === "fails" ? `would fail: ${one.wouldFail ?? one.why}` : one.why}`, ...detailsOf(one, states).map((line) => indent + line));
   }
-  if (all) lines.push("", "Variables at the end:", ...variables.map((one) => `  ${one.name} ${explanationText(one)}`));
+  if (all) lines.push("", "Variables at the end:", ...variables.filter(({ setBy }) => setBy === undefined).map((one) => `  ${one.name} ${explanationText(one)}`), ...openVariables(variables));
+  if (notReached.length > 0) lines.push("", `Not come to: ${notReached.map(({ name }) => name).join(", ")}`);
   if (notDescribed.length > 0) lines.push("", `Not described, so taken as not there: ${notDescribed.join(", ")}`);
-  return [...lines, "", `The sequence would have ${outcome === "succeeded" ? "succeeded" : "failed"}.`].join("\n");
+  if (states.size > 0) lines.push("", contentLine([...states.values()]));
+  return [...lines, "", ends[outcome]].join("\n");
+}
+
+function detailsOf(one: SimulatedStep, states: ContentStates): string[] {
+  return [
+    ...(one.action === "depends" && one.wouldFail !== undefined ? [`would fail there: ${one.wouldFail}`] : []),
+    ...one.variables.map((variable) => `%${variable.name}% ${explanationText(variable)}`),
+    ...one.sets.map(({ name, value }) => `sets ${name} = ${JSON.stringify(value)}`),
+    ...(one.setsWhenRun.length === 0 || one.action === "skipped" ? [] : [`sets when it runs: ${shortList(one.setsWhenRun)}`]),
+    ...(one.windows?.commands ?? []).map((command) => `> ${windowsCommandLine(command)}`),
+    ...(one.windows?.answers ?? []).map(({ pass, component, settings }) => `answer file, ${pass}, ${component}: ${Object.entries(settings).map(([name, value]) => (typeof value === "string" ? `${name} = ${JSON.stringify(value)}` : name)).join(", ")}`),
+    ...one.content.map(({ objectId, kind }) => {
+      const plan = states.get(objectId);
+      return `${kind} ${objectId}${plan === undefined ? "" : ` ${plan.name}: ${plan.state}${plan.state === "hit" ? "" : `, ${bytes(plan.bytes + plan.described)} to fetch`}`}`;
+    }),
+  ];
+}
+
+/** By the step that sets them. */
+function openVariables(variables: Simulation["variables"]): string[] {
+  const setters = [...new Set(variables.flatMap(({ setBy }) => setBy ?? []))];
+  return setters.map((setter) => `  known only to a run, set by the step ${JSON.stringify(setter)}: ${shortList(variables.filter(({ setBy }) => setBy === setter).map(({ name }) => name))}`);
+}
+
+function shortList(names: readonly string[]): string {
+  return names.length <= 8 ? names.join(", ") : `${names.slice(0, 8).join(", ")} and ${names.length - 8} more`;
+}
+
+function contentLine(plans: readonly contract.ContentPlan[]): string {
+  const count = (state: contract.ContentPlan["state"]) => `${plans.filter((plan) => plan.state === state).length} ${state}`;
+  return `${counted(plans.length, "piece")} of content: ${(["hit", "revised", "missing"] as const).map(count).join(", ")}; ${bytes(plans.reduce((sum, plan) => sum + plan.bytes + plan.described, 0))} to fetch`;
 }

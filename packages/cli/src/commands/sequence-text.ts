@@ -146,7 +146,8 @@ export async function withChildren(site: SiteClient | undefined, sequence: TaskS
 }
 
 /** What the site knows that the text does not. */
-async function knowledge(site: SiteClient, sequence: TaskSequence, media: string | undefined): Promise<LintKnowledge> {
+/** What a site knows that a sequence is checked with. */
+export async function knowledge(site: SiteClient, sequence: TaskSequence, media: string | undefined): Promise<LintKnowledge> {
   const objects = await site.call("GET", "/objects", contract.objectListSchema);
   const images = contentReferences(sequence).filter(({ kind }) => kind === "os-image").map(({ objectId }) => objects.find((object) => object.id === objectId)?.definition);
   const platforms = new Set(images.map((definition) => (definition?.kind === "os-image" ? definition.platform : undefined)));

@@ -113,8 +113,9 @@ function waitingItem(device) {
   );
 }
 
+/** As packages/contract/src/status-messages.ts says of each kind. */
 const words = {
-  "verification-finished": "Media verified", enrolled: "Enrolled", "sequence-started": "Task sequence started", "step-started": "Running", "step-finished": "Finished", "step-skipped": "Skipped",
+  "verification-started": "Verifying media", "verification-finished": "Media verified", enrolled: "Enrolled", "sequence-started": "Task sequence started", "step-started": "Running", "step-finished": "Finished", "step-skipped": "Skipped",
   "content-resolved": "Content found", "content-fetch-progress": "Fetching", "content-fetch-finished": "Fetched", "distribution-point-failed": "Distribution point failed", restart: "Restarting", restarted: "Started again", "group-started": "Group started", "group-finished": "Group finished", debugger: "Debugger", "sequence-finished": "Task sequence finished", "file-damaged": "Damaged file", error: "Error",
   "support-shell-opened": "Support shell opened", "support-shell-closed": "Support shell closed", "user-device-affinity": "Users",
 };

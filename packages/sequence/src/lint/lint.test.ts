@@ -72,6 +72,14 @@ test("a program its package does not have is a reference to nothing; one that a 
   for (const [id, program] of [["ABC00005", "apply"], ["ABC00005", "%PROGRAM%"], ["ABC00006", "Remove"]] as const) assert.deepEqual(found(id, program), []);
 });
 
+test("a rule that sets a read-only variable is found as set-variable is, and so is any other setting that names one; what a command sets by prestage-variable is set", () => {
+  const found = (steps: string, rule: string) => lintSequence(read(steps)).filter((one) => one.rule === rule).map(({ message }) => message);
+  assert.deepEqual(found("  - { name: Rules, type: set-dynamic-variables, with: { rules: [{ make: A, model: B, set: { _SMSTSMake: x, Role: y } }] } }\n", "variable-read-only"), ["_SMSTSMake is read-only."]);
+  assert.deepEqual(found("  - { name: Rules, type: set-dynamic-variables, with: { rules: [{ make: A, model: B, set: { _SMSTSType: x, Role: y } }] } }\n", "variable-read-only"), ["_SMSTSType is read-only."]);
+  assert.deepEqual(found(command("hostname", ", outputVariable: _Name"), "variable-read-only"), ["_Name is read-only."]);
+  assert.deepEqual(found(command("prestage-variable Role kiosk && prestage-variable Other | cat") + command("echo %role% %other%"), "variable-nobody-sets").map((one) => one.split(",")[0]), ["command holds %other%"]);
+});
+
 test("disk 0 in the boot environment is the staged one, and so it is in an installed Linux; in an installed Windows it is Windows' own", () => {
   const found = (steps: string, platform?: "linux" | "windows") => lintSequence(read(steps), platform && { platform }).filter((one) => one.rule === "partition-step-unguarded").length;
   const partition = (disk: string, more = "") => `  - { name: Partition, type: partition-disk, with: { disk: "${disk}" }${more} }\n`;

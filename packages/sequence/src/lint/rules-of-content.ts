@@ -1,7 +1,7 @@
 import { referenceKeys } from "../content-references.ts";
 import { secretsInSettings } from "../schema.ts";
 import type { Step } from "../schema.ts";
-import { stepTypeOf } from "../steps/index.ts";
+import { variablesNamedBy, variablesSetBy } from "../steps/variables-set.ts";
 import { kindNames } from "./lint-rule.ts";
 import type { LintKnowledge, LintRule } from "./lint-rule.ts";
 import { textsIn, variablesIn } from "../text-in-settings.ts";
@@ -64,7 +64,7 @@ export const rulesOfContent: readonly LintRule[] = [
     why: "Names that begin with _ are the engine's own (features.md F200).",
     *check({ steps }) {
       for (const at of steps) {
-        for (const name of variablesSetBy(at.step)) if (name.startsWith("_")) yield { at, message: `${name} is read-only.`, fix: "Choose a name that begins with a letter." };
+        for (const name of variablesNamedBy(at.step)) if (name.startsWith("_")) yield { at, message: `${name} is read-only.`, fix: "Choose a name that begins with a letter." };
       }
     },
   },
@@ -93,26 +93,6 @@ function missingProgram({ with: settings }: Step, objects: NonNullable<LintKnowl
   const found = objects.get(id.replace(/[{}]/g, ""));
   if (found?.programs === undefined || found.programs.some((name) => name.toLowerCase() === program.toLowerCase())) return undefined;
   return { message: `program names ${program}; the package ${found.name} has ${found.programs.length === 0 ? "no programs" : `only ${found.programs.join(", ")}`}.`, fix: "Correct the program's name, or import the package with it." };
-}
-
-/** What capture-network-settings says of each adapter. */
-const adapterVariables = ["MACAddress", "Name", "EnableDHCP", "IPAddressList", "SubnetMask", "Gateways", "DNSServerList", "DNSSuffix"];
-
-/** The names a step sets by its settings or by its type; of the latter those that are read-only are not among them. */
-function* variablesSetBy({ type, with: settings = {} }: Step): Generator<string> {
-  yield* Object.keys(stepTypeOf(type)?.sets ?? {}).filter((name) => !name.startsWith("_"));
-  if (type === "capture-network-settings") for (let i = 0; i < 16; i++) yield* adapterVariables.map((name) => `OSDAdapter${i}${name}`);
-  const partitions = settings["partitions"];
-  if (type === "partition-disk" && Array.isArray(partitions)) for (const one of partitions) if (typeof one === "object" && one !== null && !Array.isArray(one) && typeof one["variable"] === "string") yield one["variable"];
-  const text = (key: string) => (typeof settings[key] === "string" ? [settings[key]] : []);
-  if (type === "set-variable") yield* text("name");
-  if (type === "run-script" || type === "run-command-line") yield* text("outputVariable");
-  if (type === "connect-network-folder") yield* text("variable");
-  const packages = settings["packages"];
-  if (type === "download-package-content" && Array.isArray(packages)) for (const [i] of packages.entries()) yield* text("variable").map((name) => `${name}${String(i + 1).padStart(2, "0")}`);
-  const rules = settings["rules"];
-  if (type !== "set-dynamic-variables" || !Array.isArray(rules)) return;
-  for (const rule of rules) if (typeof rule === "object" && rule !== null && !Array.isArray(rule) && typeof rule["set"] === "object" && rule["set"] !== null) yield* Object.keys(rule["set"]);
 }
 
 function secretIn(place: string, text: string): string | undefined {

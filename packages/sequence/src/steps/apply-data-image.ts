@@ -6,6 +6,7 @@ import { defineStepType } from "./step-definition.ts";
 export const applyDataImageStep = defineStepType({
   type: "apply-data-image",
   title: "Apply data image",
+  reference: ["Apply Data Image"],
   summary: "Applies an image onto a partition other than the one that holds /prestage, an ext4 or an NTFS; it need not start. Windows gives an NTFS a drive letter by itself at its first start. What is there is deleted before, if not said otherwise.",
   environments: ["environment"],
   platforms: ["linux", "windows"],

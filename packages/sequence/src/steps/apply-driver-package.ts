@@ -7,6 +7,7 @@ import { defineStepType } from "./step-definition.ts";
 export const applyDriverPackageStep = defineStepType({
   type: "apply-driver-package",
   title: "Apply driver package",
+  reference: ["Apply Driver Package"],
   summary: "Copies a driver package's firmware/ and modules/ into the running system and rebuilds its initramfs; on Windows adds every driver in it to the driver store, in the boot environment so that it has them at its first start. A package for other models changes nothing.",
   environments: ["environment", "installed"],
   environmentsOnLinux: ["installed"],

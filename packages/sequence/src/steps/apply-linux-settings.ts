@@ -8,6 +8,7 @@ const keyboard = /^[a-z]{2,8}(:[a-z0-9_]{1,40})?$/;
 export const applyLinuxSettingsStep = defineStepType({
   type: "apply-linux-settings",
   title: "Apply Linux settings",
+  reference: [],
   summary: "Sets time zone, language and keyboard of a Linux, as apply-windows-settings does for Windows: of the one that was applied, or of the one that runs. A language is one the system has; the one that runs makes it by `locale-gen` where it can. Values as Windows writes them are taken where they are known: `W. Europe Standard Time`, `de-DE`, `0407:00000407`.",
   environments: ["environment", "installed"],
   settings: z

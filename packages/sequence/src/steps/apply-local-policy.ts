@@ -6,6 +6,7 @@ import { defineStepType } from "./step-definition.ts";
 export const applyLocalPolicyStep = defineStepType({
   type: "apply-local-policy",
   title: "Apply local policy",
+  reference: ["MDT Local GPO"],
   summary: "Puts backups of group policy objects into the computer's local policy with Microsoft's LGPO.exe, which lies in the package, beside the folders of the backups.",
   environments: ["installed"],
   platforms: ["windows"],

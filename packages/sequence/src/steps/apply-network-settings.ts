@@ -22,6 +22,7 @@ export const adapterSchema = z
 export const applyNetworkSettingsStep = defineStepType({
   type: "apply-network-settings",
   title: "Apply network settings",
+  reference: ["Apply Network Settings", "MDT Apply Network Settings"],
   summary:
     "Writes the installed system's network settings, adapter by adapter; adapters not named get an address by DHCP. Without `adapters` the variables say them: OSDAdapterCount, and for each N from 0 OSDAdapterNMACAddress, OSDAdapterNName, OSDAdapterNEnableDHCP, OSDAdapterNIPAddressList, OSDAdapterNSubnetMask, OSDAdapterNGateways, OSDAdapterNDNSServerList and OSDAdapterNDNSSuffix, lists with commas. Of several such steps the last wins.",
   environments: ["environment"],

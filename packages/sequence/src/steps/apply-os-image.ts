@@ -6,6 +6,7 @@ import { defineStepType } from "./step-definition.ts";
 export const applyOsImageStep = defineStepType({
   type: "apply-os-image",
   title: "Apply operating system image",
+  reference: ["Apply Operating System Image", "MDT Install Operating System"],
   summary: "Applies an image from the computer's own disk onto the data volume, around /prestage. A revised image is fetched as what differs from the one on the disk.",
   environments: ["environment"],
   platforms: ["linux", "windows"],

@@ -10,6 +10,7 @@ const locale = z.string().regex(/^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}|[0-9A-F
 export const applyWindowsSettingsStep = defineStepType({
   type: "apply-windows-settings",
   title: "Apply Windows settings",
+  reference: ["Apply Windows Settings", "MDT Configure"],
   summary: "Writes what Windows Setup asks for at its first start: name, time zone, languages, product key, owner; an answer file of your own may say the rest. The built-in Administrator stays disabled, and no password is written to the disk: set one in the installed system, by run-script with a secret.",
   environments: ["environment"],
   platforms: ["windows"],

@@ -7,6 +7,7 @@ import { defineStepType } from "./step-definition.ts";
 export const autoApplyDriversStep = defineStepType({
   type: "auto-apply-drivers",
   title: "Auto apply drivers",
+  reference: ["Auto Apply Drivers", "MDT Inject Drivers"],
   summary:
     "Applies those of some driver packages that fit this computer's own devices. A package says what it is for by the aliases in its modules for the running kernel, by lines of a file `modaliases` in its folder (for firmware: pci:v00008086d00002723*), or, where it has neither, by its models; one for other models is never taken. `best` takes for each device the package that names it most exactly, `all` every one that fits. Where none fits nothing is changed. Windows itself takes the best driver for each device: it is given those of every package for its model, in the boot environment so that it has them at its first start.",
   environments: ["environment", "installed"],

@@ -8,6 +8,7 @@ const line = z.string().max(500).regex(/^[^\p{Cc}]*$/u, "one line");
 export const captureOsImageStep = defineStepType({
   type: "capture-os-image",
   title: "Capture operating system image",
+  reference: ["Capture Operating System Image", "MDT Create WIM", "MDT Backup"],
   summary:
     "Captures the system on the data volume into a .wim that `prestage os-image import` takes. /prestage, swap and page files, temporary files and what belongs to this computer alone are left out, if not said otherwise: machine id, ssh host keys, leases, logs, random seed, keys of encrypted volumes, a directory's account, the services of the deployment. It is written beside, read back, and takes its place when it is whole; a cut leaves what was there. `local` is on the computer's own disk: when the sequence has ended in the installed system it is in /var/lib/prestage/captured-images. An NTFS is captured as it is, by wimlib, without being mounted, and so never onto itself.",
   environments: ["environment"],

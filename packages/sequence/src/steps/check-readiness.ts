@@ -8,6 +8,7 @@ const result = "1 where it was asked for and is met, 0 where it is not";
 export const checkReadinessStep = defineStepType({
   type: "check-readiness",
   title: "Check readiness",
+  reference: ["Check Readiness", "MDT Validate"],
   summary: "Compares the computer with what the sequence needs. Every check is made and logged; the step fails, with exit code 4316, where one is not met. An installed Windows is asked by CIM.",
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { cmdlet, powerShellFile, powerShellScript } from "../windows/powershell.ts";
 import { flagSchema, integerSchema, secretSetting } from "./settings.ts";
+import { nameIn } from "./named-variables.ts";
 import { defineStepType } from "./step-definition.ts";
 
 const host = "[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?";
@@ -15,6 +16,7 @@ const passwordName = "PRESTAGE_PASSWORD";
 export const connectNetworkFolderStep = defineStepType({
   type: "connect-network-folder",
   title: "Connect to network folder",
+  reference: ["Connect to Network Folder", "MDT Connect to UNC path"],
   summary:
     "Mounts a folder of a file server, by SMB 3 or NFS 4, and puts its place into a variable. It is there until the sequence ends; after a start of the computer it is mounted again before the next step. The boot environment mounts SMB; in an installed Linux cifs-utils or nfs-common is installed before.",
   environments: ["environment", "installed"],
@@ -31,6 +33,7 @@ export const connectNetworkFolderStep = defineStepType({
     .refine((value) => (value.account === undefined) === (value.password === undefined), "account and password go together")
     .refine((value) => value.path.startsWith("//") || value.account === undefined, "NFS has no account"),
   variables: { path: "SMSTSConnectNetworkFolderPath", account: "SMSTSConnectNetworkFolderAccount" },
+  setsNamed: (settings) => nameIn(settings, "variable"),
   again: "A folder that is mounted already stays so; its variable is set again.",
   errors: ["PRESTAGE_AGENT_FOLDER_UNREACHABLE", "PRESTAGE_AGENT_SECRET_UNAVAILABLE", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED"],
   windows: ({ path, account, password, variable }, { work }) => {

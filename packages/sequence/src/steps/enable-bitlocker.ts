@@ -10,7 +10,8 @@ const methods = { aes128: "Aes128", aes256: "Aes256", xtsAes128: "XtsAes128", xt
 export const enableBitLockerStep = defineStepType({
   type: "enable-bitlocker",
   title: "Enable BitLocker",
-  summary: "Encrypts a drive of Windows with BitLocker, once its recovery password is kept in the directory. Where the drive is encrypted already its protection is resumed.",
+  reference: ["Enable BitLocker", "MDT Enable BitLocker"],
+  summary: "Encrypts a drive of Windows with BitLocker, once its recovery password is kept in the directory. Where the drive is encrypted already its protection is resumed. Nothing is skipped and nothing is chosen in place of what was asked for: a computer without a TPM fails the step, and so does a Windows without the cipher, where the reference goes on with its messages 11912 and 11911. For computers without one: `when: { hardware: tpm, exists: true }`. The site keeps no recovery passwords.",
   environments: ["installed"],
   platforms: ["windows"],
   settings: z.strictObject({
@@ -52,6 +53,7 @@ const pinName = "PRESTAGE_PIN";
 export const disableBitLockerStep = defineStepType({
   type: "disable-bitlocker",
   title: "Disable BitLocker",
+  reference: ["Disable BitLocker"],
   summary: "Suspends the protection of a drive that BitLocker encrypts, for a number of starts. Nothing is decrypted.",
   environments: ["installed"],
   platforms: ["windows"],

@@ -6,6 +6,7 @@ import { defineStepType } from "./step-definition.ts";
 export const encryptDiskStep = defineStepType({
   type: "encrypt-disk",
   title: "Encrypt disk",
+  reference: [],
   summary:
     "Makes a LUKS2 volume with an ext4 of a partition, for data: the installed system opens and mounts it at every start, by a random key that lies on the system's own volume, readable by root alone. The passphrase opens it on any computer, for recovery; it stays at the site as a secret. What was on the partition is lost; a volume that this step has made before, and its passphrase opens, is kept with what is in it. The system's own volume is not encrypted: it holds /prestage, and an image to start from it would need a boot loader that asks. `cryptsetup` is installed before.",
   environments: ["installed"],

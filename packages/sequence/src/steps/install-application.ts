@@ -6,6 +6,7 @@ import { defineStepType } from "./step-definition.ts";
 export const installApplicationStep = defineStepType({
   type: "install-application",
   title: "Install application",
+  reference: ["Install Application", "MDT Install Application"],
   summary: "Installs applications from the local cache: first what they depend on, after what they supersede was removed. One that its detection rules find already is left alone, and so is one whose requirement this computer does not meet.",
   environments: ["installed"],
   platforms: ["linux", "windows"],

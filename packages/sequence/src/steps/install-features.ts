@@ -8,6 +8,7 @@ import { defineStepType } from "./step-definition.ts";
 export const installFeaturesStep = defineStepType({
   type: "install-features",
   title: "Install roles and features",
+  reference: ["MDT Install Roles and Features"],
   summary: "Turns roles, role services and features of Windows on, or off: on a server by their names there (`Get-WindowsFeature`), on a client by those of optional features (`Get-WindowsOptionalFeature -Online`). The computer restarts after the step where Windows asks for it.",
   environments: ["installed"],
   platforms: ["windows"],

@@ -6,6 +6,7 @@ import { defineStepType } from "./step-definition.ts";
 export const installPackageStep = defineStepType({
   type: "install-package",
   title: "Install package",
+  reference: ["Install Package"],
   summary: "Runs one program of a package, with the package's folder as working directory; or programs of several packages, which variables name.",
   environments: ["installed"],
   platforms: ["linux", "windows"],

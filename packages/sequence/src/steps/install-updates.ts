@@ -10,6 +10,7 @@ import { defineStepType } from "./step-definition.ts";
 export const installUpdatesStep = defineStepType({
   type: "install-updates",
   title: "Install software updates",
+  reference: ["Install Software Updates", "MDT Windows Update", "MDT Apply Patches"],
   summary:
     "Installs updates of the system: all, those of security alone, or those that are named; from where the system gets its updates, or from a package without any network. Linux: by apt-get, dnf or zypper; nothing that is installed is removed, and with apt-get nothing is written to the EFI system partition as long as the deployment lasts. Windows: by the Windows Update Agent, again after each restart it asks for until it finds none; from a package, files .msu and .cab, in the order of their names. In the boot environment a package is laid onto the Windows that was applied, which installs it at its first start. Where updates ask for a restart it happens after the step, which then has the exit code 3010.",
   environments: ["environment", "installed"],

@@ -13,6 +13,7 @@ const passwordName = "PRESTAGE_PASSWORD";
 export const joinDirectoryStep = defineStepType({
   type: "join-directory",
   title: "Join domain or directory",
+  reference: ["Join Domain or Workgroup", "MDT Recover from Domain"],
   summary:
     "Joins the installed system to a directory. Windows: an Active Directory, by Add-Computer, and a restart. Linux has sssd ask it who may sign in. `active-directory`: a computer account made by adcli, its keytab, krb5.conf and sssd.conf. `ldap`: the server is asked with the account's name and password, then sssd.conf is written, readable by root alone. adcli and sssd-ad, or ldap-utils and sssd-ldap, are installed before.",
   environments: ["installed"],

@@ -7,6 +7,7 @@ import { defineStepType } from "./step-definition.ts";
 export const joinWorkgroupStep = defineStepType({
   type: "join-workgroup",
   title: "Join workgroup",
+  reference: ["Join Domain or Workgroup"],
   summary: "Makes an installed Windows a member of a workgroup, by Add-Computer, and a restart. One that belongs to a domain stays there, and the step fails: it would take an account of that domain to leave it. On Linux a workgroup means nothing but a line of smb.conf.",
   environments: ["installed"],
   platforms: ["windows"],

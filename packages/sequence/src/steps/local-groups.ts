@@ -14,6 +14,7 @@ const quiet = (call: string): string => `${call} | ${cmdlet("Out-Null")}`;
 export const captureLocalGroupsStep = defineStepType({
   type: "capture-local-groups",
   title: "Capture local groups",
+  reference: ["MDT Capture Groups"],
   summary: "Keeps in OSDStateStorePath which users are in which local groups: on Linux local users with numbers from 1000 to 59999, on Windows local users and those of a directory. In the boot environment it is the Linux on the data volume.",
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],
@@ -44,6 +45,7 @@ export const captureLocalGroupsStep = defineStepType({
 export const restoreLocalGroupsStep = defineStepType({
   type: "restore-local-groups",
   title: "Restore local groups",
+  reference: ["MDT Restore Groups"],
   summary: "Puts users into the local groups they were in, as capture-local-groups has kept it. Who is no user here is left out, and said; nobody is taken out of a group.",
   environments: ["installed"],
   platforms: ["linux", "windows"],

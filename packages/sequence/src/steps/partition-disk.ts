@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { partitionScript } from "../windows/partition-script.ts";
 import { powerShellFile } from "../windows/powershell.ts";
+import { nameIn } from "./named-variables.ts";
 import { partitionSchema } from "./partition-settings.ts";
 import { partitionsOfVariables } from "./partition-variables.ts";
 import { defineStepType } from "./step-definition.ts";
@@ -9,6 +10,7 @@ import { defineStepType } from "./step-definition.ts";
 export const partitionDiskStep = defineStepType({
   type: "partition-disk",
   title: "Format and partition disk",
+  reference: ["Format and Partition Disk"],
   summary: "Partitions and formats a disk other than the one that holds /prestage, by GPT and nothing else: no machine that starts from prestaged media needs an MBR. In an installed Linux fdisk, and dosfstools or ntfs-3g for their file systems, are installed before. On prestaged media the condition `_SMSTSMediaType` notEquals OEMMedia skips it.",
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],
@@ -21,6 +23,7 @@ export const partitionDiskStep = defineStepType({
     const partitions = partitionsOfVariables(variables);
     return partitions === undefined ? {} : { partitions };
   },
+  setsNamed: ({ partitions }) => (Array.isArray(partitions) ? partitions.flatMap((one: unknown) => (typeof one === "object" && one !== null ? nameIn(one as Record<string, unknown>, "variable") : [])) : []),
   again: "It begins anew: a disk that is half partitioned is partitioned once more.",
   errors: ["PRESTAGE_AGENT_DISK_PROTECTED", "PRESTAGE_DISK_PROGRAM_FAILED", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED"],
   windows: ({ disk, partitions }, { work }) => {

@@ -11,6 +11,7 @@ const prepared = "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE";
 export const prepareCaptureStep = defineStepType({
   type: "prepare-capture",
   title: "Prepare for capture",
+  reference: ["Prepare Windows for Capture", "Prepare Client for Capture", "MDT Execute Sysprep"],
   summary:
     "Prepares the installed system of a reference computer to become an image; capture-os-image follows, after a restart into the boot environment. Windows: by Sysprep, which takes out what belongs to this computer alone. Linux: interrupted installations are finished, the membership of a directory is given up, and downloaded packages go. What the running system needs and no image may hold - machine id, ssh host keys, leases, logs, random seed, the deployment itself - stays until the capture leaves it out.",
   environments: ["installed"],

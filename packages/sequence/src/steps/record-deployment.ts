@@ -12,6 +12,7 @@ const key = String.raw`HKLM:\SOFTWARE\Prestage\Deployment`;
 export const recordDeploymentStep = defineStepType({
   type: "record-deployment",
   title: "Record the deployment",
+  reference: ["MDT Tattoo"],
   summary: "Writes on the computer what it was deployed by, for inventories and scripts: /etc/prestage-deployment on Linux, lines of NAME=\"VALUE\" as in os-release; HKLM\\SOFTWARE\\Prestage\\Deployment on Windows. Its time is there as well.",
   environments: ["installed"],
   platforms: ["linux", "windows"],

@@ -9,6 +9,7 @@ export const longestNotice = 86_400;
 export const restartStep = defineStepType({
   type: "restart",
   title: "Restart computer",
+  reference: ["Restart Computer"],
   summary: "Restarts into the installed system or into the boot environment; the sequence goes on there with the next step. With `message` it says so first and counts down; a key ends the wait. Without, restarts are announced as SMSTSRebootMessage and SMSTSRebootDelay say, and not at all where neither is set.",
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],

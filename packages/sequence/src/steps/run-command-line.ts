@@ -2,12 +2,14 @@ import { z } from "zod";
 import { commandShell } from "../windows/command-line.ts";
 import { asAccount, windowsFolder } from "../windows/run-as-account.ts";
 import { accountSchema, commandSchema, outputVariableSchema, referenceSchema, restartCodesSchema, successCodesSchema, timeoutSchema } from "./settings.ts";
+import { nameIn, namesInCommand } from "./named-variables.ts";
 import { defineStepType } from "./step-definition.ts";
 
 /** Run Command Line (features.md F234, F196). */
 export const runCommandLineStep = defineStepType({
   type: "run-command-line",
   title: "Run command line",
+  reference: ["Run Command Line"],
   summary: "Runs a command line: by `sh -c`, in an installed Windows by `cmd.exe /c`. Its folder is the package's, where one is named. What it prints may go into a variable.",
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],
@@ -21,6 +23,7 @@ export const runCommandLineStep = defineStepType({
     timeoutSeconds: timeoutSchema,
     account: accountSchema,
   }),
+  setsNamed: (settings) => [...nameIn(settings, "outputVariable"), ...namesInCommand(settings, "command")],
   again: "The command is run again: write it so that this does no harm.",
   errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED", "PRESTAGE_AGENT_ACCOUNT_UNKNOWN", "PRESTAGE_AGENT_SECRET_UNAVAILABLE"],
   windows: ({ command, successCodes, restartCodes, account, package: id, workingFolder }, { work, folderOf }) => {

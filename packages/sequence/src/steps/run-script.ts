@@ -2,6 +2,7 @@ import { z } from "zod";
 import { accountSchema, commandSchema, outputVariableSchema, referenceSchema, restartCodesSchema, successCodesSchema, timeoutSchema } from "./settings.ts";
 import { powerShellFile } from "../windows/powershell.ts";
 import { accountFolder, asAccount, windowsFolder } from "../windows/run-as-account.ts";
+import { nameIn, namesInCommand } from "./named-variables.ts";
 import { defineStepType } from "./step-definition.ts";
 
 export const scriptLanguages = ["sh", "javascript", "powershell"] as const;
@@ -10,6 +11,7 @@ export const scriptLanguages = ["sh", "javascript", "powershell"] as const;
 export const runScriptStep = defineStepType({
   type: "run-script",
   title: "Run script",
+  reference: ["Run PowerShell Script"],
   summary: "Runs a script, written in the sequence or lying in a package: by `sh`, by the agent's own Node.js, or by PowerShell where it is installed. What it prints may go into a variable.",
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],
@@ -29,6 +31,7 @@ export const runScriptStep = defineStepType({
     })
     .refine((value) => (value.script === undefined) !== (value.file === undefined), "either script or file")
     .refine((value) => value.file === undefined || value.package !== undefined, "a file lies in a package"),
+  setsNamed: (settings) => [...nameIn(settings, "outputVariable"), ...namesInCommand(settings, "script")],
   again: "The script is run again: write it so that this does no harm.",
   errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED", "PRESTAGE_AGENT_ACCOUNT_UNKNOWN", "PRESTAGE_AGENT_SECRET_UNAVAILABLE"],
   windows: ({ language, script, file, package: id, parameters, successCodes, restartCodes, account, workingFolder }, { work, node, folderOf }) => {

@@ -6,6 +6,7 @@ import { defineStepType } from "./step-definition.ts";
 export const runTaskSequenceStep = defineStepType({
   type: "run-task-sequence",
   title: "Run task sequence",
+  reference: ["Run Task Sequence"],
   summary: "Runs the steps of another task sequence of the site as a group in its place, with the same variables. The site puts them in when a sequence is added; a new revision of the child is in its parents at once.",
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],

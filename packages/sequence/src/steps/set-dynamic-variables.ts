@@ -18,6 +18,7 @@ const rule = z
 export const setDynamicVariablesStep = defineStepType({
   type: "set-dynamic-variables",
   title: "Set dynamic variables",
+  reference: ["Set Dynamic Variables", "MDT Gather"],
   summary: "Finds out make, model, serial number, addresses and gateways of the computer, and sets variables by the rules that fit: `*` any text, `?` one character; later rules win.",
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],
@@ -25,6 +26,7 @@ export const setDynamicVariablesStep = defineStepType({
   sets: {
     _SMSTSMake: "manufacturer", _SMSTSModel: "model", _SMSTSSerialNumber: "serial number", _SMSTSAssetTag: "asset tag", _SMSTSUUID: "SMBIOS UUID", _SMSTSMacAddresses: "MAC addresses", _SMSTSIPAddresses: "IP addresses", _SMSTSDefaultGateways: "default gateways",
   },
+  setsNamed: ({ rules }) => (Array.isArray(rules) ? rules.flatMap(namesOfRule) : []),
   again: "It finds the same.",
   errors: ["PRESTAGE_SEQUENCE_VARIABLE_REFUSED"],
   example: `- name: By model and place
@@ -34,3 +36,8 @@ export const setDynamicVariablesStep = defineStepType({
       - { make: "LENOVO", model: "ThinkCentre*", set: { Role: desk } }
       - { location: 10.17.0.1, set: { Branch: Lyon } }`,
 });
+
+function namesOfRule(rule: unknown): string[] {
+  const set: unknown = typeof rule === "object" && rule !== null && "set" in rule ? rule.set : undefined;
+  return typeof set === "object" && set !== null ? Object.keys(set) : [];
+}

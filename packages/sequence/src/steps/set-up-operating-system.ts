@@ -14,6 +14,7 @@ const userSchema = z.strictObject({
 export const setUpOperatingSystemStep = defineStepType({
   type: "set-up-operating-system",
   title: "Set up operating system",
+  reference: ["Setup Windows and Configuration Manager"],
   summary: "Makes of the applied image this computer's own system and has it go on with the sequence when it starts. On Linux: name, users, boot loader, network. On Windows: boot files and boot configuration, a name where no step has given one, a service. What else Windows is told at its first start is apply-windows-settings'; it needs a boot image built with --windows.",
   environments: ["environment"],
   platforms: ["linux", "windows"],

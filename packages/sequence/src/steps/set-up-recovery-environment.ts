@@ -9,6 +9,7 @@ const wasOff = [1, 2];
 export const setUpRecoveryEnvironmentStep = defineStepType({
   type: "set-up-recovery-environment",
   title: "Set up the recovery environment",
+  reference: ["MDT Windows Recovery"],
   summary: "Has Windows keep its recovery environment ready: its own, or one of a package.",
   environments: ["installed"],
   platforms: ["windows"],

@@ -10,6 +10,8 @@ export interface StepDefinition<T = unknown> {
   type: string;
   /** As the field calls it. */
   title: string;
+  /** The steps of Configuration Manager that it stands for, and with MDT before them those of MDT; none: they have no such step. */
+  reference: readonly string[];
   /** What it does, in a sentence or two. */
   summary: string;
   /** Where it may run; elsewhere it fails. */
@@ -28,6 +30,12 @@ export interface StepDefinition<T = unknown> {
   fromVariables?(variables: Variables): Readonly<Record<string, unknown>>;
   /** Variables it sets, and what they say. */
   sets: Readonly<Record<string, string>>;
+  /** The names its settings hold of variables that it sets besides. The settings are as they are written. */
+  setsNamed?(settings: Readonly<Record<string, unknown>>): string[];
+  /** Which variables of its own it sets with these settings; left out: those of `sets`. */
+  setsWith?(settings: Readonly<Record<string, unknown>>): string[];
+  /** What is set to a value that is known before the step runs; empty: it is deleted. */
+  setsTo?(settings: Readonly<Record<string, unknown>>): { name: string; value: string }[];
   /** Why it may be run again after it was interrupted. */
   again: string;
   /** What can go wrong, by code. */
@@ -43,12 +51,12 @@ export interface StepDefinition<T = unknown> {
   windows?(settings: T, at: WindowsSurroundings): WindowsPlan | string;
 }
 
-type Optional = "mergedAtSite" | "variables" | "sets" | "platforms" | "environmentsOnWindows" | "environmentsOnLinux" | "errors" | "windows" | "fromVariables";
+type Optional = "reference" | "mergedAtSite" | "variables" | "sets" | "platforms" | "environmentsOnWindows" | "environmentsOnLinux" | "errors" | "windows" | "fromVariables" | "setsNamed" | "setsWith" | "setsTo";
 type Given<T> = { settings: z.ZodType<T> } & Omit<StepDefinition<NoInfer<T>>, Optional | "settings"> & Partial<Pick<StepDefinition<NoInfer<T>>, Optional>>;
 
 /** Every step may fail by these: its settings, its place, its time, its own failure. */
 const common = ["PRESTAGE_AGENT_STEP_INVALID", "PRESTAGE_AGENT_STEP_ENVIRONMENT", "PRESTAGE_AGENT_STEP_TIME_LIMIT", "PRESTAGE_AGENT_STEP_INTERRUPTED", "PRESTAGE_AGENT_STEP_FAILED"];
 
 export function defineStepType<T>(given: Given<T>): StepDefinition<T> {
-  return { mergedAtSite: false, variables: {}, sets: {}, platforms: ["linux"], environmentsOnWindows: given.environments, environmentsOnLinux: given.environments, ...given, errors: [...common, ...(given.errors ?? [])] };
+  return { reference: [], mergedAtSite: false, variables: {}, sets: {}, platforms: ["linux"], environmentsOnWindows: given.environments, environmentsOnLinux: given.environments, ...given, errors: [...common, ...(given.errors ?? [])] };
 }

@@ -14,6 +14,7 @@ const noTool = "on Windows a package with the User State Migration Tool is named
 export const requestStateStoreStep = defineStepType({
   type: "request-state-store",
   title: "Request state store",
+  reference: ["Request State Store"],
   summary: "Finds the place for users' files and says it in OSDStateStorePath: `local` is beside the deployment on the computer's own disk, where a new system leaves it alone; or a folder, such as one that connect-network-folder has mounted, which is refused while it is not. What `local` still holds when the sequence ends is moved to /var/lib/prestage/user-state, which root alone reads. A store at the site, `site`, fails as long as the site has none.",
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],
@@ -22,6 +23,7 @@ export const requestStateStoreStep = defineStepType({
     action: z.enum(["capture", "restore"]).describe("What it is for; a store to restore from must hold something"),
     store: z.union([z.enum(["local", "site"]), z.string().max(1000).refine((text) => isAbsoluteFolder(text), "local, site or an absolute path")]).default("site").describe("local, site, or a folder of this computer alone"),
   }),
+  sets: { OSDStateStorePath: "the folder of the store" },
   again: "The same place is found again.",
   windows: ({ action, store }, { work }) => {
     const folder = windowsStore(store === "local" ? localOnWindows : store);
@@ -39,6 +41,7 @@ export const requestStateStoreStep = defineStepType({
 export const captureUserStateStep = defineStepType({
   type: "capture-user-state",
   title: "Capture user state",
+  reference: ["Capture User State", "MDT Capture User State"],
   summary: "Copies the homes of a Linux's local users, those with numbers from 1000 to 59999, into one WIM under OSDStateStorePath, an image each, with a list of them and the WIM's SHA-256. In the boot environment it is the system on the data volume. `wimtools` is installed before. On Windows the User State Migration Tool does it, while Windows runs.",
   environments: ["environment", "installed"],
   platforms: ["linux", "windows"],
@@ -72,6 +75,7 @@ export const captureUserStateStep = defineStepType({
 export const restoreUserStateStep = defineStepType({
   type: "restore-user-state",
   title: "Restore user state",
+  reference: ["Restore User State", "MDT Restore User State"],
   summary: "Puts captured homes back, once the WIM was found to be whole. Everything in a home becomes its user's own; what the new system has there already stays, in captured folders too, unless a file of the same name was captured. Devices, sockets and FIFOs are left out. `wimtools` is installed before. On Windows the User State Migration Tool does it.",
   environments: ["installed"],
   platforms: ["linux", "windows"],
@@ -98,11 +102,14 @@ export const restoreUserStateStep = defineStepType({
 export const releaseStateStoreStep = defineStepType({
   type: "release-state-store",
   title: "Release state store",
+  reference: ["Release State Store"],
   summary: "Ends the use of the store: OSDStateStorePath is no more. It must come after a capture or restore that succeeded. What a `local` store keeps is in /var/lib/prestage/user-state when the sequence has ended; an older one there gets a number behind its name.",
   environments: ["installed"],
   platforms: ["linux", "windows"],
   settings: z.strictObject({ remove: flagSchema.default(false).describe("Delete what was captured: after a restore; the store must be there"), store: storeSetting }),
   variables: { store: "OSDStateStorePath" },
+  setsWith: () => ["OSDStateStorePath"],
+  setsTo: () => [{ name: "OSDStateStorePath", value: "" }],
   again: "What is deleted already is no error.",
   windows: ({ remove, store }, { work }) => {
     const folder = windowsStore(store);

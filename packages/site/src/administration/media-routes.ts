@@ -17,6 +17,8 @@ import { planMedia } from "../store/plan-media.ts";
 import { openSequence } from "../store/sequences.ts";
 
 const mediaParams = z.strictObject({ id: sha256Schema });
+/** `content`: ids with commas between; of these alone, whatever the sequence names. */
+const planQuery = z.strictObject({ taskSequence: objectIdSchema.optional(), content: z.string().max(100_000).transform((text) => text.split(",")).pipe(z.array(objectIdSchema).min(1)).optional() });
 
 /** A media from its creation to its end. */
 export function mediaRoutes(api: Routes, context: SiteContext): void {
@@ -28,7 +30,7 @@ export function mediaRoutes(api: Routes, context: SiteContext): void {
   api.get("/media", { schema: { response: { 200: z.array(contract.mediaRecordSchema) } } }, () => listMedia(context.db, context.now()));
   api.get("/media/:id", { schema: { params: mediaParams, response: { 200: contract.mediaRecordSchema } } }, (request) => open(request.params.id));
   api.get("/media/:id/revised", { schema: { params: mediaParams, response: { 200: z.array(contract.revisedContentSchema) } } }, async (request) => revisedContent(context.db, (await open(request.params.id)).manifest));
-  api.get("/media/:id/plan", { schema: { params: mediaParams, querystring: z.strictObject({ taskSequence: objectIdSchema.optional() }), response: { 200: z.array(contract.contentPlanSchema) } } }, async (request) => planMedia(context, (await open(request.params.id)).manifest, request.query.taskSequence));
+  api.get("/media/:id/plan", { schema: { params: mediaParams, querystring: planQuery, response: { 200: z.array(contract.contentPlanSchema) } } }, async (request) => planMedia(context, (await open(request.params.id)).manifest, request.query.taskSequence, request.query.content));
   api.post("/media/:id/rebuild", { schema: { params: mediaParams, body: contract.rebuildMediaRequestSchema, response: { 202: contract.jobAnswerSchema } } }, async (request, reply) => {
     const { mediaId, manifest } = await open(request.params.id);
     await openSequence(context.db, manifest.taskSequence.id);

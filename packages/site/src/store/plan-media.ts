@@ -9,17 +9,17 @@ import { listObjects, objectRevisions } from "./objects.ts";
 import { openSequence } from "./sequences.ts";
 
 /**
- * What a computer started from this media would fetch now, if it ran this task sequence (or the one the media was made for).
+ * What a computer started from this media would fetch now, if it ran this task sequence (or the one the media was made for); of `objects` alone, where they are given.
  * @throws SiteError PRESTAGE_SITE_NOT_FOUND
  */
-export async function planMedia(context: SiteContext, manifest: Manifest, taskSequenceId = manifest.taskSequence.id): Promise<ContentPlan[]> {
+export async function planMedia(context: SiteContext, manifest: Manifest, taskSequenceId = manifest.taskSequence.id, objects?: readonly string[]): Promise<ContentPlan[]> {
   const { sequence } = await openSequence(context.db, taskSequenceId);
   const onMedia = new Set(manifest.content.map((one) => one.contentId));
   const plans: ContentPlan[] = [];
   // Of dynamic lists, what the media's own variables name; a device's are known when it asks.
   const there = new Set((await listObjects(context.db)).map((object) => object.id));
   const listed = listedContent(listBases(sequence), manifest.variables).filter(({ objectId }) => there.has(objectId));
-  for (const content of await resolveContent(context, [...contentReferences(sequence), ...listed].map((reference) => reference.objectId))) {
+  for (const content of await resolveContent(context, objects ?? [...contentReferences(sequence), ...listed].map((reference) => reference.objectId))) {
     const { objectId, kind, name, revision, contentId, earlierContentIds, patches = [] } = content;
     const held = [contentId, ...earlierContentIds].filter((id) => onMedia.has(id));
     plans.push({ objectId, kind, name, revision, contentId, ...(await planOnPaper(context.library, contentId, held, patches, imageOf(sequence, objectId), [...onMedia])) });

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseTaskSequenceYaml } from "../parse-yaml.ts";
+import { deviceDescriptionSchema } from "./device-description.ts";
+import { simulate } from "./simulate.ts";
+
+const run = (steps: string, device: object = {}) => simulate(parseTaskSequenceYaml(`name: t\nsteps:\n${steps}`), deviceDescriptionSchema.parse(device));
+const told = (steps: string, device: object = {}) => run(steps, device).steps.map((one) => [one.name, one.action, one.why]);
+const script = '  - { name: Ask, type: run-script, with: { script: "hostname", outputVariable: Branch } }\n';
+const command = (name: string, when: string) => `  - { name: ${name}, type: run-command-line, with: { command: "echo %Branch%" }, when: ${when} }\n`;
+const onAsk = 'depends on Branch, set by the step "Ask" at run time';
+
+test("a condition on what a step finds out is neither met nor not, unless the others decide it; what is put in is said to be unknown", () => {
+  const both = (kind: string, other: string) => `{ ${kind}: [{ variable: branch, equals: Lyon }, { variable: Role, equals: ${other} }] }`;
+  const role = "  - { name: Role, type: set-variable, with: { name: Role, value: desk } }\n";
+  const steps = script + role + command("Plain", "{ variable: Branch, equals: Lyon }") + command("All", both("all", "desk")) + command("Not all", both("all", "kiosk")) + command("Any", both("any", "desk")) + command("None", both("none", "desk")) + command("Compared", '{ variable: Role, equals: "%Branch%" }') + command("File", '{ file: "/etc/%Branch%", exists: true }');
+  assert.deepEqual(told(steps).slice(2), [
+    ["Plain", "depends", onAsk], ["All", "depends", onAsk], ["Not all", "skipped", 'Role is "desk"'], ["Any", "runs", "its condition holds"], ["None", "skipped", 'Role is "desk"'], ["Compared", "depends", onAsk], ["File", "depends", onAsk],
+  ]);
+  const { steps: seen, outcome, notDescribed } = run(steps, { variables: { device: { Branch: "Paris" } } });
+  assert.deepEqual(seen.find(({ name }) => name === "Any")?.variables, [{ name: "Branch", value: undefined, setBy: "Ask", insteadOf: [] }]);
+  assert.deepEqual([seen[0]?.setsWhenRun, seen.find(({ name }) => name === "Any")?.settings, outcome, notDescribed], [["Branch"], { command: "echo %Branch%" }, "succeeded", []]);
+});
+
+test("a variable set to a value that is not known is not known, either; one that is set anew is", () => {
+  const steps = `${script}  - { name: Name, type: set-variable, with: { name: OSDComputerName, value: "%Branch%-7" } }\n${command("Derived", "{ variable: OSDComputerName, like: 'A*' }")}  - { name: Mine, type: set-variable, with: { name: Branch, value: Lyon } }\n${command("Anew", "{ variable: Branch, equals: Lyon }")}`;
+  assert.deepEqual(told(steps).slice(2).filter(([name]) => name !== "Mine"), [["Derived", "depends", 'depends on OSDComputerName, set by the step "Name" at run time'], ["Anew", "runs", "its condition holds"]]);
+});
+
+test("each kind of step says what it finds out: output, folders, partitions, stores, kept settings, what a command sets by prestage-variable", () => {
+  const named: [string, string][] = [
+    ["{ name: S, type: connect-network-folder, with: { path: //files.example.org/a, variable: Folder } }", "Folder"],
+    ["{ name: S, type: download-package-content, with: { packages: [ABC00005, ABC00006], variable: Fetched } }", "Fetched02"],
+    ["{ name: S, type: partition-disk, with: { disk: /dev/sdb, partitions: [{ name: data, variable: Data }] } }", "Data"],
+    ["{ name: S, type: request-state-store, with: { action: capture, store: local } }", "OSDStateStorePath"],
+    ["{ name: S, type: capture-system-settings }", "OSDComputerName"],
+    ["{ name: S, type: check-readiness }", "_TS_CRMEMORY"],
+    ["{ name: S, type: apply-os-image, with: { osImage: ABC00003 } }", "OSDTargetSystemDrive"],
+    ["{ name: S, type: run-command-line, with: { command: 'prestage-variable Role \"$(cat /etc/role)\"' } }", "Role"],
+  ];
+  for (const [step, name] of named) {
+    const { steps } = run(`  - ${step}\n  - { name: On it, type: run-command-line, with: { command: "true" }, when: { variable: ${name}, exists: true } }\n`, { variables: { collection: { [name]: "given" } } });
+    assert.deepEqual([steps[1]?.action, steps[1]?.why], ["depends", `depends on ${name}, set by the step "S" at run time`], step);
+  }
+  const [, kept] = run("  - { name: S, type: capture-system-settings, with: { computerName: false } }\n  - { name: On it, type: run-command-line, with: { command: 'true' }, when: { variable: OSDComputerName, exists: true } }\n", { variables: { device: { OSDComputerName: "PC" } } }).steps;
+  assert.equal(kept?.action, "runs", "a setting that is off sets nothing");
+  const released = told("  - { name: Done, type: release-state-store }\n  - { name: On it, type: run-command-line, with: { command: 'true' }, when: { variable: OSDStateStorePath, exists: true } }\n".replace("  - { name: Done", "  - { name: R, type: restart }\n  - { name: Done"), { variables: { device: { OSDStateStorePath: "/mnt/store" } } });
+  assert.deepEqual(released.at(-1)?.slice(1), ["skipped", "OSDStateStorePath does not exist"]);
+});
+
+test("rules of set-dynamic-variables are decided by what is described of the computer; the others only when they run", () => {
+  const rules = `  - name: Rules
+    type: set-dynamic-variables
+    with:
+      rules:
+        - { make: "LENOVO", model: "ThinkCentre*", set: { Role: desk, Where: here } }
+        - { make: "Dell*", model: "*", set: { Role: other } }
+        - { variable: { name: Role, equals: desk }, set: { Group: desks } }
+        - { location: 10.17.0.1, set: { Where: Lyon } }
+        - { computer: { serialNumber: "S1*" }, set: { Serial: one } }
+`;
+  const described = { hardware: { manufacturer: "Lenovo", model: "ThinkCentre M75" } };
+  const [rule, ...rest] = run(rules + ["Role", "Group", "Where", "Serial", "_SMSTSMake", "_SMSTSIPAddresses"].map((name) => `  - { name: On ${name}, type: run-command-line, with: { command: "true" }, when: { variable: ${name}, exists: true } }\n`).join(""), described).steps;
+  assert.deepEqual(rule?.sets, [{ name: "_SMSTSMake", value: "Lenovo" }, { name: "_SMSTSModel", value: "ThinkCentre M75" }, { name: "Role", value: "desk" }, { name: "Group", value: "desks" }]);
+  assert.deepEqual(rest.map(({ action }) => action), ["runs", "runs", "depends", "depends", "runs", "depends"]);
+});
+
+test("what a step sets of which only the run knows whether it runs is in doubt behind it; so is what a group sets, and where the run is", () => {
+  const steps = `${script}  - name: Lyon
+    type: group
+    when: { variable: Branch, equals: Lyon }
+    steps:
+      - { name: Set, type: set-variable, with: { name: Role, value: kiosk } }
+      - { name: Inside, type: run-command-line, with: { command: "echo %Role%" }, when: { variable: Role, equals: kiosk } }
+      - { name: Never, type: run-command-line, with: { command: "true" }, when: { variable: Role, equals: desk } }
+      - { name: Restart, type: restart }
+${command("Behind", "{ variable: Role, equals: kiosk }")}  - { name: Tool, type: install-package, with: { package: ABC00005, program: Run } }
+  - { name: Again, type: restart }
+  - { name: Last, type: install-package, with: { package: ABC00005, program: Run } }
+`;
+  const found = told(steps, { variables: { device: { Role: "desk" } } });
+  assert.deepEqual(found, [
+    ["Ask", "runs", "it has no condition"], ["Lyon", "depends", onAsk],
+    ["Set", "depends", 'where "Lyon" is run: it has no condition'], ["Inside", "depends", 'where "Lyon" is run: its condition holds'], ["Never", "skipped", 'Role is "kiosk"'], ["Restart", "depends", 'where "Lyon" is run: it has no condition'], ["Lyon", "group-ends", "depends"],
+    ["Behind", "depends", 'depends on Role, set by the step "Set" at run time'], ["Tool", "depends", 'depends on _SMSTSInWinPE, set by the step "Restart" at run time'],
+    ["Again", "depends", 'where "Tool" does not fail: it has no condition'], ["Last", "depends", 'where "Tool" does not fail: it has no condition'],
+  ]);
+  const { outcome, variables } = run(steps);
+  assert.deepEqual([outcome, variables.find(({ name }) => name === "Role")], ["depends", { name: "Role", value: undefined, setBy: "Set", insteadOf: [] }]);
+});
