@@ -49,6 +49,10 @@ const gallery: Record<string, () => void> = {
     void showHighImpact(screen, { deploymentId: "ABC20001", taskSequenceId: "ABC00006", name: "Debian 12 for offices", comment: "", purpose: "required", highImpact: { headline: "This computer is set up anew", texts: ["Everything on its disk is replaced by Debian 12.", "It takes about half an hour; leave it switched on.", "Questions: help desk, extension 4711."] } }, stop.signal).catch(() => undefined);
   },
   error: () => screen.error({ code: "PRESTAGE_MEDIA_EXPIRED", cause: "This media was valid to 2026-01-01T00:00:00Z; the site's time is 2026-11-22T20:00:00Z. Have the media renewed.", next: (texts) => `Give this screen to the administrator of the site. ${texts.keyPowerOff}` }),
+  "step-failed": () => screen.error({ code: "PRESTAGE_AGENT_STEP_FAILED", reference: "0x00000643", step: "Install Firefox", cause: "Expected the command to end with 0; it ended with 1603.", next: "See the output of the step at the site, or the log (F9).", then: (texts) => texts.sequenceFailedKeyOr(900) }),
+  "restart-notice": () => {
+    void screen.countdown({ screen: "restart-notice", title: (texts) => texts.restartNotice, lines: (left) => ["The office suite needs a restart. Save nothing: nobody works here yet.", "", (texts) => texts.restartNoticeLeft(left)], seconds: 90 }, stop.signal).catch(() => undefined);
+  },
   done: () => screen.done({ title: (texts) => texts.ready, lines: [(texts) => texts.sequenceEnded("Debian 12 for offices")] }),
   waiting: () => screen.message({ screen: "waiting", title: (texts) => texts.waiting, lines: ["Expected an address by DHCP on a wired interface; found none on eth0.", "", "Connect the network cable. It is tried again by itself.", (texts) => texts.networkKeyHint] }),
   network: () => {
