@@ -6,9 +6,9 @@ import type { NotKnown } from "./not-known.ts";
 export interface Moment { variables: Variables; notKnown: NotKnown }
 
 /**
- * Why what is in a group may not be run: the group's own condition is open, or a step in it may fail and end it. `before`: what is known where it does not run.
+ * Why what is in a group may not be run: the group's own condition is open, or a step in it may fail and end it. `moments`: what is known where it is not run, or ends early.
  */
-export interface Doubt { why: string; before: Moment; entered: boolean; mayFail: boolean }
+export interface Doubt { why: string; moments: readonly Moment[]; entered: boolean; mayFail: boolean }
 
 /** The doubts of each group that is being run, by its id; of the sequence itself, by "". */
 export class Doubts {
@@ -27,15 +27,15 @@ export class Doubts {
 
   /** A group that is entered only where its condition turns out to hold. */
   enter(id: string, why: string, before: Moment): void {
-    this.#found.set(id, { why, before, entered: true, mayFail: false });
+    this.#found.set(id, { why, moments: [before], entered: true, mayFail: false });
   }
 
   /** What is in a step may fail, and with it, step by step, what it is in: the rest of the group is run only where it does not. */
-  mayFail(step: Pick<Step, "id" | "name" | "continueOnError">, before: Moment): void {
+  mayFail(step: Pick<Step, "id" | "name" | "continueOnError">, there: Moment): void {
     if (step.continueOnError === true) return;
     const parent = this.#parents.get(step.id) ?? "";
     const known = this.#found.get(parent);
-    this.#found.set(parent, known === undefined ? { why: `where ${JSON.stringify(step.name)} does not fail`, before, entered: false, mayFail: true } : { ...known, mayFail: true });
+    this.#found.set(parent, known === undefined ? { why: `where ${JSON.stringify(step.name)} does not fail`, moments: [there], entered: false, mayFail: true } : { ...known, moments: [...known.moments, there], mayFail: true });
   }
 
   /** The group is left. */

@@ -6,7 +6,7 @@ import type { Step } from "../schema.ts";
 import { stepTypeOf } from "../steps/index.ts";
 import type { StepDefinition } from "../steps/index.ts";
 import { variablesNamedBy, variablesSetBy } from "../steps/variables-set.ts";
-import { variablesIn } from "../text-in-settings.ts";
+import { textsIn, variablesIn } from "../text-in-settings.ts";
 import { expandSettings, variableValue } from "../variables.ts";
 import type { Variables } from "../variables.ts";
 import { shownSurroundings } from "../windows/windows-plan.ts";
@@ -38,6 +38,8 @@ export interface ForeseenStep {
   /** What it sets to values that are known only when it runs. */
   setsWhenRun: string[];
   restart?: RunEnvironment;
+  /** Where it may ask the computer to be restarted into, as far as only the run knows whether it does. */
+  mayRestartTo: RunEnvironment[];
   /** Why it would fail. */
   fails?: string;
   /** Why it can be run here or not, where only the run knows where it is. */
@@ -70,7 +72,23 @@ export function foreseeStep(step: Step, at: Surroundings): ForeseenStep {
     (typeof onWindows === "string" ? `${step.type}: ${onWindows}` : undefined) ?? named.map(({ name, value }) => refusedVariable(name, value)).find((one) => one !== undefined) ??
     (device.outcomes[step.id] === "failed" ? "it is described to fail" : undefined);
   const restart = step.type === "restart" ? (settings["to"] === "environment" ? "environment" : "installed") : undefined;
-  return { settings, content, sets, setsWhenRun, ...(plan && { windows: plan }), ...(restart && { restart }), ...(fails !== undefined && { fails }), ...(place.open !== undefined && { placeOpen: place.open }) };
+  const mayRestartTo = setsWhenRun.some((name) => name.toLowerCase() === asksForRestart) ? targetsIn(settings) : [];
+  return { settings, content, sets, setsWhenRun, mayRestartTo, ...(plan && { windows: plan }), ...(restart && { restart }), ...(fails !== undefined && { fails }), ...(place.open !== undefined && { placeOpen: place.open }) };
+}
+
+const asksForRestart = "smstsrebootrequested";
+
+/** Where a value of SMSTSRebootRequested leads. */
+export function restartTarget(name: string, value: string): RunEnvironment[] {
+  if (name.toLowerCase() !== asksForRestart) return [];
+  return value.toLowerCase() === "winpe" ? ["environment"] : /^(hd|true)$/i.test(value) ? ["installed"] : [];
+}
+
+/** Where commands that set it lead; where their text does not say it, anywhere. */
+function targetsIn(settings: Readonly<Record<string, unknown>>): RunEnvironment[] {
+  const values = [...textsIn(settings)].flatMap(({ text }) => [...text.matchAll(/prestage-variable[ \t]+["']?SMSTSRebootRequested["']?[ \t]+["']?(\w+)/gi)].map((match) => match[1] ?? ""));
+  const known = values.flatMap((value) => restartTarget(asksForRestart, value));
+  return known.length === 0 ? ["environment", "installed"] : known;
 }
 
 function placeOf(definition: StepDefinition | undefined, step: Step, { device, environment, knowledge, notKnown }: Surroundings): { wrong?: string; open?: string } {

@@ -88,3 +88,11 @@ ${command("Behind", "{ variable: Role, equals: kiosk }")}  - { name: Tool, type:
   const { outcome, variables } = run(steps);
   assert.deepEqual([outcome, variables.find(({ name }) => name === "Role")], ["depends", { name: "Role", value: undefined, setBy: "Set", insteadOf: [] }]);
 });
+
+test("a restart that a command may ask for leaves open where the run is only where it leads elsewhere", () => {
+  const steps = (value: string) => `  - { name: Ask, type: run-command-line, with: { command: 'prestage-variable SMSTSRebootRequested ${value}' } }\n  - { name: Tool, type: install-package, with: { package: ABC00005, program: Run } }\n`;
+  const restart = "  - { name: Restart, type: restart }\n";
+  const last = (text: string) => told(text).at(-1);
+  assert.deepEqual(last(restart + steps("HD")), ["Tool", "runs", "it has no condition"]);
+  for (const text of [restart + steps("WinPE"), restart + steps('"$where"'), steps("HD")]) assert.deepEqual(last(text), ["Tool", "depends", 'depends on _SMSTSInWinPE, set by the step "Ask" at run time'], text);
+});

@@ -12,7 +12,7 @@ import type { DeviceDescription } from "./device-description.ts";
 import { changedSince, Doubts } from "./doubts.ts";
 import type { Doubt, Moment } from "./doubts.ts";
 import { explainStep } from "./explain.ts";
-import { foreseeStep } from "./foresee-step.ts";
+import { foreseeStep, restartTarget } from "./foresee-step.ts";
 import type { ForeseenStep } from "./foresee-step.ts";
 import { forecast, notKnownOf } from "./not-known.ts";
 import type { Forecast, NotKnown, SettingStep } from "./not-known.ts";
@@ -128,10 +128,10 @@ export class SimulatedRun {
     const doubt = this.#doubts.leave(step.id);
     const failed = action.outcome === "failed";
     const open = doubt !== undefined && (doubt.entered || !failed);
-    if (open && (failed || doubt.mayFail)) this.#doubts.mayFail(step, doubt.before);
     const outcome: SimulatedOutcome = open ? "depends" : action.outcome;
     this.#tell(action, "group-ends", outcome, { outcome });
     this.#forgetChanges(doubt);
+    if (open && (failed || doubt.mayFail)) this.#doubts.mayFail(step, this.#moment);
     // A group that may not be run at all fails nothing for certain.
     this.#append({ kind: "step-finished", stepId: step.id, name: step.name, group: true, outcome: open ? "succeeded" : action.outcome });
   }
@@ -146,13 +146,13 @@ export class SimulatedRun {
     const fails = action.kind === "give-up" ? action.why : seen.fails;
     const outcome: StepOutcome = fails === undefined ? "succeeded" : "failed";
     const doubt = this.#doubts.about(step.id);
-    const more = { ...shown(seen), sets: fails === undefined ? seen.sets : [], outcome, ...(fails !== undefined && { wouldFail: fails }), ...(seen.restart && fails === undefined && { restart: seen.restart }) };
+    const more = { ...shown(seen), ...(fails !== undefined ? { setsWhenRun: [] } : { sets: seen.sets }), outcome, ...(fails !== undefined && { wouldFail: fails }), ...(seen.restart && fails === undefined && { restart: seen.restart }) };
     this.#tell(action, doubt !== undefined ? "depends" : fails === undefined ? "runs" : "fails", doubt === undefined ? (fails ?? asked.why) : `${doubt}: ${asked.why}`, more);
     this.#append({ kind: "step-started", stepId: step.id, name: step.name }, step);
     if (fails === undefined) for (const { name, value } of seen.sets) this.#append({ kind: "variable-set", name, value }, step);
     const retry = outcome === "failed" && mayRetry(this.state, step);
     this.#append({ kind: "step-finished", stepId: step.id, name: step.name, outcome, ...(retry && { retry: true as const }), ...(seen.restart && fails === undefined && { restart: seen.restart }) }, step);
-    if (fails === undefined) this.#forget(seen.setsWhenRun, step);
+    if (fails === undefined) this.#forget([...seen.setsWhenRun, ...this.#placeIfMoved(seen.mayRestartTo)], step);
     this.#facts = new Map();
   }
 
@@ -160,11 +160,11 @@ export class SimulatedRun {
   #leaveOpen(action: OnStep<"start" | "give-up" | "skip">, why: string): void {
     const { step } = action;
     const seen = this.#foresee(step);
-    const before = this.#moment;
+    const targets = [...seen.mayRestartTo, ...(seen.restart === undefined ? [] : [seen.restart]), ...seen.sets.flatMap(({ name, value }) => restartTarget(name, value))];
     this.#tell(action, "depends", this.#inDoubt(step, why), { ...shown(seen), sets: seen.sets, ...(seen.fails !== undefined && { wouldFail: seen.fails }) });
     this.#append({ kind: "step-skipped", stepId: step.id, name: step.name, reason: "condition" });
-    this.#forget([...seen.sets.map(({ name }) => name), ...seen.setsWhenRun, "_SMSTSCurrentActionName", ...saidOfSteps, ...(seen.restart === undefined || seen.restart === this.#environment ? [] : ["_SMSTSInWinPE"])], step);
-    if (seen.fails !== undefined || seen.placeOpen !== undefined) this.#doubts.mayFail(step, before);
+    this.#forget([...seen.sets.map(({ name }) => name), ...seen.setsWhenRun, "_SMSTSCurrentActionName", ...saidOfSteps, ...this.#placeIfMoved(targets)], step);
+    if (seen.fails !== undefined || seen.placeOpen !== undefined) this.#doubts.mayFail(step, this.#moment);
     this.#facts = new Map();
   }
 
@@ -191,12 +191,16 @@ export class SimulatedRun {
     return { variables: this.state.variables, notKnown: this.notKnown };
   }
 
-  /** Their values are known no more. One that asks for a restart makes where the run is a matter of doubt. */
+  /** A restart that may happen makes where the run is a matter of doubt, unless it leads to where it is. */
+  #placeIfMoved(targets: readonly RunEnvironment[]): string[] {
+    return targets.some((to) => to !== this.#environment) ? ["_SMSTSInWinPE"] : [];
+  }
+
+  /** Their values are known no more; what asks for a restart the engine clears by itself. */
   #forget(names: readonly string[], { id, name }: SettingStep): void {
     if (names.length === 0) return;
     const [variables, notKnown] = [new Map(this.state.variables), new Map(this.notKnown)];
-    const asks = names.some((one) => one.toLowerCase() === "smstsrebootrequested");
-    for (const variable of [...names.filter((one) => !/^SMSTS(Reboot|Retry)Requested$/i.test(one)), ...(asks ? ["_SMSTSInWinPE"] : [])]) {
+    for (const variable of names.filter((one) => !/^SMSTS(Reboot|Retry)Requested$/i.test(one))) {
       variables.delete(variable.toLowerCase());
       notKnown.set(variable.toLowerCase(), { id, name, variable });
     }
@@ -208,9 +212,9 @@ export class SimulatedRun {
   #forgetChanges(doubt: Doubt | undefined): void {
     if (doubt === undefined) return;
     const now = this.#moment;
-    for (const key of changedSince(doubt.before, now)) {
+    for (const key of new Set(doubt.moments.flatMap((moment) => changedSince(moment, now)))) {
       const setter = now.notKnown.get(key) ?? this.#setters.get(key);
-      if (setter !== undefined) this.#forget([now.notKnown.get(key)?.variable ?? now.variables.get(key)?.name ?? doubt.before.variables.get(key)?.name ?? key], setter);
+      if (setter !== undefined) this.#forget([now.notKnown.get(key)?.variable ?? now.variables.get(key)?.name ?? doubt.moments.map(({ variables }) => variables.get(key)?.name).find((one) => one !== undefined) ?? key], setter);
     }
   }
 

@@ -24,7 +24,8 @@ export async function planMedia(context: SiteContext, manifest: Manifest, taskSe
     const held = [contentId, ...earlierContentIds].filter((id) => onMedia.has(id));
     plans.push({ objectId, kind, name, revision, contentId, ...(await planOnPaper(context.library, contentId, held, patches, imageOf(sequence, objectId), [...onMedia])) });
   }
-  return [...plans, await bootImagePlan(context, manifest)];
+  // One that was removed from the site meanwhile has no newest revision.
+  return objects === undefined && there.has(manifest.bootImage.objectId) ? [...plans, await bootImagePlan(context, manifest)] : plans;
 }
 
 /** Computers never fetch the environment they have started from. */
