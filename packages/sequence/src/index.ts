@@ -35,6 +35,8 @@ export type { ContentReference, ReferencedKind } from "./content-references.ts";
 export * from "./variables.ts";
 export { assignUsersModes, deviceUsers, effectiveAffinity, stricterAffinity } from "./device-users.ts";
 export { evaluateCondition, isLike } from "./conditions.ts";
+export { ruleFits } from "./steps/dynamic-rules.ts";
+export type { ComputerFacts, DynamicRule } from "./steps/dynamic-rules.ts";
 export type { Evaluation } from "./conditions.ts";
 export { compareVersions, factKey, factsNeeded, factText } from "./facts.ts";
 export type { FactQuery, Facts } from "./facts.ts";

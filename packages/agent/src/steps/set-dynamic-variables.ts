@@ -1,6 +1,6 @@
 import { networkInterfaces } from "node:os";
 import { readFile } from "node:fs/promises";
-import { isLike, setDynamicVariablesStep, variableValue } from "@prestage/sequence";
+import { ruleFits, setDynamicVariablesStep, variableValue } from "@prestage/sequence";
 import { hardwareFact } from "../facts/hardware.ts";
 import { windowsFacts } from "../windows/windows-facts.ts";
 import { defineStep } from "./step-executor.ts";
@@ -19,22 +19,12 @@ export const step = defineStep(setDynamicVariablesStep, async (run, { rules }) =
   for (const [name, value] of said) run.say(name, value);
   let fitted = 0;
   for (const rule of rules) {
-    const { computer } = rule;
-    const fits =
-      computer !== undefined ? like(found.serialNumber, computer.serialNumber) || like(found.assetTag, computer.assetTag) || like(found.uuid, computer.uuid) || found.macAddresses.some((address) => like(address, computer.macAddress?.replaceAll("-", ":")))
-      : rule.location !== undefined ? found.gateways.some((gateway) => like(gateway, rule.location))
-      : rule.variable !== undefined ? like(variableValue(run.variables(), rule.variable.name) ?? "", rule.variable.equals)
-      : like(found.make, rule.make) && like(found.model, rule.model);
-    if (!fits) continue;
+    if (ruleFits(rule, found, (name) => variableValue(run.variables(), name) ?? "") !== true) continue;
     fitted++;
     for (const [name, value] of Object.entries(rule.set)) run.setVariable(name, value);
   }
   return { outputTail: `${said.map(([name, value]) => `${name}=${value}`).join("\n")}\n${fitted} of ${rules.length} rules fitted` };
 });
-
-function like(value: string, pattern: string | undefined): boolean {
-  return pattern !== undefined && value !== "" && isLike(value.toLowerCase(), pattern.toLowerCase());
-}
 
 function ipAddresses(): string[] {
   return Object.values(networkInterfaces()).flat().filter((one) => one !== undefined && !one.internal && !one.address.startsWith("fe80:")).map((one) => one?.address ?? "").toSorted();
