@@ -60,11 +60,11 @@ async function importOne(site: SiteClient, object: ShareObject, sources: readonl
   }
 }
 
-/** What MDT restarts after does so here with each code of success: by its application, or by the step that runs its program. */
+/** MDT restarts where an installer says 3010, as a step of ours does; and after some with each code of success: by the application, or by the step that runs its program. */
 function definitionOf({ application }: ShareObject): unknown {
   if (application === undefined) return { kind: "package", programs: [] };
   const { command, detection, restart, platform } = application;
-  const success = restart ? [] : [0, 3010];
+  const success = restart ? [] : [0];
   if (detection === undefined) return { kind: "package", programs: [{ name: "Install", command, successCodes: success }] };
   return { kind: "application", installCommand: command, detection: [{ type: "command", command: detection }], successCodes: success, restartCodes: restart ? [0, 3010] : [], ...(platform !== undefined && { requirement: platform }) };
 }

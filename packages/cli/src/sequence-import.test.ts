@@ -80,7 +80,7 @@ test("a deployment share: its content imported, its rules and sequences in text,
   assert.match(imported.sequences[0]?.report.lines.find((one) => one.name === "Asks")?.notes[0] ?? "", /^Scripts\/asks\.vbs asks MDT's own objects/);
   assert.ok(!`${yaml}${run.stdout}${await readFile(join(output, "import-report.json"), "utf8")}`.includes("Sw0rdfish"));
   assert.deepEqual(imported.totals, { translated: 0, withNote: 5, disabled: 1, notNeeded: 0 });
-  assert.deepEqual((await at<{ programs: unknown }[] & { definition: { programs: { name: string; command: string }[] } }[]>("package", "show", / (ABC\w+)$/.exec(objects.get("Tool")?.to ?? "")?.[1] ?? ""))[0]?.definition.programs.map((one) => [one.name, one.command]), [["Install", "setup.exe /S"]]);
+  assert.deepEqual((await at<{ programs: unknown }[] & { definition: { programs: { name: string; command: string; successCodes: number[] }[] } }[]>("package", "show", / (ABC\w+)$/.exec(objects.get("Tool")?.to ?? "")?.[1] ?? ""))[0]?.definition.programs, [{ name: "Install", command: "setup.exe /S", successCodes: [0] }], "3010 restarts, as in MDT");
   // What MDT finds by its uninstall key is an application, installed before what needs it.
   const runtime = / (ABC\w+)$/.exec(objects.get("Runtime")?.to ?? "")?.[1] ?? "";
   assert.match(yaml, new RegExp(String.raw`type: install-application\s+with: \{ application: ${runtime} \}[^]*package: ${idOf("Tool")}`));

@@ -69,6 +69,13 @@ test("what is of the system: settings, addresses, directory, BitLocker, lists; w
   assert.deepEqual(imported.report.totals, { translated: 4, withNote: 6, disabled: 3, notNeeded: 2 });
 });
 
+test("what sets Windows PE's network up is not needed; another command of Windows there is disabled", () => {
+  const run = (name: string, command: string) => step("SMS_TaskSequence_RunCommandLineAction", name, `<action>${command}</action>`);
+  const imported = mdt(run("Firewall", "Wpeutil.exe disablefirewall") + run("Start", "cmd /c wpeinit") + run("Other", "wpeutil.exe setkeyboardlayout 0409:00000409") + step("BDD_InstallOS", "OS", `${settings({ OSGUID: "{0B}" })}<action>cscript.exe "%SCRIPTROOT%\\LTIApply.wsf"</action>`));
+  assert.deepEqual(["Firewall", "Start", "Other"].map((name) => [line(imported, name)?.status, line(imported, name)?.to]), [["withNote", "nothing"], ["withNote", "nothing"], ["disabled", "disabled step"]]);
+  assert.equal(imported.report.totals.notNeeded, 2);
+});
+
 test("a condition that cannot be said disables the step; on a group, all that is in it", () => {
   const odd = "<condition><expression type=\"SMS_TaskSequence_WMIConditionExpression\"><variable name=\"Query\">SELECT * FROM Win32_Fan WHERE Speed > 3</variable></expression></condition>";
   const set = step("SMS_TaskSequence_SetVariableAction", "Set", settings({ VariableName: "A", VariableValue: "b" }));

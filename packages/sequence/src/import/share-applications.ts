@@ -78,6 +78,7 @@ function platformOf(element: XmlElement, notes: string[]): Condition | undefined
     notes.push(`not carried over: the systems it supports (${names.join(", ").slice(0, 300)}), which cannot be said here; it is installed in any`);
     return undefined;
   }
+  notes.push("only in the systems it supports; a server of such a version counts as one");
   return more.length === 0 ? first : { any: all };
 }
 
