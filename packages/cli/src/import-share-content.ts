@@ -15,32 +15,33 @@ export async function importShareContent(folder: ShareFolder, objects: readonly 
   const lines: ImportLine[] = [];
   const mapping = new Map<string, string>();
   for (const object of objects) {
-    const line: ImportLine = { kind: "object", name: object.name, path: [object.guid], type: object.kind, status: "disabled", enabled: object.enabled, to: "", notes: [] };
+    const line: ImportLine = { kind: "object", name: object.name, path: [object.guid], type: object.kind, status: "disabled", enabled: object.enabled, to: "", notes: [...object.notes] };
     lines.push(line);
     const refused = refusal(object);
     const sources = await Promise.all(object.sources.map((source) => folder.find(source)));
     const missing = object.sources.filter((_, i) => sources[i] === undefined);
-    if (refused !== undefined || missing.length > 0) line.notes.push(refused ?? `not in the share: ${missing.slice(0, 3).join(", ")}`);
-    else if (site === undefined) Object.assign(line, { status: "withNote", to: object.kind, notes: ["imported by --import-content"] });
+    if (refused !== undefined || missing.length > 0) line.notes.unshift(refused ?? `not in the share: ${missing.slice(0, 3).join(", ")}`);
+    else if (site === undefined) Object.assign(line, { status: "withNote", to: object.kind, notes: ["imported by --import-content", ...line.notes] });
     else {
       signal.throwIfAborted();
       try {
         const id = await importOne(site, object, sources.filter((one) => one !== undefined));
         mapping.set(object.guid, id);
-        Object.assign(line, { status: "translated", to: `${object.kind} ${id}` });
+        Object.assign(line, { status: line.notes.length > 0 ? "withNote" : "translated", to: `${object.kind} ${id}` });
       } catch (cause) {
         signal.throwIfAborted();
-        line.notes.push(`the import failed: ${failureOf(cause).message} (${failureOf(cause).code})`);
+        line.notes.unshift(`the import failed: ${failureOf(cause).message} (${failureOf(cause).code})`);
       }
     }
   }
   return { lines, mapping };
 }
 
-function refusal(object: ShareObject): string | undefined {
-  if (object.kind === "package" && object.command === "") return "it is nothing but its dependencies, which stand in the sequence";
-  if (object.sources.length === 0) return object.kind === "package" ? "it has no files of its own in the share: import a folder with them as a package" : "its files do not lie in the share";
-  return object.kind === "package" && redact(object.command ?? "").found ? "a password stands in its command line: import it by hand (prestage package import) without" : undefined;
+function refusal({ application, sources }: ShareObject): string | undefined {
+  if (application?.command === "") return "it is nothing but its dependencies, which stand in the sequence";
+  if (sources.length === 0) return application === undefined ? "its files do not lie in the share" : "it has no files of its own in the share: import a folder with them as a package";
+  if (application?.refused !== undefined) return application.refused;
+  return redact(application?.command ?? "").found ? "a password stands in its command line: import it by hand (prestage package import) without" : undefined;
 }
 
 async function importOne(site: SiteClient, object: ShareObject, sources: readonly string[]): Promise<string> {
@@ -48,7 +49,7 @@ async function importOne(site: SiteClient, object: ShareObject, sources: readonl
   const [source = ""] = sources;
   const run = async (body: unknown) => contentObjectSchema.parse((await site.runJob("/imports", importRequestSchema.parse(body))).result?.["object"]).id;
   if (object.kind === "os-image") return run({ ...common, kind: object.kind, source, index: object.index ?? 1 });
-  if (object.kind === "package") return run({ ...common, kind: object.kind, source, definition: { kind: "package", programs: object.command === undefined ? [] : [{ name: "Install", command: object.command, successCodes: [0, 3010] }] } });
+  if (object.kind === "package" || object.kind === "application") return run({ ...common, kind: object.kind, source, definition: definitionOf(object) });
   // The folders of a driver group lie apart in a share; a driver package is one folder.
   const together = await mkdtemp(join(tmpdir(), "prestage-drivers-"));
   try {
@@ -57,4 +58,13 @@ async function importOne(site: SiteClient, object: ShareObject, sources: readonl
   } finally {
     await rm(together, { recursive: true, force: true });
   }
+}
+
+/** MDT restarts where an installer says 3010, as a step of ours does; and after some with each code of success: by the application, or by the step that runs its program. */
+function definitionOf({ application }: ShareObject): unknown {
+  if (application === undefined) return { kind: "package", programs: [] };
+  const { command, detection, restart, platform } = application;
+  const success = restart ? [] : [0];
+  if (detection === undefined) return { kind: "package", programs: [{ name: "Install", command, successCodes: success }] };
+  return { kind: "application", installCommand: command, detection: [{ type: "command", command: detection }], successCodes: success, restartCodes: restart ? [0, 3010] : [], ...(platform !== undefined && { requirement: platform }) };
 }

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import { decodeText, isExportFile, readExport, readShareObjects, readShareSequences, readSourceSequence, readXml, scriptsOfShare, shareKnowledge, translateRules } from "@prestage/sequence/import";
+import { decodeText, isExportFile, otherShareObjects, readExport, readShareObjects, readShareSequences, readSourceSequence, readXml, scriptsOfShare, shareKnowledge, translateRules } from "@prestage/sequence/import";
 import type { ImportLine, ShareObject, SourceSequence } from "@prestage/sequence/import";
 import { CliError } from "./error.ts";
 import { readInputFile } from "./input-file.ts";
@@ -22,11 +22,10 @@ export async function readImportSource(path: string): Promise<ImportSource> {
   if (status?.isDirectory() === true) return readShare(path);
   const bytes = await readInputFile(path, "a task sequence of Configuration Manager or MDT");
   if (bytes.subarray(0, 2).toString("latin1") === "PK") {
-    const exported = readExport(await readZipFiles(bytes, isExportFile));
-    return { origin: "configmgr", sequences: exported, lines: [] };
+    return { origin: "configmgr", ...readExport(await readZipFiles(bytes, isExportFile)) };
   }
   const root = readXml(bytes);
-  if (root.name === "INSTANCE") return { origin: "configmgr", sequences: readExport(new Map([["SMS_TaskSequencePackage/object/object.xml", bytes]])), lines: [] };
+  if (root.name === "INSTANCE") return { origin: "configmgr", ...readExport(new Map([["SMS_TaskSequencePackage/object/object.xml", bytes]])) };
   const sequence = readSourceSequence(root);
   // MDT names its sequences in the text; its scripts are told by %SCRIPTROOT%, which the other has not.
   const origin = /%SCRIPTROOT%|BDD_|PSD\w+\.ps1/i.test(decodeText(bytes)) && !/smsswd\.exe|tsenv\.exe|osdapplyos/i.test(decodeText(bytes)) ? "mdt" : "configmgr";
@@ -41,11 +40,12 @@ async function readShare(path: string): Promise<ImportSource> {
   };
   const list = await xml("TaskSequences.xml");
   if (list === undefined) throw new CliError("PRESTAGE_CLI_FILE_UNREADABLE", `Expected a deployment share with Control/TaskSequences.xml at ${path}; found none. Name the share's folder, a ts.xml, or an export's .zip.`);
-  const objects = readShareObjects({ applications: await xml("Applications.xml"), operatingSystems: await xml("OperatingSystems.xml"), drivers: await xml("Drivers.xml"), driverGroups: await xml("DriverGroups.xml") });
+  const files = { applications: await xml("Applications.xml"), operatingSystems: await xml("OperatingSystems.xml"), drivers: await xml("Drivers.xml"), driverGroups: await xml("DriverGroups.xml"), packages: await xml("Packages.xml"), selectionProfiles: await xml("SelectionProfiles.xml") };
+  const objects = readShareObjects(files);
   const names = new Map(objects.map((one) => [one.guid, one.name]));
   const text = async (name: string) => decodeText((await folder.read(`Control/${name}`)) ?? Buffer.alloc(0));
   const rules = translateRules(await text("CustomSettings.ini"), await text("Bootstrap.ini"));
-  const lines: ImportLine[] = [...rules.lines];
+  const lines: ImportLine[] = [...rules.lines, ...otherShareObjects(files)];
   const sequences: ImportSource["sequences"] = [];
   for (const { id, name } of readShareSequences(list)) {
     const bytes = await folder.read(`Control/${id}/ts.xml`);

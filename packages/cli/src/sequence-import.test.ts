@@ -11,7 +11,7 @@ import { cli } from "./fixtures/run-cli.ts";
 
 const { folder, at, tree } = await cliSite();
 interface Line { kind: string; name: string; status: string; to: string; notes: string[] }
-interface Imported { totals: { translated: number; withNote: number; disabled: number }; files: string[]; lines: Line[]; sequences: { id: string; name: string; yaml?: string; report: { lines: Line[] } }[] }
+interface Imported { totals: { translated: number; withNote: number; disabled: number; notNeeded: number }; files: string[]; lines: Line[]; sequences: { id: string; name: string; yaml?: string; report: { lines: Line[] } }[] }
 const code = (result: { json: unknown }) => (result.json as { error?: { code: string } } | undefined)?.error?.code;
 
 const image = "{0b0b0b0b-0000-4000-8000-000000000001}";
@@ -47,7 +47,8 @@ test("a deployment share: its content imported, its rules and sequences in text,
     "Control/TaskSequences.xml": `<tss><ts guid="{a}" enable="True"><Name>Office PC</Name><ID>W11</ID></ts><ts guid="{b}"><Name>Gone</Name><ID>GONE</ID></ts></tss>`,
     "Control/w11/TS.XML": ts,
     "Control/OperatingSystems.xml": `<oss><os guid="${image}" enable="True"><Name>Windows</Name><ImageFile>.\\Operating Systems\\W11\\install.wim</ImageFile><ImageIndex>2</ImageIndex></os><os guid="{c}"><Name>Elsewhere</Name><ImageFile>..\\..\\etc\\x.wim</ImageFile></os></oss>`,
-    "Control/Applications.xml": `<applications><application guid="${application}" enable="True"><Name>Tool</Name><CommandLine>setup.exe /S</CommandLine><Source>.\\Applications\\Tool</Source><Dependency>${before}</Dependency></application><application guid="${before}"><Name>Runtime</Name><CommandLine>runtime.exe /q</CommandLine><Source>.\\Applications\\Runtime</Source></application></applications>`,
+    "Control/Applications.xml": `<applications><application guid="${application}" enable="True"><Name>Tool</Name><CommandLine>setup.exe /S</CommandLine><Source>.\\Applications\\Tool</Source><Dependency>${before}</Dependency></application><application guid="${before}"><Name>Runtime</Name><CommandLine>runtime.exe /q</CommandLine><Source>.\\Applications\\Runtime</Source><UninstallKey>Runtime 1</UninstallKey><Reboot>True</Reboot><SupportedPlatform>All Windows 11</SupportedPlatform></application></applications>`,
+    "Control/Packages.xml": `<packages><package guid="{f}"><Name>KB5</Name><Source>.\\Packages\\kb5.cab</Source></package></packages>`,
     "Control/DriverGroups.xml": `<groups><group guid="{d}"><Name>Latitude</Name><Member>{e}</Member></group></groups>`,
     "Control/Drivers.xml": `<drivers><driver guid="{e}"><Name>Net</Name><Source>.\\Out-of-box Drivers\\Net\\x\\net.inf</Source></driver></drivers>`,
     "Control/CustomSettings.ini": "[Settings]\r\nPriority=Default\r\n[Default]\r\nOSDComputerName=PC\r\nAdminPassword=Sw0rdfish\r\n",
@@ -67,7 +68,7 @@ test("a deployment share: its content imported, its rules and sequences in text,
   assert.equal(run.exitCode, 3, run.stdout + run.stderr);
   const imported = run.json as Imported;
   const objects = new Map(imported.lines.filter((one) => one.kind === "object").map((one) => [one.name, one]));
-  assert.deepEqual(Object.fromEntries([...objects].map(([name, one]) => [name, one.status])), { "Custom Scripts/remove": "translated", Elsewhere: "disabled", Gone: "disabled", Latitude: "translated", Runtime: "translated", Scripts: "translated", Tool: "translated", Windows: "translated" });
+  assert.deepEqual(Object.fromEntries([...objects].map(([name, one]) => [name, one.status])), { "Custom Scripts/remove": "translated", Elsewhere: "disabled", Gone: "disabled", KB5: "disabled", Latitude: "translated", Runtime: "withNote", Scripts: "translated", Tool: "translated", Windows: "translated" });
   const [, osImage = ""] = / (ABC[0-9A-F]{5})$/.exec(objects.get("Windows")?.to ?? "") ?? [];
   const yaml = await readFile(join(output, "W11.yaml"), "utf8");
   assert.match(yaml, new RegExp(`osImage: ${osImage}, index: 2`));
@@ -78,8 +79,14 @@ test("a deployment share: its content imported, its rules and sequences in text,
   assert.match(yaml, new RegExp(`language: powershell, file: remove\\.ps1, package: ${idOf("Custom Scripts/remove")}, parameters: \\[ -Name, a b \\]`));
   assert.match(imported.sequences[0]?.report.lines.find((one) => one.name === "Asks")?.notes[0] ?? "", /^Scripts\/asks\.vbs asks MDT's own objects/);
   assert.ok(!`${yaml}${run.stdout}${await readFile(join(output, "import-report.json"), "utf8")}`.includes("Sw0rdfish"));
-  assert.deepEqual(imported.totals, { translated: 0, withNote: 5, disabled: 1 });
-  assert.deepEqual((await at<{ programs: unknown }[] & { definition: { programs: { name: string; command: string }[] } }[]>("package", "show", / (ABC\w+)$/.exec(objects.get("Tool")?.to ?? "")?.[1] ?? ""))[0]?.definition.programs.map((one) => [one.name, one.command]), [["Install", "setup.exe /S"]]);
+  assert.deepEqual(imported.totals, { translated: 0, withNote: 5, disabled: 1, notNeeded: 0 });
+  assert.deepEqual((await at<{ programs: unknown }[] & { definition: { programs: { name: string; command: string; successCodes: number[] }[] } }[]>("package", "show", / (ABC\w+)$/.exec(objects.get("Tool")?.to ?? "")?.[1] ?? ""))[0]?.definition.programs, [{ name: "Install", command: "setup.exe /S", successCodes: [0] }], "3010 restarts, as in MDT");
+  // What MDT finds by its uninstall key is an application, installed before what needs it.
+  const runtime = / (ABC\w+)$/.exec(objects.get("Runtime")?.to ?? "")?.[1] ?? "";
+  assert.match(yaml, new RegExp(String.raw`type: install-application\s+with: \{ application: ${runtime} \}[^]*package: ${idOf("Tool")}`));
+  const [{ definition }] = await at<[{ definition: Record<string, unknown> }]>("application", "show", runtime);
+  assert.deepEqual([definition["installCommand"], definition["successCodes"], definition["restartCodes"], definition["requirement"]], ["runtime.exe /q", [], [0, 3010], { all: [{ operatingSystem: "name", equals: "Windows" }, { operatingSystem: "version", greaterOrEqual: "10.0.22000" }] }]);
+  assert.match(JSON.stringify(definition["detection"]), /Uninstall\\\\Runtime 1/);
   assert.equal((await cli(["sequence", "lint", join(output, "W11.yaml"), "--offline"])).exitCode, 0);
   await at("sequence", "add", join(output, "W11.yaml"));
   assert.equal(code(await cli(["sequence", "import", share, "-o", output, "--json"])), "PRESTAGE_CLI_BAD_ARGUMENT");
@@ -89,7 +96,7 @@ test("one file is printed, its report said on the other stream; a mapping puts i
   const share = await tree("one", { "ts.xml": ts });
   const plain = await cli(["sequence", "import", join(share, "ts.xml")]);
   assert.deepEqual([plain.exitCode, /^# Imported/.test(plain.stdout)], [0, true]);
-  assert.match(plain.stderr, /^0 steps translated, 6 with a note, 0 kept disabled;/);
+  assert.match(plain.stderr, /^0 steps translated, 6 with a note \(0 of them need nothing here\), 0 kept disabled;/);
   await writeFile(join(share, "map.json"), JSON.stringify({ [image]: "ABC00009", [application]: "" }));
   assert.match((await cli(["sequence", "import", join(share, "ts.xml"), "--map", join(share, "map.json")])).stdout, /osImage: ABC00009/);
   await writeFile(join(share, "map.json"), JSON.stringify({ [image]: "nonsense" }));
@@ -108,7 +115,9 @@ test("an export of Configuration Manager is read from its .zip; what is no such 
   };
   const good = zip([["Manifest.xml", "<a/>"], ["SMS_TaskSequencePackage/PS100040/object.xml", object]]);
   const read = await importing(good);
-  assert.deepEqual([read.exitCode, (read.json as Imported).totals, (read.json as Imported).sequences.map((one) => [one.id, one.name])], [0, { translated: 1, withNote: 0, disabled: 0 }, [["PS100040", "Desk"]]]);
+  assert.deepEqual([read.exitCode, (read.json as Imported).totals, (read.json as Imported).sequences.map((one) => [one.id, one.name])], [0, { translated: 1, withNote: 0, disabled: 0, notNeeded: 0 }, [["PS100040", "Desk"]]]);
+  const content = await importing(zip([["SMS_TaskSequencePackage/PS100040/object.xml", object], ["SMS_Application/ScopeId_A%2FApplication_B/object.xml", `<INSTANCE><PROPERTY NAME="LocalizedDisplayName"><VALUE>Editor</VALUE></PROPERTY></INSTANCE>`]]));
+  assert.deepEqual([content.exitCode, (content.json as Imported).lines.map((one) => [one.kind, one.name, one.status])], [0, [["object", "Editor", "disabled"]]]);
   const refused = "PRESTAGE_SEQUENCE_IMPORT_UNKNOWN";
   assert.equal(code(await importing(zip([["Manifest.xml", "<a/>"]]))), refused);
   assert.equal(code(await importing(zip([["../SMS_TaskSequencePackage/PS100040/object.xml", object]]))), refused);

@@ -81,9 +81,9 @@ export const contentObjectSchema = z.strictObject({
 export type ContentObject = z.infer<typeof contentObjectSchema>;
 
 /** What lint is told of an object. */
-export function lintedObject({ kind, name, definition }: ContentObject): { kind: string; name: string; architecture?: string; programs?: string[] } {
+export function lintedObject({ kind, name, definition }: ContentObject): { kind: string; name: string; architecture?: string; programs?: string[]; models?: string[] } {
   const architecture = definition.kind === "os-image" ? definition.architecture : undefined;
-  return { kind, name, ...(architecture !== undefined && { architecture }), ...(definition.kind === "package" && { programs: definition.programs.map((program) => program.name) }) };
+  return { kind, name, ...(architecture !== undefined && { architecture }), ...(definition.kind === "driver-package" && { models: definition.models }), ...(definition.kind === "package" && { programs: definition.programs.map((program) => program.name) }) };
 }
 
 export const collectionVariablesSchema = z.array(z.strictObject({ name: variableNameSchema, value: z.string().max(4000) })).max(1000);

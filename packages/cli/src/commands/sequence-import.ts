@@ -49,7 +49,7 @@ export const importCommand = command<Flags, [string]>({
     const said = { totals, enabled, files, sequences: imported.map(({ id, name, report, references, yaml }) => ({ id, name, report, references, ...(flags.output === undefined && { yaml }) })), lines: shared };
     if (flags.output === undefined) print(context, flags.json, said, imported[0]?.yaml.trimEnd() ?? "");
     else print(context, flags.json, said, [...imported.flatMap((one) => [`${one.name}:`, ...one.report.lines.map(text)]), ...shared.map(text), "", ...files].join("\n"));
-    if (flags.json !== true) context.process.stderr.write(`${totals.translated} steps translated, ${totals.withNote} with a note, ${totals.disabled} kept disabled; of those enabled in the source ${enabled.translated}, ${enabled.withNote}, ${enabled.disabled}\n`);
+    if (flags.json !== true) context.process.stderr.write(`${totals.translated} steps translated, ${totals.withNote} with a note (${totals.notNeeded} of them need nothing here), ${totals.disabled} kept disabled; of those enabled in the source ${enabled.translated}, ${enabled.withNote} (${enabled.notNeeded}), ${enabled.disabled}\n`);
     if (enabled.disabled > 0) context.process.exitCode = exitDisabled;
   },
 });

@@ -69,7 +69,7 @@ export const lintCommand = command<{ media?: string; strict?: boolean; offline?:
   brief: "Look for what is wrong with a task sequence before a computer finds out. Exit code: 0 no error, 1 errors (with --strict also warnings)",
   example: "prestage sequence lint deploy.yaml\nprestage sequence lint ABC00006 --media 3f9a61c2d07be145 --strict",
   parameters: {
-    flags: { media: optionalText("Check it with this media: unattended, prestart, architecture", "ID"), strict: flag("Warnings fail as well"), offline: flag("Ask no site: content is not looked for"), ...siteFlags },
+    flags: { media: optionalText("Check it with this media: unattended, prestart, architecture, dates, management points", "ID"), strict: flag("Warnings fail as well"), offline: flag("Ask no site: content is not looked for"), ...siteFlags },
     positional: one("Task sequence: a file, or its id at the site", "FILE|ID"),
   },
   async run(context, flags, given) {
@@ -153,10 +153,13 @@ export async function knowledge(site: SiteClient, sequence: TaskSequence, media:
   const platforms = new Set(images.map((definition) => (definition?.kind === "os-image" ? definition.platform : undefined)));
   const [platform] = platforms;
   const secrets = (await site.call("GET", "/secrets", z.array(contract.secretRecordSchema))).map(({ name }) => name);
-  const known: LintKnowledge = { secrets, objects: new Map(objects.map((object) => [object.id, contract.lintedObject(object)])), ...(platforms.size === 1 && platform !== undefined && { platform }) };
+  const devices = await site.call("GET", "/devices", z.array(contract.deviceSchema));
+  const computerModels = devices.map(({ attributes }) => attributes["model"]).filter((model) => typeof model === "string" && model !== "") as string[];
+  const known: LintKnowledge = { secrets, computerModels, objects: new Map(objects.map((object) => [object.id, contract.lintedObject(object)])), ...(platforms.size === 1 && platform !== undefined && { platform }) };
   if (media === undefined) return known;
-  const { manifest } = await site.call("GET", `/media/${encodeURIComponent(media)}`, contract.mediaRecordSchema);
-  return { ...known, media: { unattended: manifest.unattended, variables: manifest.variables.map(({ name }) => name), prestartCommand: manifest.prestart?.command, architecture: manifest.architecture } };
+  const { manifest, validTo } = await site.call("GET", `/media/${encodeURIComponent(media)}`, contract.mediaRecordSchema);
+  const { managementPoints } = await site.call("GET", "/site", contract.siteSchema);
+  return { ...known, now: new Date(), managementPoints, media: { validTo: validTo ?? undefined, managementPoints: manifest.managementPoints.urls, unattended: manifest.unattended, variables: manifest.variables.map(({ name }) => name), prestartCommand: manifest.prestart?.command, architecture: manifest.architecture } };
 }
 
 function text({ rule, level, step, message, fix }: LintFinding): string {

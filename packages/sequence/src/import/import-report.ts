@@ -1,3 +1,6 @@
+/** What became of a step that needs nothing here. */
+export const nothing = "nothing";
+
 export type ImportStatus = "translated" | "withNote" | "disabled";
 
 /** One line for each step, group and setting of the source. */
@@ -15,14 +18,15 @@ export interface ImportLine {
   to: string;
   notes: string[];
 }
-export interface ImportTotals { translated: number; withNote: number; disabled: number }
+/** `notNeeded` of those with a note: steps that need nothing here, for staging or the agent has done it. */
+export interface ImportTotals { translated: number; withNote: number; disabled: number; notNeeded: number }
 export interface ImportReport { lines: ImportLine[]; totals: ImportTotals; enabled: ImportTotals }
 
-/** Only steps count; they add up to the steps of the source. */
+/** Only steps count; translated, with a note and disabled add up to the steps of the source. */
 export function reportOf(lines: ImportLine[]): ImportReport {
   const count = (which: readonly ImportLine[]): ImportTotals => {
     const of = (status: ImportStatus) => which.filter((line) => line.status === status).length;
-    return { translated: of("translated"), withNote: of("withNote"), disabled: of("disabled") };
+    return { translated: of("translated"), withNote: of("withNote"), disabled: of("disabled"), notNeeded: which.filter((line) => line.status === "withNote" && line.to === nothing).length };
   };
   const steps = lines.filter((line) => line.kind === "step");
   return { lines, totals: count(steps), enabled: count(steps.filter((line) => line.enabled)) };

@@ -24,7 +24,7 @@ test("steps of Configuration Manager become ours, with group, condition, retries
   assert.deepEqual([group?.type, group?.when, group?.continueOnError, group?.description], ["group", { any: [{ variable: "Role", equals: "kiosk" }, { variable: "Role", notExists: true }] }, true, "What it does"]);
   assert.deepEqual([set?.type, set?.with, set?.retry?.times, set?.timeLimitMinutes], ["set-variable", { name: "Place", value: "Lyon" }, 2, 2]);
   assert.deepEqual([image?.type, image?.with, restart?.with], ["apply-os-image", { osImage: "{configmgr PS100012}", index: 3 }, { to: "installed" }]);
-  assert.deepEqual([imported.report.totals, imported.references.map((one) => [one.kind, one.sourceId])], [{ translated: 2, withNote: 1, disabled: 0 }, [["os-image", "PS100012"]]]);
+  assert.deepEqual([imported.report.totals, imported.references.map((one) => [one.kind, one.sourceId])], [{ translated: 2, withNote: 1, disabled: 0, notNeeded: 0 }, [["os-image", "PS100012"]]]);
   assert.match(imported.yaml, /# Note: needs its content: configmgr PS100012/);
   assert.ok(lintSequence(parseTaskSequenceYaml(imported.yaml), {}).some((one) => one.rule === "step-settings-invalid"), "a placeholder is told");
 });
@@ -43,7 +43,7 @@ test("what there is no step for, and what cannot run where it stands, is kept di
   assert.match(join?.description ?? "", /^Not translated: Windows calls dynamic disks deprecated, and partition-disk makes none\. It was SMS_TaskSequence_ConvertDiskAction: osddiskpart\.exe \/type:0$/);
   assert.match(odd?.description ?? "", /Vendor_Action/);
   assert.equal(off?.type, "set-variable");
-  assert.deepEqual([imported.report.totals, imported.report.enabled], [{ translated: 1, withNote: 1, disabled: 3 }, { translated: 0, withNote: 1, disabled: 3 }]);
+  assert.deepEqual([imported.report.totals, imported.report.enabled], [{ translated: 1, withNote: 1, disabled: 3, notNeeded: 0 }, { translated: 0, withNote: 1, disabled: 3, notNeeded: 0 }]);
 });
 
 test("what is of the system: settings, addresses, directory, BitLocker, lists; what needs no step here says so and counts as done", () => {
@@ -66,14 +66,21 @@ test("what is of the system: settings, addresses, directory, BitLocker, lists; w
     ["Encrypt", "enable-bitlocker", { recoveryTo: "active-directory", usedSpaceOnly: false }], ["Stick", "Not translat", { command: "false" }], ["Suspend", "disable-bitlocker", { restarts: 2 }],
     ["Apps", "install-application", { baseVariable: "APP", continueOnInstallError: true, retries: 2 }], ["Packages", "install-package", { baseVariable: "PKG" }],
   ]);
-  assert.deepEqual(imported.report.totals, { translated: 4, withNote: 6, disabled: 3 });
+  assert.deepEqual(imported.report.totals, { translated: 4, withNote: 6, disabled: 3, notNeeded: 2 });
+});
+
+test("what sets Windows PE's network up is not needed; another command of Windows there is disabled", () => {
+  const run = (name: string, command: string) => step("SMS_TaskSequence_RunCommandLineAction", name, `<action>${command}</action>`);
+  const imported = mdt(run("Firewall", "Wpeutil.exe disablefirewall") + run("Start", "cmd /c wpeinit") + run("Other", "wpeutil.exe setkeyboardlayout 0409:00000409") + step("BDD_InstallOS", "OS", `${settings({ OSGUID: "{0B}" })}<action>cscript.exe "%SCRIPTROOT%\\LTIApply.wsf"</action>`));
+  assert.deepEqual(["Firewall", "Start", "Other"].map((name) => [line(imported, name)?.status, line(imported, name)?.to]), [["withNote", "nothing"], ["withNote", "nothing"], ["disabled", "disabled step"]]);
+  assert.equal(imported.report.totals.notNeeded, 2);
 });
 
 test("a condition that cannot be said disables the step; on a group, all that is in it", () => {
   const odd = "<condition><expression type=\"SMS_TaskSequence_WMIConditionExpression\"><variable name=\"Query\">SELECT * FROM Win32_Fan WHERE Speed > 3</variable></expression></condition>";
   const set = step("SMS_TaskSequence_SetVariableAction", "Set", settings({ VariableName: "A", VariableValue: "b" }));
   const imported = configmgr(`<group name="G">${odd}${set}</group>` + step("SMS_TaskSequence_SetVariableAction", "Alone", odd + settings({ VariableName: "A", VariableValue: "b" })));
-  assert.deepEqual([imported.report.totals, line(imported, "G")?.status], [{ translated: 0, withNote: 0, disabled: 2 }, "disabled"]);
+  assert.deepEqual([imported.report.totals, line(imported, "G")?.status], [{ translated: 0, withNote: 0, disabled: 2, notNeeded: 0 }, "disabled"]);
   assert.ok(stepsOf(imported).every((one) => one.disabled === true));
   assert.match(line(imported, "Alone")?.notes[0] ?? "", /no hardware condition for win32_fan\.Speed/);
 });
@@ -105,7 +112,7 @@ test("MDT: phases, gather, validation, restart, image, and what it sets before t
   assert.deepEqual([called("PHASE")?.with, called("Next")?.with, called("Again")?.with], [{ name: "PHASE", value: "PREINSTALL" }, { name: "PHASE", value: "INSTALL" }, { to: "installed" }]);
   assert.deepEqual([called("Validate")?.type, called("Validate")?.with, called("OS")?.with], ["check-readiness", { memoryMiB: 2048, processorMHz: 1000 }, { osImage: "{0B}", index: 1 }]);
   assert.deepEqual(called("Gather")?.steps?.map((one) => [one.type, one.with]), [["set-dynamic-variables", undefined], ["set-variable", { name: "make", value: "%_SMSTSMake%" }]]);
-  assert.deepEqual(imported.report.totals, { translated: 1, withNote: 4, disabled: 1 });
+  assert.deepEqual(imported.report.totals, { translated: 1, withNote: 4, disabled: 1, notNeeded: 0 });
 });
 
 test("MDT: users' files and groups are captured in the system that is replaced; what Linux cannot do before the first start of Windows is done after it, in its order, under its own conditions", () => {
@@ -115,7 +122,7 @@ test("MDT: users' files and groups are captured in the system that is replaced; 
   const imported = mdt(phase("STATECAPTURE", script("Capture", 'ZTIUserState.wsf" /capture') + script("Groups", 'ZTIGroups.wsf" /capture') + script("Addresses", 'ZTINicConfig.wsf"'))
     + phase("POSTINSTALL", script("Early", 'ZTIBde.wsf"', settings({ BdeInstall: "TPM" })) + rest + script("Late policy", 'ZTIApplyGPOPack.wsf"', `<condition>${variable("ApplyGPOPack", "notEquals", "NO")}</condition>`) + script("Hive", "") .replace(/<action>.*<\/action>/, "<action>cmd /c REG UNLOAD HKLM\\$DEST$SOFTWARE</action>") + step("SMS_TaskSequence_RebootAction", "Restart", "<action>smsboot.exe</action>"))
     + phase("STATERESTORE", script("Restore", 'ZTIUserState.wsf" /restore') + script("Back", 'ZTIGroups.wsf" /restore') + script("Tattoo", 'ZTITatoo.wsf"')));
-  assert.deepEqual(imported.report.totals, { translated: 1, withNote: 10, disabled: 0 }, JSON.stringify(imported.report.lines));
+  assert.deepEqual(imported.report.totals, { translated: 1, withNote: 10, disabled: 0, notNeeded: 1 }, JSON.stringify(imported.report.lines));
   const sequence = parseTaskSequenceYaml(imported.yaml);
   const restore = sequence.steps.find((one) => one.name === "STATERESTORE");
   assert.deepEqual(restore?.steps?.map((one) => one.name), ["Early", "Recovery", "Late policy", "Restore", "Back", "Tattoo"]);
@@ -167,7 +174,7 @@ test("the rules of a deployment share become one step; MDT keeps the first value
 test("an export of the console is read; one that is encrypted says so", () => {
   const object = (sequence: string) => `<INSTANCE CLASSNAME="SMS_TaskSequencePackage"><PROPERTY NAME="Name"><QUALIFIER NAME="CIMTYPE"><VALUE>string</VALUE></QUALIFIER><VALUE>Branch offices</VALUE></PROPERTY><PROPERTY NAME="Sequence"><VALUE><![CDATA[${sequence}]]></VALUE></PROPERTY></INSTANCE>`;
   const references = "<ArrayOfString><string>&lt;INSTANCE&gt;&lt;PROPERTY NAME=\"ReferencePackageID\"&gt;&lt;VALUE&gt;PS100012&lt;/VALUE&gt;&lt;/PROPERTY&gt;&lt;PROPERTY NAME=\"ReferenceName\"&gt;&lt;VALUE&gt;W11&lt;/VALUE&gt;&lt;/PROPERTY&gt;&lt;/INSTANCE&gt;</string></ArrayOfString>";
-  const [found] = readExport(new Map([["SMS_TaskSequencePackage/PS100040/object.xml", bytes(object('<sequence version="3.10"/>'))], ["SMS_TaskSequencePackage/PS100040/ReferencesInfo.xml", bytes(references)]]));
+  const { sequences: [found] } = readExport(new Map([["SMS_TaskSequencePackage/PS100040/object.xml", bytes(object('<sequence version="3.10"/>'))], ["SMS_TaskSequencePackage/PS100040/ReferencesInfo.xml", bytes(references)]]));
   assert.deepEqual([found?.id, found?.sequence.name, [...(found?.names ?? [])]], ["PS100040", "Branch offices", [["ps100012", "W11 (configmgr PS100012)"]]]);
   assert.throws(() => readExport(new Map([["SMS_TaskSequencePackage/PS100040/object.xml", bytes(object("38002000AABB"))]])), { code: "PRESTAGE_SEQUENCE_IMPORT_UNKNOWN", message: /encrypted/ });
   assert.throws(() => readExport(new Map()), { code: "PRESTAGE_SEQUENCE_IMPORT_UNKNOWN" });
@@ -201,8 +208,9 @@ test("whatever the tree: every step of the source has its line and its step, the
     const source = read(body);
     const count = [...sourceSteps(source.nodes)].length;
     const imported = importSequence(source, { origin });
-    const { translated, withNote, disabled } = imported.report.totals;
+    const { translated, withNote, disabled, notNeeded } = imported.report.totals;
     assert.equal(translated + withNote + disabled, count);
+    assert.equal(notNeeded, imported.report.lines.filter((one) => one.kind === "step" && one.status === "withNote" && one.notes.some((note) => note.startsWith("not needed: "))).length);
     const written = stepsOf(imported);
     const lines = imported.report.lines.filter((one) => one.kind !== "setting");
     assert.equal(lines.length, (body.match(/<(step|group) /g) ?? []).length);

@@ -9,6 +9,7 @@ export type { SourceReference } from "./translation.ts";
 export { isExportFile, readExport } from "./read-export.ts";
 export { translateRules } from "./translate-rules.ts";
 export { folderObject, readShareObjects, readShareSequences, shareKnowledge } from "./read-share.ts";
+export { otherShareObjects } from "./other-share-objects.ts";
 export type { ShareFiles, ShareObject } from "./read-share.ts";
 export { scriptsOfShare } from "./share-paths.ts";
 export { redact } from "./redact.ts";

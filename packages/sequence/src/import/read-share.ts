@@ -1,61 +1,82 @@
 import { attributeOf, childrenOf, textOf } from "../read-xml.ts";
 import type { XmlElement } from "../read-xml.ts";
+import { pathBelow, readShareApplications } from "./share-applications.ts";
+import type { ShareApplication } from "./share-applications.ts";
+import { isTrue } from "./source-sequence.ts";
 import type { ShareKnowledge } from "./translation.ts";
 
 /** An object of a deployment share, with where its content lies below the share; `/` between names. */
 export interface ShareObject {
-  kind: "os-image" | "package" | "driver-package";
+  kind: "os-image" | "application" | "package" | "driver-package";
   guid: string;
   name: string;
   version: string;
   /** Folders or files below the share; empty where it has none of its own. */
   sources: string[];
   enabled: boolean;
+  /** What the report says of it besides what it became. */
+  notes: string[];
   /** Of an OS image. */
   index?: number;
-  /** Of an application: its command line, and the applications before it. */
-  command?: string;
-  dependencies?: string[];
+  /** Of an application, whether it is imported as one or as a package. */
+  application?: ShareApplication;
 }
 export interface ShareSequence { id: string; guid: string; name: string; enabled: boolean }
 
 /** The Control files of a deployment share that say what there is; each undefined where the share has none. */
-export interface ShareFiles { applications?: XmlElement | undefined; operatingSystems?: XmlElement | undefined; drivers?: XmlElement | undefined; driverGroups?: XmlElement | undefined; taskSequences?: XmlElement | undefined }
+export interface ShareFiles { applications?: XmlElement | undefined; operatingSystems?: XmlElement | undefined; drivers?: XmlElement | undefined; driverGroups?: XmlElement | undefined; packages?: XmlElement | undefined; selectionProfiles?: XmlElement | undefined; taskSequences?: XmlElement | undefined }
 
 export function readShareObjects(files: ShareFiles): ShareObject[] {
-  const common = (one: XmlElement) => ({ guid: attributeOf(one, "guid").toLowerCase(), name: textOf(one, "Name"), version: textOf(one, "Version").slice(0, 64), enabled: attributeOf(one, "enable").toLowerCase() !== "false" });
   const images = childrenOf(files.operatingSystems, "os").map((one): ShareObject => {
     const image = pathBelow(textOf(one, "ImageFile"));
     const index = Number(textOf(one, "ImageIndex"));
-    return { ...common(one), kind: "os-image", sources: image === undefined ? [] : [image], index: Number.isInteger(index) && index > 0 ? index : 1, version: textOf(one, "Build").slice(0, 64) };
+    const notes = isTrue(textOf(one, "IncludesSetup")) ? ["the image alone: what lies beside it, such as sources\\sxs, is left in the share"] : [];
+    return { ...commonOf(one), kind: "os-image", sources: image === undefined ? [] : [image], index: Number.isInteger(index) && index > 0 ? index : 1, version: textOf(one, "Build").slice(0, 64), notes };
   });
-  const applications = childrenOf(files.applications, "application").map((one): ShareObject => {
-    const folder = pathBelow(textOf(one, "Source"));
-    return { ...common(one), kind: "package", sources: folder === undefined ? [] : [folder], command: textOf(one, "CommandLine"), dependencies: childrenOf(one, "Dependency").map((dependency) => dependency.text.trim().toLowerCase()) };
+  const applications = readShareApplications(childrenOf(files.applications, "application")).map(({ element, application, notes }): ShareObject => {
+    const folder = pathBelow(textOf(element, "Source"));
+    return { ...commonOf(element), kind: application.detection === undefined ? "package" : "application", sources: folder === undefined ? [] : [folder], application, notes };
   });
-  return [...images, ...applications, ...driverPackages(files, common)];
+  return [...images, ...applications, ...driverPackages(files)];
 }
 
-/** A driver group becomes a driver package of its drivers' folders. */
-function driverPackages(files: ShareFiles, common: (one: XmlElement) => Pick<ShareObject, "guid" | "name" | "version" | "enabled">): ShareObject[] {
-  const folders = new Map<string, string>();
-  for (const driver of childrenOf(files.drivers, "driver")) {
-    const folder = pathBelow(textOf(driver, "Source"))?.replace(/\/[^/]*$/, "");
-    if (folder !== undefined && folder !== "") folders.set(attributeOf(driver, "guid").toLowerCase(), folder);
-  }
+function commonOf(one: XmlElement): Pick<ShareObject, "guid" | "name" | "version" | "enabled"> {
+  return { guid: attributeOf(one, "guid").toLowerCase(), name: textOf(one, "Name"), version: textOf(one, "Version").slice(0, 64), enabled: isEnabled(one) };
+}
+
+/** A driver group becomes a driver package of its drivers' folders; one without becomes nothing (other-share-objects.ts says so). */
+function driverPackages(files: ShareFiles): ShareObject[] {
+  const drivers = new Map(childrenOf(files.drivers, "driver").map((driver) => [attributeOf(driver, "guid").toLowerCase(), driver]));
   return childrenOf(files.driverGroups, "group").flatMap((group): ShareObject[] => {
-    const members = childrenOf(group, "Member").map((member) => folders.get(member.text.trim().toLowerCase())).filter((folder) => folder !== undefined);
-    return members.length === 0 ? [] : [{ ...common(group), kind: "driver-package", sources: [...new Set(members)] }];
+    const members = membersOf(group).flatMap((guid) => drivers.get(guid) ?? []);
+    const folders = members.filter(isEnabled).map(driverFolder).filter((folder) => folder !== undefined);
+    const off = members.filter((driver) => !isEnabled(driver)).map((driver) => textOf(driver, "Name"));
+    return folders.length === 0 ? [] : [{ ...commonOf(group), kind: "driver-package", sources: [...new Set(folders)], notes: off.length === 0 ? [] : [`left out, for they are off in the share: ${off.slice(0, 20).join(", ")}`] }];
   });
+}
+
+export function isEnabled(one: XmlElement): boolean {
+  return attributeOf(one, "enable").toLowerCase() !== "false";
+}
+
+/** GUIDs of a group, in lower case. */
+export function membersOf(group: XmlElement): string[] {
+  return childrenOf(group, "Member").map((member) => member.text.trim().toLowerCase());
+}
+
+/** The folder a driver's .inf lies in, below the share. */
+export function driverFolder(driver: XmlElement): string | undefined {
+  const folder = pathBelow(textOf(driver, "Source"))?.replace(/(^|\/)[^/]*$/, "");
+  return folder === "" ? undefined : folder;
 }
 
 export function readShareSequences(taskSequences: XmlElement | undefined): ShareSequence[] {
-  return childrenOf(taskSequences, "ts").map((one) => ({ id: textOf(one, "ID"), guid: attributeOf(one, "guid").toLowerCase(), name: textOf(one, "Name"), enabled: attributeOf(one, "enable").toLowerCase() !== "false" })).filter((one) => /^[A-Za-z0-9][A-Za-z0-9 _.-]{0,127}$/.test(one.id) && !one.id.includes(".."));
+  return childrenOf(taskSequences, "ts").map((one) => ({ id: textOf(one, "ID"), guid: attributeOf(one, "guid").toLowerCase(), name: textOf(one, "Name"), enabled: isEnabled(one) })).filter((one) => /^[A-Za-z0-9][A-Za-z0-9 _.-]{0,127}$/.test(one.id) && !one.id.includes(".."));
 }
 
 /** A folder of the share that steps name files of, as a package without programs. */
 export function folderObject(folder: string): ShareObject {
-  return { kind: "package", guid: folder.toLowerCase(), name: folder, version: "", sources: [folder], enabled: true };
+  return { kind: "package", guid: folder.toLowerCase(), name: folder, version: "", sources: [folder], enabled: true, notes: [] };
 }
 
 /** `askMdt`: scripts by path below the share, in lower case. */
@@ -64,14 +85,6 @@ export function shareKnowledge(objects: readonly ShareObject[], askMdt: Readonly
     askMdt,
     driverGroups: objects.filter((one) => one.kind === "driver-package" && one.enabled).map((one) => one.guid),
     imageIndexes: new Map(objects.filter((one) => one.kind === "os-image").map((one) => [one.guid, one.index ?? 1])),
-    dependencies: new Map(objects.filter((one) => one.kind === "package").map((one) => [one.guid, one.dependencies ?? []])),
-    bundles: new Set(objects.filter((one) => one.kind === "package" && one.command === "").map((one) => one.guid)),
+    applications: new Map(objects.flatMap((one) => (one.application === undefined ? [] : [[one.guid, { ...one.application, name: one.name, enabled: one.enabled }] as const]))),
   };
-}
-
-/** `.\Folder\file` as a path below the share; undefined for one that leaves it, or lies elsewhere. */
-export function pathBelow(path: string): string | undefined {
-  const names = path.replaceAll("\\", "/").split("/").filter((name) => name !== "" && name !== ".");
-  if (names.length === 0 || names.length > 64 || /^(\\\\|\/\/|[A-Za-z]:|\/)/.test(path.trim()) || names.some((name) => name === ".." || name.includes("\0") || name.length > 255)) return undefined;
-  return names.join("/");
 }

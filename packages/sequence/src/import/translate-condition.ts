@@ -123,9 +123,20 @@ function comparison(subject: Record<string, string>, operatorName: string, value
   return { ...subject, [operator]: value } as unknown as Condition;
 }
 
-/** "All Windows 11 (64-bit)" and the like. */
+/** The same as a condition of its own; undefined for a name that means nothing here. */
+export function conditionOfSystem(name: string): Condition | undefined {
+  try {
+    return namedSystem(name);
+  } catch (cause) {
+    if (cause instanceof Untranslatable) return undefined;
+    throw cause;
+  }
+}
+
+/** "All Windows 11 (64-bit)", "All x64 Windows 10 Client" and the like. */
 function namedSystem(name: string): Condition {
-  const [, release, bits] = /^(?:All )?(?:x(?:64|86) )?Windows (7|8|8\.1|10|11)(?: Client)?(?: \((?:x)?(64|86|32)(?:[- ]bit)?\))?(?: Client)?$/i.exec(name.trim()) ?? [];
+  const [, before, release, behind] = /^(?:All )?(?:x(64|86) )?Windows (7|8|8\.1|10|11)(?: Client)?(?: \((?:x)?(64|86|32)(?:[- ]bit)?\))?(?: Client)?$/i.exec(name.trim()) ?? [];
+  const bits = behind ?? before;
   const versions: Readonly<Record<string, Condition>> = {
     "7": { operatingSystem: "version", like: "6.1.*" }, "8": { operatingSystem: "version", like: "6.2.*" }, "8.1": { operatingSystem: "version", like: "6.3.*" },
     // Windows 11 begins with build 22000.

@@ -4,7 +4,7 @@ import { stepTypeOf } from "../steps/index.ts";
 import { parseTaskSequenceYaml } from "../parse-yaml.ts";
 import { isSecretName, redact } from "./redact.ts";
 import type { SourceNode, SourceSequence } from "./source-sequence.ts";
-import { reportOf } from "./import-report.ts";
+import { nothing, reportOf } from "./import-report.ts";
 import type { ImportLine, ImportReport } from "./import-report.ts";
 import { moveBehindImage } from "./behind-image.ts";
 import { setByMdt } from "./set-by-mdt.ts";
@@ -144,7 +144,7 @@ class Work {
   #notNeeded(node: SourceNode, line: ImportLine, step: StepInput, how: string): StepInput {
     const note = `not needed: ${how}`;
     line.status = "withNote";
-    line.to = "nothing";
+    line.to = nothing;
     line.notes = [note];
     return { ...step, description: why(node, note).replace(/^Not translated: not/, "Not") };
   }
@@ -164,7 +164,7 @@ class Work {
   #context(node: SourceNode, groups: readonly SourceNode[], taken: Set<string>, ignored: RegExp[]): TranslationContext {
     const byProperty = (property: string) => node.settings.find((one) => one.property.toLowerCase() === property.toLowerCase()) ?? node.settings.find((one) => one.name.toLowerCase() === property.toLowerCase());
     return {
-      node, groups, sequence: this.#source, origin: this.#options.origin, variablesUsed: this.#used, share: this.#options.share ?? { imageIndexes: new Map(), dependencies: new Map(), bundles: new Set() },
+      node, groups, sequence: this.#source, origin: this.#options.origin, variablesUsed: this.#used, share: this.#options.share ?? { imageIndexes: new Map(), applications: new Map() },
       take(property) {
         const found = byProperty(property);
         if (found !== undefined) taken.add(found.property);

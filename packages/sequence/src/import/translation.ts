@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { ReferencedKind } from "../content-references.ts";
 import type { Condition } from "../schema.ts";
+import type { ShareApplication } from "./share-applications.ts";
 import type { SourceNode, SourceSequence } from "./source-sequence.ts";
 
 export type JsonSettings = Record<string, z.core.util.JSONType>;
@@ -44,7 +45,7 @@ export interface TranslationContext {
 }
 
 /** What a deployment share says besides its sequences, by GUID in lower case. */
-export interface ShareKnowledge { /** GUIDs of the driver groups that hold drivers. */ driverGroups?: readonly string[]; imageIndexes: ReadonlyMap<string, number>; dependencies: ReadonlyMap<string, readonly string[]>; /** Applications that are nothing but their dependencies. */ bundles: ReadonlySet<string>; /** Scripts that ask MDT's own objects, by path below the share in lower case. */ askMdt?: ReadonlySet<string> }
+export interface ShareKnowledge { /** GUIDs of the driver groups that hold drivers. */ driverGroups?: readonly string[]; imageIndexes: ReadonlyMap<string, number>; applications: ReadonlyMap<string, ShareApplication & { name: string; enabled: boolean }>; /** Scripts that ask MDT's own objects, by path below the share in lower case. */ askMdt?: ReadonlySet<string> }
 
 export type Translator = (context: TranslationContext) => Translation;
 

@@ -120,6 +120,7 @@ export const runCommandLine: Translator = (context) => {
   const hive = hiveUse(command, loadedHives(context.sequence.nodes));
   if (hive !== undefined && "nothing" in hive) return { notNeeded: "the registry is written while Windows runs, after its first start, and no part of it has to be loaded for that" };
   if (/^cmd(\.exe)? \/c (mkdir|md) "?(%[A-Za-z]+%|[A-Za-z]:)\\_SMSTaskSequence"?$/i.test(command.trim())) return { notNeeded: "it makes the folder of MDT's own engine" };
+  if (/^(cmd(\.exe)? \/c )?(wpeinit(\.exe)?|wpeutil(\.exe)? (disablefirewall|initializenetwork|waitfornetwork))$/i.test(command.trim())) return { notNeeded: "the boot environment sets its network up itself, and has no firewall" };
   if (/^powercfg(\.exe)?\s/i.test(command.trim()) && isInWindowsPe(context)) return { notNeeded: "it sets how Windows PE uses the processor; the boot environment is Linux" };
   const why = unsuitable(context, command);
   if (why !== undefined) return { disabled: why };

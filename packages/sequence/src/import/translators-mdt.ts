@@ -115,23 +115,43 @@ export const applyPe: Translator = (context) => {
 /** ZTIApplications with one application; without, it installs what the wizard or the rules chose. */
 export const installApplicationOfMdt: Translator = (context): Translation => {
   const guid = context.take("ApplicationGUID");
-  context.ignore(/^ApplicationSuccessCodes$/i);
-  if (guid === "") return listOfMdt();
-  const all = inOrder(guid, context.share.dependencies).filter((id) => !context.share.bundles.has(id.toLowerCase()));
+  const codes = context.take("ApplicationSuccessCodes").split(/[\s,]+/).filter((code) => !["", "0", "3010"].includes(code));
+  if (guid === "") return listOfMdt(context);
+  const { applications } = context.share;
+  const found = inOrder(guid, applications);
+  const off = found.filter((id) => applications.get(id.toLowerCase())?.enabled === false);
+  const all = found.filter((id) => !off.includes(id) && applications.get(id.toLowerCase())?.command !== "");
+  if (off.includes(guid)) return { disabled: "the application is off in the share, where it is not installed either" };
   if (all.length === 0) return { disabled: "the application has no command of its own" };
-  return { steps: all.map((id) => ({ type: "install-package", with: { package: context.reference("package", id), program: "Install" } })), notes: ["the application is imported as a package: MDT knows no detection, so it is run each time"], windowsCommand: true };
+  const packages = all.some((id) => applications.get(id.toLowerCase())?.detection === undefined);
+  return {
+    steps: all.map((id) => installStep(context, id)),
+    notes: [
+      ...(packages ? ["what has no uninstall key is imported as a package, and is run each time"] : []),
+      ...(off.length > 0 ? [`left out, for it is off in the share: ${off.map((id) => applications.get(id.toLowerCase())?.name ?? id).join(", ")}`] : []),
+      ...(codes.length > 0 ? [`not carried over: the success codes ${codes.join(", ").slice(0, 100)}, which belong to the application or program itself`] : []),
+    ],
+    windowsCommand: true,
+  };
 };
 
+/** One with an uninstall key is an application, which is left alone where it is there; else a package's program. */
+function installStep(context: TranslationContext, id: string): TranslatedStep {
+  const known = context.share.applications.get(id.toLowerCase());
+  if (known?.detection !== undefined) return { type: "install-application", ...(known.name !== "" && { name: known.name }), with: { application: context.reference("application", id) } };
+  return { type: "install-package", ...(known !== undefined && known.name !== "" && { name: known.name }), with: { package: context.reference("package", id), program: "Install", ...(known?.restart === true && { restartCodes: [0, 3010] }) }, ...(known?.platform !== undefined && { when: known.platform }) };
+}
+
 /** Those that the wizard or the rules chose: MandatoryApplications001 and so on, then Applications001. */
-function listOfMdt(): Translation {
+function listOfMdt({ share }: TranslationContext): Translation {
   const list = (baseVariable: string) => ({ type: "install-package", name: baseVariable, with: { baseVariable }, when: { variable: `${baseVariable}001`, exists: true as const } });
-  return { steps: [list("MandatoryApplications"), list("Applications")], notes: ["applications are imported as packages: where a rule or a device names one by its GUID, write ID:Install, such as ABC00005:Install; nobody is asked to choose"], windowsCommand: true };
+  return { steps: [list("MandatoryApplications"), list("Applications")], notes: ["applications are imported as packages: where a rule or a device names one by its GUID, write ID:Install, such as ABC00005:Install; nobody is asked to choose", ...([...share.applications.values()].some((one) => one.detection !== undefined) ? ["those with an uninstall key are applications: name them in an install-application step instead"] : [])], windowsCommand: true };
 }
 
 /** What an application depends on, first, each once; a circle is left where it closes. */
-function inOrder(guid: string, dependencies: ReadonlyMap<string, readonly string[]>, seen: Set<string> = new Set()): string[] {
+function inOrder(guid: string, applications: TranslationContext["share"]["applications"], seen: Set<string> = new Set()): string[] {
   const key = guid.toLowerCase();
   if (seen.has(key) || seen.size > 200) return [];
   seen.add(key);
-  return [...(dependencies.get(key) ?? []).flatMap((one) => inOrder(one, dependencies, seen)), guid];
+  return [...(applications.get(key)?.dependencies ?? []).flatMap((one) => inOrder(one, applications, seen)), guid];
 }

@@ -30,12 +30,18 @@ export interface PlacedStep {
 /** What is known besides the text. What is left out is not checked. */
 export interface LintKnowledge {
   /** The site's objects by id. */
-  objects?: ReadonlyMap<string, { kind: string; name: string; architecture?: string | undefined; /** A package's, by their names. */ programs?: readonly string[] | undefined }>;
+  objects?: ReadonlyMap<string, { kind: string; name: string; architecture?: string | undefined; /** A package's, by their names. */ programs?: readonly string[] | undefined; /** A driver package's; none: it is for any. */ models?: readonly string[] | undefined }>;
   /** The names of the secrets the site keeps, whoever's they are. */
   secrets?: readonly string[];
   /** Task sequences of the site, for child sequences. */
   platform?: Platform;
-  media?: { unattended: boolean; variables: readonly string[]; prestartCommand?: string | undefined; architecture?: string | undefined };
+  media?: { unattended: boolean; variables: readonly string[]; prestartCommand?: string | undefined; architecture?: string | undefined; /** RFC 3339. */ validTo?: string | undefined; managementPoints?: readonly string[] | undefined };
+  /** The site's own management points, by their addresses. */
+  managementPoints?: readonly string[];
+  /** Models of the site's computers, as their firmware says. */
+  computerModels?: readonly string[];
+  /** When it is looked at. */
+  now?: Date;
 }
 
 export interface LintContext extends LintKnowledge {

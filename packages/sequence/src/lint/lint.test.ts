@@ -7,6 +7,9 @@ import type { LintKnowledge } from "./lint-rule.ts";
 
 const objects: LintKnowledge["objects"] = new Map([["ABC00001", { kind: "os-image", name: "Debian", architecture: "x64" }], ["ABC00002", { kind: "application", name: "Tool" }], ["ABC00003", { kind: "os-image", name: "Old", architecture: "x86" }]]);
 const media = { unattended: false, variables: [], architecture: "x64" };
+const now = new Date("2026-11-23T00:00:00Z");
+const packages: LintKnowledge["objects"] = new Map([["ABC00007", { kind: "driver-package", name: "Latitudes", models: ["latitude*"] }], ["ABC00008", { kind: "driver-package", name: "Any", models: [] }]]);
+const drivers = "  - { name: Drivers, type: auto-apply-drivers, with: { driverPackages: [ABC00007] } }\n";
 const system = "  - { name: Apply, type: apply-os-image, with: { osImage: ABC00001 } }\n  - { name: Set up, type: set-up-operating-system }\n";
 const restart = "  - { name: Restart, type: restart }\n";
 const command = (text: string, more = "") => `  - { name: Command, type: run-command-line, with: { command: ${JSON.stringify(text)}${more} } }\n`;
@@ -37,6 +40,10 @@ const fixtures: Record<string, { fails: string; passes: string; knows?: LintKnow
   "unattended-without-preferred-deployment": { fails: restart, passes: restart, knows: { media: { ...media, unattended: true } }, knowsGood: { media: { ...media, unattended: true, variables: ["SMSTSPreferredAdvertID"] } } },
   "updates-without-a-source": { fails: "  - { name: Updates, type: install-updates }\n", passes: `  - { name: Updates, type: install-updates, with: { package: ABC00005 } }\n${restart}  - { name: Updates, type: install-updates }\n` },
   "capture-without-preparation": { fails: "  - { name: Capture, type: capture-os-image, with: { file: a.wim } }\n", passes: `${restart}  - { name: Prepare, type: prepare-capture }\n  - { name: Back, type: restart, with: { to: environment } }\n  - { name: Capture, type: capture-os-image, with: { file: a.wim } }\n  - { name: Backup, type: capture-os-image, with: { file: b.wim, everything: true } }\n` },
+  "model-without-drivers": { fails: drivers, passes: drivers, knows: { objects: packages, computerModels: ["Latitude 7450", "Vostro 15"] }, knowsGood: { objects: packages, computerModels: ["Latitude 7450", "LATITUDE 5440"] } },
+  "oem-key-risk": { fails: command("copy setup.cmd C:\\Windows\\Setup\\Scripts\\SetupComplete.cmd"), passes: `  - { name: Answers, type: apply-windows-settings, with: { productKey: W269N-WFGWX-YVC9B-4J6C9-T83GX } }\n${command("copy setup.cmd C:\\Windows\\Setup\\Scripts\\SetupComplete.cmd")}` },
+  "media-ends-soon": { fails: restart, passes: restart, knows: { now, media: { ...media, validTo: "2026-12-05T00:00:00Z" } }, knowsGood: { now, media: { ...media, validTo: "2027-06-01T00:00:00Z" } } },
+  "management-point-of-no-site": { fails: restart, passes: restart, knows: { managementPoints: ["https://mp.example.org:8443"], media: { ...media, managementPoints: ["https://mp.example.org"] } }, knowsGood: { managementPoints: ["https://mp.example.org:8443"], media: { ...media, managementPoints: ["https://MP.example.org:8443/"] } } },
   "boot-image-architecture": { fails: system.replace("ABC00001", "ABC00003"), passes: system, knows: { objects, media }, knowsGood: { objects, media } },
 };
 
@@ -54,6 +61,28 @@ for (const [rule, { fails, passes, knows, knowsGood }] of Object.entries(fixture
     assert.deepEqual(lintSequence(read(passes), knowsGood).filter((one) => one.rule === rule), [], passes);
   });
 }
+
+test("SetupComplete.cmd is no risk on Linux, nor where a key of one's own comes by its variable, and is one where that answers nothing", () => {
+  const found = (before: string, knows: LintKnowledge = {}) => lintSequence(read(`${before}${command("echo x > SetupComplete.cmd")}`), knows).filter(({ rule }) => rule === "oem-key-risk").length;
+  const answers = "  - { name: Answers, type: apply-windows-settings }\n";
+  assert.deepEqual([found(""), found("", { platform: "windows" }), found(answers), found("", { platform: "linux" })], [1, 1, 1, 0]);
+  const set = '  - { name: Key, type: set-variable, with: { name: OSDProductKey, value: "%KEY%" } }\n';
+  const rules = '  - { name: Rules, type: set-dynamic-variables, with: { rules: [{ make: "*", model: "*", set: { OSDProductKey: x } }] } }\n';
+  assert.deepEqual([found(set + answers), found(rules + answers), found(answers, { media: { ...media, variables: ["osdProductKey"] } }), found(set)], [0, 0, 0, 1]);
+});
+
+test("a driver package for any model, or one that is not known, may be for every computer", () => {
+  const found = (steps: string) => lintSequence(read(steps), { objects: packages, computerModels: ["Vostro 15"] }).filter(({ rule }) => rule === "model-without-drivers").length;
+  const more = (id: string) => `  - { name: One, type: apply-driver-package, with: { driverPackage: "${id}" } }\n`;
+  assert.deepEqual([found(drivers), found(drivers + more("ABC00008")), found(drivers + more("{ABC00009}")), found(more("{ABC00007}")), found(restart)], [1, 0, 0, 1, 0]);
+});
+
+test("media is out of date when its last day has gone, and its management points are the site's by host and port", () => {
+  const messages = (knows: LintKnowledge) => lintSequence(read(restart), knows).map(({ message }) => message);
+  assert.match(messages({ now, media: { ...media, validTo: "2026-11-01T00:00:00Z" } })[0] ?? "", /^The media was valid to 2026-11-01/);
+  const some = messages({ managementPoints: ["https://a.example.org"], media: { ...media, managementPoints: ["https://a.example.org", "https://b.example.org"] } });
+  assert.match(some[0] ?? "", /https:\/\/b\.example\.org is not the site's, which has https:\/\/a\.example\.org/);
+});
 
 test("settings of set-up-operating-system that mean nothing on Windows are found before a computer is, and are good on Linux", () => {
   const found = (text: string, platform: "linux" | "windows") => lintSequence(read(`${system.replace("system }", `system, with: { ${text} } }`)}`), { platform }).filter((one) => one.rule === "step-without-meaning").map(({ message }) => message);

@@ -3,11 +3,12 @@ import type { LintFinding, LintKnowledge, LintRule } from "./lint-rule.ts";
 import { placeSteps } from "./place-steps.ts";
 import { rulesOfContent } from "./rules-of-content.ts";
 import { rulesOfCapture } from "./rules-of-capture.ts";
+import { rulesOfMedia } from "./rules-of-media.ts";
 import { rulesOfRunning } from "./rules-of-running.ts";
 import { rulesOfSteps } from "./rules-of-steps.ts";
 
 /** Every rule, by its id. */
-export const lintRules: readonly LintRule[] = [...rulesOfSteps, ...rulesOfContent, ...rulesOfRunning, ...rulesOfCapture];
+export const lintRules: readonly LintRule[] = [...rulesOfSteps, ...rulesOfContent, ...rulesOfRunning, ...rulesOfMedia, ...rulesOfCapture];
 
 /** What the historic traps and the plain mistakes of a sequence are; errors first, then in the order of the steps. */
 export function lintSequence(sequence: TaskSequence, knowledge: LintKnowledge = {}): LintFinding[] {

@@ -30,6 +30,19 @@ export const rulesOfContent: readonly LintRule[] = [
     },
   },
   {
+    id: "model-without-drivers", level: "note", title: "a model of the site's computers that no driver package is for",
+    why: "A package for other models changes nothing, and the computer starts without its network or its disk (features.md I10).",
+    *check({ steps, objects, computerModels }) {
+      const drivers = steps.filter(({ step }) => ["apply-driver-package", "auto-apply-drivers"].includes(step.type));
+      if (objects === undefined || computerModels === undefined || drivers.length === 0) return;
+      const models = drivers.flatMap(({ step }) => [step.with?.["driverPackage"], step.with?.["driverPackages"]].flat().filter((id) => id !== undefined)).map((id) => (typeof id === "string" ? objects.get(id.replace(/[{}]/g, ""))?.models : undefined));
+      // One that a variable names, that is not there, or that is for any may be for each.
+      if (models.some((of) => of === undefined || of.length === 0)) return;
+      const without = [...new Set(computerModels)].filter((model) => !models.flat().some((pattern) => pattern !== undefined && isLike(model, pattern)));
+      if (without.length > 0) yield { message: `No driver package of the sequence is for ${without.slice(0, 10).join(", ")}${without.length > 10 ? ` and ${without.length - 10} more` : ""}.`, fix: "Import drivers for these models, or deploy the sequence to others." };
+    },
+  },
+  {
     id: "secret-nobody-set", level: "warning", title: "a secret the site does not have",
     why: "The step fails when it asks for it, hours into a deployment. A deployment's own secret can be set only once there is the deployment: no failure before.",
     *check({ steps, secrets }) {
@@ -85,6 +98,11 @@ export const rulesOfContent: readonly LintRule[] = [
     },
   },
 ];
+
+/** As a computer compares: without case, `*` for anything. */
+function isLike(model: string, pattern: string): boolean {
+  return new RegExp(`^${pattern.split(/\*+/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join(".*")}$`, "is").test(model);
+}
 
 /** A package that is there and has no program of the name; names are compared without case, as the agent does. */
 function missingProgram({ with: settings }: Step, objects: NonNullable<LintKnowledge["objects"]>): { message: string; fix: string } | undefined {

@@ -1,4 +1,5 @@
-import type { LintRule } from "./lint-rule.ts";
+import { textsIn } from "../text-in-settings.ts";
+import type { LintContext, LintRule } from "./lint-rule.ts";
 
 /** What happens when it runs: restarts, waiting, media. */
 export const rulesOfRunning: readonly LintRule[] = [
@@ -73,6 +74,17 @@ export const rulesOfRunning: readonly LintRule[] = [
     },
   },
   {
+    id: "oem-key-risk", level: "warning", title: "work left to SetupComplete.cmd, which a product key of the maker's switches off",
+    why: "With an OEM key in the firmware, Windows Setup runs no SetupComplete.cmd on client editions and says nothing: sequences never went on (features.md F230, C19, I10). The agent itself goes on by a service; what a sequence puts into that file is still lost.",
+    *check(context) {
+      if (context.platform === "linux" || setsProductKey(context)) return;
+      for (const at of context.steps) {
+        const named = [...textsIn(at.step.with)].find(({ text }) => /\bSetupComplete\.cmd\b/i.test(text));
+        if (named !== undefined) yield { at, message: `${named.at} names SetupComplete.cmd, which Windows does not run where the firmware holds a maker's product key.`, fix: "Make it a step behind the restart to the installed system, or give apply-windows-settings the productKey of your volume licence (KMS client key)." };
+      }
+    },
+  },
+  {
     id: "boot-image-architecture", level: "error", title: "a boot image of another architecture",
     why: "A 32-bit boot image could not start a 64-bit setup; a boot image of another processor starts nothing.",
     *check({ steps, objects, media }) {
@@ -89,4 +101,16 @@ export const rulesOfRunning: readonly LintRule[] = [
 function asks(command: string): boolean {
   if (/(^|[;&|\s])read\s+-?\w/.test(command)) return true;
   return /(^|[;&|\s])(apt|apt-get|dnf|yum)\s/.test(command) && /\s(install|upgrade|dist-upgrade|full-upgrade|remove)(\s|$)/.test(command) && !/\s(-y|-qy|-yq|--yes|--assume-yes)(\s|$)/.test(command);
+}
+
+/** A key of its own takes the place of the maker's: in the answers, or by their variable. */
+function setsProductKey({ steps, media }: LintContext): boolean {
+  const variable = "osdproductkey";
+  if (!steps.some(({ step }) => step.type === "apply-windows-settings")) return false;
+  if (media?.variables.some((name) => name.toLowerCase() === variable) === true) return true;
+  return steps.some(({ step: { type, with: settings } }) => {
+    if (type === "apply-windows-settings") return settings?.["productKey"] !== undefined;
+    if (type === "set-variable") return JSON.stringify(settings?.["name"])?.toLowerCase() === `"${variable}"`;
+    return type === "set-dynamic-variables" && /"osdproductkey"\s*:/i.test(JSON.stringify(settings?.["rules"] ?? []));
+  });
 }

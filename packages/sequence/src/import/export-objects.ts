@@ -1,0 +1,58 @@
+import { attributeOf, childOf, childrenOf, readXmlText } from "../read-xml.ts";
+import type { XmlElement } from "../read-xml.ts";
+import { nothing } from "./import-report.ts";
+import type { ImportLine } from "./import-report.ts";
+import { redact } from "./redact.ts";
+
+/** An object of a Configuration Manager export beside its task sequences: its class, and its CIM properties by name in lower case. */
+export interface ExportObject { className: string; id: string; properties: ReadonlyMap<string, string> }
+
+/** Where an object's text lies in an export; an application's id has a slash in it. */
+export const exportObjectPath = /^(SMS_[A-Za-z]{1,60})\/(.{1,200})\/object\.xml$/i;
+
+/** What an object of each class is here, and how its content is brought here; classes by name in lower case. */
+const classes: Readonly<Record<string, { kind: string; how: string }>> = {
+  sms_application: { kind: "application", how: "prestage application import, with its commands and a way to tell that it is installed" },
+  sms_package: { kind: "package", how: "prestage package import, with its programs" },
+  sms_driverpackage: { kind: "driver package", how: "prestage driver-package import" },
+  sms_imagepackage: { kind: "OS image", how: "prestage os-image import" },
+  sms_operatingsysteminstallpackage: { kind: "setup files of a system", how: "prestage os-image import of the install.wim in its sources: images are applied here" },
+  sms_softwareupdatespackage: { kind: "updates", how: "prestage package import of its .msu and .cab files, for install-updates" },
+};
+
+/** CIM as XML: the properties of an instance. */
+export function propertiesOf(instance: XmlElement): Map<string, string> {
+  return new Map(childrenOf(instance, "PROPERTY").map((one) => [attributeOf(one, "NAME").toLowerCase(), childOf(one, "VALUE")?.text.trim() ?? ""]));
+}
+
+export function nameOfObject({ id, properties }: ExportObject): string {
+  return redact(properties.get("localizeddisplayname") || properties.get("name") || id).text.slice(0, 256);
+}
+
+/** A line for each object of an export that is no task sequence: an export is no source of content, so how to bring it here. */
+export function linesOfObjects(objects: readonly ExportObject[]): ImportLine[] {
+  return objects.map((object): ImportLine => {
+    const { className, id, properties } = object;
+    const common = { kind: "object" as const, name: nameOfObject(object), path: [id], type: className, enabled: true };
+    if (className.toLowerCase() === "sms_bootimagepackage") return { ...common, status: "withNote", to: nothing, notes: ["not needed: the boot environment is built here (prestage boot-image build)"] };
+    const known = classes[className.toLowerCase()];
+    if (known === undefined) return { ...common, status: "disabled", to: "", notes: ["not translated: there is nothing of its kind here"] };
+    const source = properties.get("pkgsourcepath") ?? "";
+    const folder = id.split("/").at(-1) ?? id;
+    const notes = [`not translated: import the content of this ${known.kind} (the export's folder NAME_files/${folder}${source === "" ? "" : `, or ${redact(source).text.slice(0, 300)}`}) by ${known.how}, and name its id in import-map.json`];
+    return { ...common, status: "disabled", to: "", notes: [...notes, ...commandsOf(properties.get("sdmpackagexml") ?? "")] };
+  });
+}
+
+/** Command lines of an application's deployment types, for whoever imports it. */
+function commandsOf(digest: string): string[] {
+  if (!digest.startsWith("<")) return [];
+  const found: string[] = [];
+  const look = (element: XmlElement): void => {
+    const [, what] = /^(InstallCommandLine|UninstallCommandLine)$/.exec(attributeOf(element, "Name")) ?? [];
+    if (what !== undefined && element.text.trim() !== "") found.push(`${what === "InstallCommandLine" ? "it is installed by" : "it is removed by"} ${redact(element.text.trim()).text.slice(0, 500)}`);
+    element.children.forEach(look);
+  };
+  look(readXmlText(digest));
+  return [...new Set(found)].slice(0, 10);
+}
