@@ -206,7 +206,7 @@ class SequenceRun {
     this.#show();
     const started = performance.now();
     const result = await runStep({
-      context: this.#context, step, executors: this.#options.executors, variables: () => this.#state.variables,
+      context: this.#context, step, again, executors: this.#options.executors, variables: () => this.#state.variables,
       setVariable: (name, value) => this.#append({ kind: "variable-set", name, value }),
       progress: (progress) => this.#showProgress(step, progress),
     });

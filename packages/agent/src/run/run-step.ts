@@ -15,6 +15,8 @@ export interface RunStepOptions {
   /** Journals it. */
   setVariable: (name: string, value: string) => void;
   progress: (progress: NonNullable<StepsModel["progress"]>) => void;
+  /** After an interruption in it. */
+  again?: boolean;
 }
 
 /** Runs one step. Whatever it throws is its failure; only a stop of the run is thrown. */
@@ -34,7 +36,7 @@ export async function runStep(options: RunStepOptions): Promise<StepResult> {
     redact = makeRedactor([...opened.values.values()]);
     const result = await executor.start(
       {
-        context: { ...context, signal, content: until(context.content, signal) }, step, variables, progress, secrets: { environment: opened.environment, redact, value: opened.value },
+        context: { ...context, signal, content: until(context.content, signal) }, step, variables, progress, again: options.again === true, secrets: { environment: opened.environment, redact, value: opened.value },
         setVariable: (name, value) => {
           checkSettable(name, value);
           if (redact(value) !== value) throw new SequenceError("PRESTAGE_SEQUENCE_VARIABLE_REFUSED", `Expected a variable ${name} without a secret in it: variables are written to the disk. It held one.`);

@@ -169,13 +169,19 @@ for (const [type, row] of Object.entries(rows)) {
   });
 }
 
-test("of the programs of a list, those that had ended before the cut are not run again", async () => {
+test("of the programs of a list, those that had ended before the cut are not run again; after one that was not interrupted, all are", async () => {
   const program = (name: string) => ({ name, command: `echo begun; sleep 0.3; echo ${name} >> ../../work` });
-  const fixture = await makeRunFixture([{ type: "install-package", with: { baseVariable: "PKG" } }], [package_("ABC00005", [program("First"), program("Second")])]);
   const variables = ["First", "Second"].map((name, i) => ({ name: `PKG00${i + 1}`, value: `ABC00005:${name}`, source: "device" as const }));
   // The list's first program has ended when its place in the list is journalled: the first variable that the step sets.
-  const end = await runThroughCut(fixture, "s1", "in it", { environment: "installed", variables, log: () => undefined });
-  assert.deepEqual([end.happened, end.begun, end.outcome], [true, 2, "succeeded"]);
+  for (const cut of ["in it", "behind it"] as const) {
+    const fixture = await makeRunFixture([{ type: "install-package", with: { baseVariable: "PKG" } }], [package_("ABC00005", [program("First"), program("Second")])]);
+    const end = await runThroughCut(fixture, "s1", cut, { environment: "installed", variables, log: () => undefined });
+    assert.deepEqual([end.happened, end.begun, end.outcome], [true, 2, "succeeded"]);
+    assert.equal(await readFile(join(fixture.folder, "work"), "utf8"), "First\nSecond\n", cut);
+  }
+  const fixture = await makeRunFixture([{ type: "install-package", with: { baseVariable: "PKG" } }], [package_("ABC00005", [program("First"), program("Second")])]);
+  const end = await runThroughCut(fixture, "s1", "never", { environment: "installed", variables: [...variables, { name: "PrestageProgramsDone", value: "s1 2", source: "device" }], log: () => undefined });
+  assert.deepEqual([end.begun, end.outcome], [1, "succeeded"]);
   assert.equal(await readFile(join(fixture.folder, "work"), "utf8"), "First\nSecond\n");
 });
 

@@ -20,10 +20,12 @@ export const step = defineStep(installPackageStep, async (run, { package: id, pr
   }
   const wanted = listed(run, baseVariable ?? "");
   run.output(wanted.length === 0 ? `${baseVariable ?? ""}001 is not set: there is nothing to run` : `to run: ${wanted.map((one) => `${one.id}:${one.program}`).join(", ")}`);
-  const [stepId, count] = (variableValue(run.variables(), doneVariable) ?? "").split(" ");
+  const done = programsDone(run);
+  // All of them, and no interruption: somebody has the step run once more (the debugger), and means all of it.
+  const from = done < wanted.length || run.again === true ? done : 0;
   let last: StepResult = {};
   for (const [i, one] of wanted.entries()) {
-    if (stepId === run.step.id && i < Number(count)) continue;
+    if (i < from) continue;
     const { restartAsked, ...outcome } = await runOne(run, one, common);
     last = outcome;
     if (outcome.failure !== undefined && !continueOnInstallError) return outcome;
@@ -34,10 +36,16 @@ export const step = defineStep(installPackageStep, async (run, { package: id, pr
       return { ...outcome, restart: "installed" };
     }
   }
-  run.setVariable(doneVariable, "");
+  // What is done stays said: an interruption may come before this step's end is journalled.
   const { failure: _, ...rest } = last;
   return rest;
 });
+
+/** Of this step's list. */
+function programsDone(run: StepRun): number {
+  const [stepId, count] = (variableValue(run.variables(), doneVariable) ?? "").split(" ");
+  return stepId === run.step.id ? Number(count) : 0;
+}
 
 function listed(run: StepRun, base: string): Wanted[] {
   return listedValues(base, 3, (name) => variableValue(run.variables(), name)).map((value) => {

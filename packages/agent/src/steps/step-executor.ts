@@ -10,6 +10,8 @@ import type { StepsModel } from "../screens/view.ts";
 export interface StepRun {
   readonly context: RunContext;
   readonly step: Step;
+  /** It was interrupted while it ran, and runs again. */
+  readonly again?: boolean;
   readonly variables: () => Variables;
   /** Sets a variable durably, for this and all later steps. */
   readonly setVariable: (name: string, value: string) => void;
