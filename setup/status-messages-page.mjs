@@ -10,7 +10,8 @@ A computer tells the site of every transition, from the verification of its medi
 \`node setup/status-messages-page.mjs\` from \`packages/contract/src/status-messages.ts\`.
 
 * A message is on the computer's disk before what it tells of goes on. It is sent in the background, in order, and stays on the disk until the site has confirmed it: no loss of
-  network or power loses one or makes two (but for what SMSTSDisableStatusRetry gives up, and for progress). What happened before the computer was let in is sent afterwards.
+  network or power loses one or makes two (but for what SMSTSDisableStatusRetry gives up, and for progress). A step that an interruption fell into runs again, and both of its runs are told.
+  What happened before the computer was let in is sent afterwards.
 * \`prestage status list\` shows them (\`--device GUID\`: of one device; \`--all\`: with progress; \`--json\`: as they are below). The console's page shows for each computer its last
   message, and of the messages about steps the last.
 * A secret's value is taken out of everything a message says.

@@ -164,6 +164,17 @@ export function* allSteps(steps: readonly Step[]): Generator<Step> {
   }
 }
 
+/** The names of the groups a step stands in, the outermost first. */
+export function groupsAround(sequence: { steps: readonly Step[] }, stepId: string): string[] {
+  for (const step of sequence.steps) {
+    if (step.id === stepId || step.steps === undefined) continue;
+    if (step.steps.some((one) => one.id === stepId)) return [step.name];
+    const inner = groupsAround({ steps: step.steps }, stepId);
+    if (inner.length > 0) return [step.name, ...inner];
+  }
+  return [];
+}
+
 /** The secrets the steps of a sequence name, for their programs or in their settings, each once. */
 export function secretNames(sequence: { steps: readonly Step[] }): string[] {
   return [...new Set([...allSteps(sequence.steps)].flatMap((step) => [...(step.secrets ?? []), ...secretsInSettings(step.with)]))];

@@ -52,8 +52,9 @@ const executor = (folder: string): StepExecutor => ({
   },
 });
 
-interface End { variables: [string, string][]; work: string[]; states: [string, string | undefined][]; boundaries: number }
+interface End { /** What the site has at the end, starts of the computer aside. */ told: string[]; variables: [string, string][]; work: string[]; states: [string, string | undefined][]; boundaries: number }
 
+const count = (texts: readonly string[]) => texts.reduce((counts, text) => counts.set(text, (counts.get(text) ?? 0) + 1), new Map<string, number>());
 const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]) => (a < b ? -1 : 1);
 
 /** Runs to the end on one folder, through every restart; the power goes once, before or after the journal's entry `cut` is on the disk. */
@@ -84,7 +85,9 @@ async function runThrough(fixture: RunFixture, cut: number | undefined, lost: bo
         if (event.kind === "step-finished") states.set(event.stepId, event.outcome);
         if (event.kind === "step-skipped") states.set(event.stepId, "skipped");
       }
-      return { variables: [...variables.values()].map(({ name, value }): [string, string] => [name, value]).sort(byName), work: (await readFile(join(fixture.folder, "work"), "utf8")).trim().split("\n"), states: [...states].sort(byName), boundaries };
+      assert.equal(await context.status.flush(), true);
+      const told = fixture.kept.filter(({ kind }) => kind !== "restarted" && kind !== "restart").map(({ kind, step, group, outcome }) => `${kind} ${(step ?? group)?.id ?? ""} ${outcome ?? ""}`);
+      return { told, variables: [...variables.values()].map(({ name, value }): [string, string] => [name, value]).sort(byName), work: (await readFile(join(fixture.folder, "work"), "utf8")).trim().split("\n"), states: [...states].sort(byName), boundaries };
     } catch (cause) {
       if (!(cause instanceof PowerCut) && !off) throw cause;
       off = false;
@@ -112,6 +115,10 @@ test("the power goes at every boundary of the journal of thirty steps: the run e
       const more = [...new Set(whole.work)].filter((id) => times(again.work, id) !== times(whole.work, id));
       assert.ok(more.length <= 1 && more.every((id) => times(again.work, id) === times(whole.work, id) + 1), `${what}: ${more.join()} was done another number of times`);
       assert.deepEqual([...new Set(again.work)], [...new Set(whole.work)], `${what}: in the same order`);
+      const [got, meant] = [count(again.told), count(whole.told)];
+      const differing = [...new Set([...got.keys(), ...meant.keys()])].filter((told) => got.get(told) !== meant.get(told));
+      assert.deepEqual(differing.filter((told) => !/^step-(started|finished) /.test(told) || Math.abs((got.get(told) ?? 0) - (meant.get(told) ?? 0)) > 1), [], `${what}: told another number of times`);
+      assert.ok(new Set(differing.map((told) => told.split(" ")[1])).size <= 1, `${what}: of more than one step: ${differing.join()}`);
     }
   };
   await Promise.all(Array.from({ length: 8 }, lane)); // each waits for the disk most of the time

@@ -1,5 +1,6 @@
 import type { StatusMessage } from "@prestage/contract";
-import type { Action, RunEnvironment, Step, StepOutcome, TaskSequence } from "@prestage/sequence";
+import { groupsAround } from "@prestage/sequence";
+import type { Action, RunEnvironment, RunEvent, Step, StepOutcome, TaskSequence } from "@prestage/sequence";
 import { codesText, failedWithin, withReference } from "../reference-codes.ts";
 import type { StepResult } from "../steps/step-executor.ts";
 import type { RunFailure } from "./last-step.ts";
@@ -8,11 +9,14 @@ import { placeOf } from "./steps-model.ts";
 
 type ActionOf<K extends Action["kind"]> = Extract<Action, { kind: K }>;
 
-/** Says each transition of a run in its three places: the agent's log, the site (a status message that stays on the disk until the site has it) and the event lines of the screen. */
+/**
+ * Says each transition of a run in its three places: the agent's log, the site (a status message that stays on the disk until the site has it) and the event lines of the screen.
+ * It is said before it is journalled; where a power cut comes between the two, the site is not told again.
+ */
 export class RunReports {
-  readonly #context: Pick<RunContext, "status" | "screen" | "log" | "sequence">;
+  readonly #context: Pick<RunContext, "status" | "screen" | "log" | "sequence" | "journal">;
 
-  constructor(context: Pick<RunContext, "status" | "screen" | "log" | "sequence">) {
+  constructor(context: Pick<RunContext, "status" | "screen" | "log" | "sequence" | "journal">) {
     this.#context = context;
   }
 
@@ -21,36 +25,36 @@ export class RunReports {
   }
 
   sequenceStarted(): void {
-    const { status, screen } = this.#context;
-    status.post({ kind: "sequence-started", text: this.#sequence.name });
+    const { screen } = this.#context;
+    this.#post({ kind: "sequence-started", text: this.#sequence.name });
     screen.event("sequence", { name: this.#sequence.name, state: "started" });
   }
 
   sequenceFinished(outcome: StepOutcome, failed: RunFailure | undefined): void {
-    const { status, screen, log } = this.#context;
+    const { screen, log } = this.#context;
     log(`sequence ${outcome}`);
     const failure = outcome === "failed" ? failed : undefined;
-    status.post({ kind: "sequence-finished", outcome, ...(failure && { error: { code: failure.code, message: `${failure.step}: ${withReference(failure)}` } }) });
+    this.#post({ kind: "sequence-finished", outcome, ...(failure && { error: { code: failure.code, message: `${failure.step}: ${withReference(failure)}` } }) });
     screen.event("sequence", { name: this.#sequence.name, state: outcome });
   }
 
   skipped({ step, path, why }: ActionOf<"skip">): void {
-    const { status, screen, log } = this.#context;
+    const { screen, log } = this.#context;
     log(`skipped: ${step.name}: ${why}`);
-    status.post({ kind: "step-skipped", outcome: "skipped", step: described(step, path), text: why });
+    this.#post({ kind: "step-skipped", outcome: "skipped", step: described(step, path), text: why });
     screen.event("step", { ...this.#placed(step), state: "skipped", why });
   }
 
   groupStarted({ step, path }: ActionOf<"enter-group">): void {
-    const { status, log } = this.#context;
+    const { log } = this.#context;
     log(`group ${step.name}`);
-    status.post({ kind: "group-started", group: describedGroup(step, path) });
+    this.#post({ kind: "group-started", group: describedGroup(step, path) });
   }
 
   groupFinished({ step, path, outcome }: ActionOf<"leave-group">): void {
-    const { status, log } = this.#context;
+    const { log } = this.#context;
     log(`group ${step.name} ${outcome}${outcome === "failed" ? ` [${failedWithin}]` : ""}`);
-    status.post({ kind: "group-finished", group: describedGroup(step, path), outcome });
+    this.#post({ kind: "group-finished", group: describedGroup(step, path), outcome });
   }
 
   /** `how`: nothing for a first attempt. */
@@ -59,31 +63,31 @@ export class RunReports {
   }
 
   stepStarted(step: Step, path: string[], how: string | undefined, { again, attempt }: { again: boolean; attempt: number }): void {
-    const { status, screen } = this.#context;
-    status.post({ kind: "step-started", step: described(step, path), ...(how !== undefined && { text: how }) });
+    const { screen } = this.#context;
+    this.#post({ kind: "step-started", step: described(step, path), ...(how !== undefined && { text: how }) });
     screen.event("step", { ...this.#placed(step), state: "started", again, ...(attempt > 1 && { attempt }) });
   }
 
   stepFinished(step: Step, path: string[], seconds: number, result: StepResult): void {
-    const { status, screen, log } = this.#context;
+    const { screen, log } = this.#context;
     const { failure, exitCode } = result;
     const outcome: StepOutcome = failure === undefined ? "succeeded" : "failed";
     log(`step ${step.name} ${outcome} after ${seconds.toFixed(1)} s${failure === undefined ? "" : `: ${codesText({ ...failure, exitCode })}: ${failure.message}`}`);
-    status.post(finished(step, path, outcome, seconds, result));
+    this.#post(finished(step, path, outcome, seconds, result));
     screen.event("step", { ...this.#placed(step), state: outcome, seconds: Math.round(seconds * 10) / 10, ...(exitCode !== undefined && { exitCode }), ...(failure && { code: failure.code, cause: failure.message }) });
   }
 
   doneAlready({ step, path, why }: ActionOf<"done-already">): void {
-    const { status, screen, log } = this.#context;
+    const { screen, log } = this.#context;
     log(`step ${step.name} was done before the interruption: ${why}`);
-    status.post({ kind: "step-finished", step: described(step, path), outcome: "succeeded", text: `done before the interruption: ${why}` });
+    this.#post({ kind: "step-finished", step: described(step, path), outcome: "succeeded", text: `done before the interruption: ${why}` });
     screen.event("step", { ...this.#placed(step), state: "succeeded", why });
   }
 
   gaveUp(step: Step, path: string[], failure: NonNullable<StepResult["failure"]>): void {
-    const { status, screen, log } = this.#context;
+    const { screen, log } = this.#context;
     log(`step ${step.name}: ${codesText(failure)}: ${failure.message}`);
-    status.post(finished(step, path, "failed", 0, { failure }));
+    this.#post(finished(step, path, "failed", 0, { failure }));
     screen.event("step", { ...this.#placed(step), state: "failed", code: failure.code, cause: failure.message });
   }
 
@@ -102,15 +106,26 @@ export class RunReports {
   }
 
   /** What somebody at this computer does in the debugger; values are never part of it. */
-  debugger(text: string, step?: Step, path: string[] = []): void {
+  debugger(text: string, step?: Step): void {
     const { status, log } = this.#context;
     log(`debugger: ${text}`);
-    status.post({ kind: "debugger", text, ...(step && { step: described(step, path) }) });
+    status.post({ kind: "debugger", text, ...(step && { step: described(step, groupsAround(this.#sequence, step.id)) }) });
+  }
+
+  /** Once for each place in the journal: what is journalled next is what this tells of, if the power stays on. A computer's start is no such place: it comes in between. */
+  #post(message: Parameters<RunContext["status"]["post"]>[0]): void {
+    const { status, journal } = this.#context;
+    const place = journal.events.filter(isTransition).length;
+    status.post(message, `${place} ${message.kind} ${(message.step ?? message.group)?.id ?? ""} ${message.outcome ?? ""}`);
   }
 
   #placed(step: Step): { id: string; name: string; type: string; number: number; of: number } {
     return { id: step.id, name: step.name, type: step.type, ...placeOf(this.#sequence, step.id) };
   }
+}
+
+function isTransition({ kind }: RunEvent): boolean {
+  return kind !== "restarted" && kind !== "variable-set" && kind !== "moved";
 }
 
 function environmentName(environment: RunEnvironment): string {

@@ -41,7 +41,7 @@ export interface RunOptions {
 
 /**
  * Runs a sequence from where its journal ends, to its end or to a restart. Each transition is reported, then journalled, then acted on:
- * a power cut repeats a report rather than losing it, and repeats at most the step it fell into.
+ * a power cut loses no report and repeats none, and repeats at most the step it fell into.
  */
 export async function runSequence(context: RunContext, options: RunOptions = {}): Promise<RunResult> {
   const bootId = options.bootId ?? (process.platform === "win32" ? windowsBootId() : (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim());

@@ -114,6 +114,31 @@ test("the file is written anew when confirmed messages have made it large", asyn
   assert.equal((await open("large")).lastNumber, 1500);
 });
 
+test("what the last message told of is not told again: by the same agent, the next one, and after the file was written anew; another deployment's is", async () => {
+  const spool = await open("once");
+  const { kept, send } = site();
+  spool.setDeployment("ABC20001");
+  spool.post({ kind: "sequence-started" }, "0 sequence-started");
+  spool.post({ kind: "sequence-started" }, "0 sequence-started");
+  spool.start(send);
+  for (let i = 0; i < 1500; i++) spool.post({ kind: "content-fetch-progress", outputTail: "x".repeat(4000) }); // enough to have it written anew
+  assert.equal(await spool.flush(), true);
+  spool.stop();
+  assert.ok((await stat(join(folder, "once/messages"))).size < 4 * 1024 * 1024);
+  const next = await open("once");
+  next.setDeployment("ABC20001");
+  next.post({ kind: "sequence-started" }, "0 sequence-started");
+  assert.equal(next.lastNumber, 1501);
+  next.post({ kind: "step-started" }, "1 step-started a");
+  next.post({ kind: "distribution-point-failed" });
+  next.post({ kind: "step-started" }, "1 step-started a");
+  assert.equal(next.lastNumber, 1503);
+  next.setDeployment("ABC20002");
+  next.post({ kind: "step-started" }, "1 step-started a");
+  assert.equal(next.lastNumber, 1504);
+  assert.equal([...kept.values()].filter((message) => message.kind === "sequence-started").length, 1);
+});
+
 test("a torn last line is dropped; its number is given again, since it was never sent", async () => {
   const spool = await open("torn");
   spool.post({ kind: "enrolled" });

@@ -17,7 +17,9 @@ const longestPauseMs = 30_000;
 /** The reference's first attempt, too, is several (SMSTSDisableStatusRetry). */
 const attemptsOfTheFirst = 3;
 
-const recordSchema = z.union([z.strictObject({ message: statusMessageSchema }), z.strictObject({ confirmed: z.int().min(0) })]);
+/** `once`: which transition the last message that had one told of; with `confirmed` where the file was written anew. */
+const onceSchema = z.string().max(512).optional();
+const recordSchema = z.union([z.strictObject({ message: statusMessageSchema, once: onceSchema }), z.strictObject({ confirmed: z.int().min(0), once: onceSchema })]);
 
 interface HeldRecord { record: z.infer<typeof recordSchema>; sync: boolean }
 
@@ -32,6 +34,7 @@ export class StatusSpool {
   #pending: StatusMessage[];
   #last: number;
   #confirmed: number;
+  #once: string | undefined;
   #bytes: number;
   #unsynced = false;
   #deploymentId: string | undefined;
@@ -46,13 +49,14 @@ export class StatusSpool {
   #held: HeldRecord[] | undefined;
   readonly #waiters = new Set<() => void>();
 
-  private constructor(path: string, environment: StatusMessage["environment"], now: () => Date, read: { pending: StatusMessage[]; last: number; confirmed: number; bytes: number }) {
+  private constructor(path: string, environment: StatusMessage["environment"], now: () => Date, read: { pending: StatusMessage[]; last: number; confirmed: number; once: string | undefined; bytes: number }) {
     this.#path = path;
     this.#environment = environment;
     this.#now = now;
     this.#pending = read.pending;
     this.#last = read.last;
     this.#confirmed = read.confirmed;
+    this.#once = read.once;
     this.#bytes = read.bytes;
   }
 
@@ -63,14 +67,16 @@ export class StatusSpool {
     if (damaged) throw spoolDamaged(path);
     const messages: StatusMessage[] = [];
     let confirmed = 0;
+    let once: string | undefined;
     for (const value of values) {
       const parsed = recordSchema.safeParse(value);
       if (!parsed.success) throw spoolDamaged(path, parsed.error);
+      once = parsed.data.once ?? once;
       if ("message" in parsed.data) messages.push(parsed.data.message);
       else confirmed = Math.max(confirmed, parsed.data.confirmed);
     }
     const last = messages.reduce((highest, message) => Math.max(highest, message.number), confirmed);
-    return new StatusSpool(path, environment, now, { pending: messages.filter((message) => message.number > confirmed), last, confirmed, bytes: goodBytes });
+    return new StatusSpool(path, environment, now, { pending: messages.filter((message) => message.number > confirmed), last, confirmed, once, bytes: goodBytes });
   }
 
   /** Messages not yet confirmed. */
@@ -87,8 +93,13 @@ export class StatusSpool {
     this.#deploymentId = id;
   }
 
-  /** Keeps a message on the disk and returns; what is too long for the site is cut. */
-  post(message: NewStatusMessage): void {
+  /**
+   * Keeps a message on the disk and returns; what is too long for the site is cut. `once` names what it tells of: where the last message that had a name
+   * told of the same, nothing is posted (a power cut came between that message and the journal's entry).
+   */
+  post(message: NewStatusMessage, once?: string): void {
+    const told = once === undefined ? undefined : `${this.#deploymentId ?? ""} ${once}`.slice(0, 512);
+    if (told !== undefined && told === this.#once) return;
     const isProgress = message.kind === "content-fetch-progress";
     if (isProgress && this.#pending.length >= progressLimit) return;
     const numbered = statusMessageSchema.parse({
@@ -97,7 +108,8 @@ export class StatusSpool {
       number: this.#last + 1, time: this.#now().toISOString(), environment: this.#environment,
     });
     // Progress alone is not worth a flush of the disk; it is flushed before it is sent.
-    this.#append({ message: numbered }, !isProgress);
+    this.#append({ message: numbered, ...(told !== undefined && { once: told }) }, !isProgress);
+    this.#once = told ?? this.#once;
     this.#last = numbered.number;
     this.#pending.push(numbered);
     if (this.#failures === 0) this.#wake(0);
@@ -230,7 +242,7 @@ export class StatusSpool {
 
   /** Writes the file anew with what is still needed, beside it, flushed and renamed. */
   #compact(): void {
-    const records: z.infer<typeof recordSchema>[] = [{ confirmed: this.#confirmed }, ...this.#pending.map((message) => ({ message }))];
+    const records: z.infer<typeof recordSchema>[] = [{ confirmed: this.#confirmed, ...(this.#once !== undefined && { once: this.#once }) }, ...this.#pending.map((message) => ({ message }))];
     const bytes = Buffer.from(records.map(encodeLine).join(""));
     const temporary = `${this.#path}.new`;
     rmSync(temporary, { force: true });

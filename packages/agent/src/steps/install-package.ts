@@ -23,6 +23,7 @@ export const step = defineStep(installPackageStep, async (run, { package: id, pr
   const done = programsDone(run);
   // All of them, and no interruption: somebody has the step run once more (the debugger), and means all of it.
   const from = done < wanted.length || run.again === true ? done : 0;
+  if (from < done) run.setVariable(doneVariable, `${run.step.id} 0`);
   let last: StepResult = {};
   for (const [i, one] of wanted.entries()) {
     if (i < from) continue;

@@ -161,8 +161,8 @@ test("with TSDebugMode each step waits: step, change a variable, run to a breakp
   assert.deepEqual(events.filter(({ name }) => name === "debugger-over").map(({ data }) => data["by"]), ["step", "step", "run", "detach"]);
   assert.ok((await fixture.context()).journal.events.some((event) => event.kind === "variable-set" && event.name === "WHO" && event.value === "ann"));
   await (await fixture.context()).status.flush();
-  const said = fixture.kept.filter((message) => message.kind === "debugger").map((message) => message.text);
-  assert.deepEqual(said, ["held before Step 1", "held before Step 2", "WHO is set", "held before Step 3", "held before Step 5", "detached"]);
+  const said = fixture.kept.filter((message) => message.kind === "debugger").map((message) => [message.text, message.step?.id]);
+  assert.deepEqual(said, [["held before Step 1", "s1"], ["held before Step 2", "s2"], ["WHO is set", undefined], ["held before Step 3", "s3"], ["held before Step 5", "s5"], ["detached", undefined]]);
 });
 
 test("at a failure the variable is mended and the step run again; without the variables nothing holds", async () => {

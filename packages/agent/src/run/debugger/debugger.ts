@@ -42,7 +42,7 @@ export class Debugger {
     this.#released = undefined;
     if (released || !this.#holdsAt(held)) return "on";
     screen.event("debugger", { held: held.kind, id: held.step.id, name: held.step.name, ...(held.kind === "failed" && { code: held.code }) });
-    reports.debugger(held.kind === "failed" ? `held, ${held.step.name} failed with ${held.code}` : `held before ${held.step.name}`);
+    reports.debugger(held.kind === "failed" ? `held, ${held.step.name} failed with ${held.code}` : `held before ${held.step.name}`, held.step);
     let model = holdAt(held, { sequence, state: state() }, this.#breakpoints);
     for (let changed = false; ; changed = true) {
       const command = await screen.ask<DebuggerCommand>({
