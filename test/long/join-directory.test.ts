@@ -16,7 +16,7 @@ ip link set lo up
 hostname dc1
 for place in /run /var/lib/samba /var/cache/samba /var/log/samba; do mkdir -p $place; mount -t tmpfs tmpfs $place; done
 mkdir -p /run/samba /var/lib/samba/private
-samba-tool domain provision --realm=AD.EXAMPLE.TEST --domain=EXAMPLE --server-role=dc --dns-backend=SAMBA_INTERNAL --adminpass="$4" --targetdir="$1/dc" --host-name=dc1 --host-ip=127.0.0.1 --option="interfaces=lo" --option="bind interfaces only=yes" --option="vfs objects=dfs_samba4" > "$1/provision.log" 2>&1
+samba-tool domain provision --realm=AD.EXAMPLE.TEST --domain=EXAMPLE --server-role=dc --dns-backend=SAMBA_INTERNAL --adminpass="$4" --targetdir="$1/dc" --host-name=dc1 --host-ip=127.0.0.1 --option="interfaces=lo" --option="bind interfaces only=yes" --option="vfs objects=dfs_samba4" > "$1/provision.log" 2>&1 || { tail -n 20 "$1/provision.log"; exit 1; }
 echo "127.0.0.1 dc1.ad.example.test dc1" > "$1/hosts"; mount --bind "$1/hosts" /etc/hosts
 echo "nameserver 127.0.0.1" > "$1/resolv.conf"; mount --bind "$1/resolv.conf" /etc/resolv.conf
 samba --configfile="$1/dc/etc/smb.conf" --foreground --no-process-group > "$1/samba.log" 2>&1 & samba=$!
