@@ -26,13 +26,13 @@ export const debianPackages = {
     "ceph-mon", "ceph-osd", "radosgw", "ceph-common", // an S3 store as distribution point
     "gcc-mingw-w64-x86-64", "wine", "wine64", "wixl", // the agent's service for Windows, and where it is tried
     "nfs-ganesha", "nfs-ganesha-vfs", "libnfs-utils", // an NFS server that needs nothing of the kernel, and what asks it
-    "samba", "samba-ad-provision", "samba-dsdb-modules", "samba-vfs-modules", "adcli", "smbclient", // an Active Directory to join, a file server
+    "samba", "samba-ad-provision", "samba-dsdb-modules", "samba-vfs-modules", "winbind", "adcli", "smbclient", // an Active Directory to join, a file server
   ],
   bench: ["casync", "xdelta3", "zsync", "nginx-light", "wrk", "time"], // what a top-up is measured against
 };
 
 /** Servers the tests start themselves, each on a port of its own: installing one must not open a port of this machine. */
-const keptStopped = ["nginx-light", "ceph-mon", "ceph-osd", "radosgw", "slapd", "sssd-common", "sssd-ldap", "samba", "nfs-ganesha"];
+const keptStopped = ["nginx-light", "ceph-mon", "ceph-osd", "radosgw", "slapd", "sssd-common", "sssd-ldap", "samba", "winbind", "nfs-ganesha"];
 
 /** Installs what is missing, naming it first. */
 export function ensureDebianPackages(names) {
