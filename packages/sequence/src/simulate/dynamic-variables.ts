@@ -19,7 +19,8 @@ export function dynamicVariables(settings: unknown, device: DeviceDescription, v
   };
   const facts: ComputerFacts = { make: said._SMSTSMake, model: said._SMSTSModel, serialNumber: said._SMSTSSerialNumber, assetTag: said._SMSTSAssetTag, uuid: said._SMSTSUUID, macAddresses: said._SMSTSMacAddresses?.split(","), gateways: undefined };
   const found = new Map(Object.entries(said).flatMap(([name, value]) => (value === undefined ? [] : [[name.toLowerCase(), { name, value }] as const])));
-  const open = new Set<string>();
+  // What the step finds out and nobody has described is known to no rule of it, either.
+  const open = new Set(Object.keys(setDynamicVariablesStep.sets).map((name) => name.toLowerCase()).filter((key) => !found.has(key)));
   // A rule sees what the rules before it have set.
   const valueOf = (name: string) => (open.has(name.toLowerCase()) ? undefined : (found.get(name.toLowerCase())?.value ?? (notKnown.has(name.toLowerCase()) ? undefined : (variableValue(variables, name) ?? ""))));
   for (const rule of parsed.data.rules) {

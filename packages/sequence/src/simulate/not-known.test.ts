@@ -65,6 +65,13 @@ test("rules of set-dynamic-variables are decided by what is described of the com
   assert.deepEqual(rest.map(({ action }) => action), ["runs", "runs", "depends", "depends", "runs", "depends"]);
 });
 
+test("a rule on what the step itself finds out, and that is not described, is decided only when it runs", () => {
+  for (const [name, value] of [["_SMSTSIPAddresses", "10.*"], ["_SMSTSDefaultGateways", "10.*"], ["_SMSTSMake", "Dell*"]] as const) {
+    const rules = `  - { name: Rules, type: set-dynamic-variables, with: { rules: [{ make: "*", model: "*", set: { Place: there } }, { variable: { name: ${name}, equals: "${value}" }, set: { Role: b } }] } }\n${command("On it", "{ variable: Role, equals: b }")}`;
+    assert.deepEqual(told(rules, { hardware: { model: "T" }, variables: { device: { Role: "a" } } }).at(-1), ["On it", "depends", 'depends on Role, set by the step "Rules" at run time'], name);
+  }
+});
+
 test("what a step sets of which only the run knows whether it runs is in doubt behind it; so is what a group sets, and where the run is", () => {
   const steps = `${script}  - name: Lyon
     type: group
