@@ -5,6 +5,7 @@ import { variableValue } from "../variables.ts";
 import type { Variables } from "../variables.ts";
 import { describedFact } from "./device-description.ts";
 import type { DeviceDescription } from "./device-description.ts";
+import { notKnownOf } from "./not-known.ts";
 import type { NotKnown } from "./not-known.ts";
 
 interface Known { name: string; value: string }
@@ -22,7 +23,7 @@ export function dynamicVariables(settings: unknown, device: DeviceDescription, v
   // What the step finds out and nobody has described is known to no rule of it, either.
   const open = new Set(Object.keys(setDynamicVariablesStep.sets).map((name) => name.toLowerCase()).filter((key) => !found.has(key)));
   // A rule sees what the rules before it have set.
-  const valueOf = (name: string) => (open.has(name.toLowerCase()) ? undefined : (found.get(name.toLowerCase())?.value ?? (notKnown.has(name.toLowerCase()) ? undefined : (variableValue(variables, name) ?? ""))));
+  const valueOf = (name: string) => (open.has(name.toLowerCase()) ? undefined : (found.get(name.toLowerCase())?.value ?? (notKnownOf([name], notKnown, variables) !== undefined ? undefined : (variableValue(variables, name) ?? ""))));
   for (const rule of parsed.data.rules) {
     const fits = ruleFits(rule, facts, valueOf);
     if (fits === false) continue;

@@ -2,6 +2,7 @@ import type { Step } from "../schema.ts";
 import { textsIn, variablesIn } from "../text-in-settings.ts";
 import { variableSources, variableValue } from "../variables.ts";
 import type { Variable, Variables, VariableSourceName } from "../variables.ts";
+import { notKnownOf } from "./not-known.ts";
 import type { NotKnown } from "./not-known.ts";
 
 /** A variable as a step finds it: its value, where that comes from, and what it took the place of. `setBy`: the step that sets it when it runs, where no value is known before. */
@@ -16,7 +17,7 @@ export function explainStep(step: Step, variables: Variables, given: readonly Va
 /** Where a variable's value comes from and what it took the place of, the nearest first. */
 export function explainVariable(name: string, variables: Variables, given: readonly Variable[], notKnown: NotKnown = new Map()): ExplainedVariable {
   const key = name.toLowerCase();
-  const open = notKnown.get(key);
+  const open = notKnownOf([name], notKnown, variables);
   if (open !== undefined) return { name: open.variable, value: undefined, setBy: open.name, insteadOf: [] };
   const found = variables.get(key);
   const others = given.filter((one) => one.name.toLowerCase() === key && one.source !== found?.source && one.value !== "");

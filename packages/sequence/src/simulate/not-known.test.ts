@@ -72,6 +72,32 @@ test("a rule on what the step itself finds out, and that is not described, is de
   }
 });
 
+test("a step that calls prestage-variable without saying the name, or runs a package's files, may set what is not set; what is set stays", () => {
+  const behind = (step: string) => told(`  - { name: S, type: ${step} }\n${command("On it", "{ variable: Role, equals: kiosk }")}${command("On site", "{ variable: Site, equals: Lyon }")}${command("Own", "{ variable: _SMSTSNothing, exists: true }")}`, { variables: { device: { Site: "Lyon" } } }).slice(1).map(([, action, why]) => [action, why]);
+  const open = [["depends", 'Role may be set by the step "S" at run time'], ["runs", "its condition holds"], ["skipped", "_SMSTSNothing does not exist"]];
+  for (const step of [
+    "run-script, with: { language: javascript, script: \"require('child_process').execFileSync('prestage-variable',['Role','kiosk'])\" }", "run-command-line, with: { command: 'for v in A B; do prestage-variable $v 1; done; prestage-variable Place here' }",
+    "run-command-line, with: { command: 'prestage-variable Role$i 1' }", "run-script, with: { script: 'exec \"$@\"', parameters: [prestage-variable, Role, kiosk] }", "run-script, with: { package: ABC00005, file: a.sh }", "run-command-line, with: { command: ./a.sh, package: ABC00005 }",
+  ]) assert.deepEqual(behind(step), open, step);
+  for (const step of ["run-command-line, with: { command: 'prestage-variable Place here; echo $(prestage-variable Place)' }", "run-command-line, with: { command: prestage-variable Place }", "run-command-line, with: { command: 'prestage-variable \"Place\" here' }"]) assert.deepEqual(behind(step)[0], ["skipped", "Role does not exist"], step);
+});
+
+test("what may be set by a step that does not say the name is no certain failure, nor does a restart it may ask for leave the place certain", () => {
+  const unread = "  - { name: S, type: run-command-line, with: { command: 'prestage-variable $v 1' } }\n";
+  assert.equal(run(`${unread}  - { name: Apply, type: apply-os-image, with: { osImage: "%Image%" } }\n`).outcome, "succeeded");
+  const asks = "  - { name: S, type: run-script, with: { language: javascript, script: \"execFileSync('prestage-variable', ['SMSTSRebootRequested', 'HD'])\" } }\n";
+  assert.equal(told(`${asks}  - { name: Tool, type: install-package, with: { package: ABC00005, program: Run } }\n`).at(-1)?.[1], "depends");
+});
+
+test("where the name of a variable is known only to the run, each of its form is, until it is set anew", () => {
+  const steps = `${script}  - { name: Set, type: set-variable, with: { name: "N%Branch%", value: z } }\n${command("On NHD", "{ variable: NHD, equals: z }")}${command("On N1", "{ variable: n1, equals: x }")}${command("On M", "{ variable: M, equals: z }")}  - { name: Mine, type: set-variable, with: { name: NHD, value: q } }\n${command("Anew", "{ variable: NHD, equals: z }")}`;
+  const found = run(steps, { variables: { device: { N1: "x" } } });
+  assert.deepEqual(found.steps.slice(1).map(({ name, action, why }) => [name, action, why]).filter(([name]) => name !== "Mine"), [
+    ["Set", "runs", "it has no condition"], ["On NHD", "depends", 'NHD may be set by the step "Set" at run time'], ["On N1", "depends", 'depends on N1, set by the step "Set" at run time'], ["On M", "skipped", "M does not exist"], ["Anew", "skipped", 'NHD is "q"'],
+  ]);
+  assert.deepEqual([found.steps[1]?.setsWhenRun, found.variables.some(({ name }) => name.includes("*"))], [["N%Branch%"], false]);
+});
+
 test("what a step sets of which only the run knows whether it runs is in doubt behind it; so is what a group sets, and where the run is", () => {
   const steps = `${script}  - name: Lyon
     type: group

@@ -5,6 +5,7 @@ import type { Variable } from "../variables.ts";
 import { explainVariable } from "./explain.ts";
 import { describedVariables } from "./device-description.ts";
 import type { DeviceDescription } from "./device-description.ts";
+import { isForm } from "./not-known.ts";
 import { SimulatedRun } from "./simulated-run.ts";
 import type { SimulatedOutcome, Simulation } from "./simulation.ts";
 
@@ -23,7 +24,7 @@ export function simulate(sequence: TaskSequence, device: DeviceDescription, syst
   });
   for (let count = 0; count < mostActions; count++) {
     const outcome = run.step();
-    if (outcome !== undefined) return ended(outcome, [...run.state.variables.keys(), ...run.notKnown.keys()]);
+    if (outcome !== undefined) return ended(outcome, [...run.state.variables.keys(), ...[...run.notKnown.keys()].filter((key) => !isForm(key))]);
   }
   return ended("failed", []);
 }

@@ -1,3 +1,4 @@
+import { isLike } from "../conditions.ts";
 import { initialState, mayRetry, nextAction, reduce } from "../engine.ts";
 import type { Action, RunState } from "../engine.ts";
 import type { RunEnvironment, RunEvent, StepOutcome } from "../events.ts";
@@ -14,7 +15,7 @@ import type { Doubt, Moment } from "./doubts.ts";
 import { explainStep } from "./explain.ts";
 import { foreseeStep, restartTarget } from "./foresee-step.ts";
 import type { ForeseenStep } from "./foresee-step.ts";
-import { forecast, notKnownOf } from "./not-known.ts";
+import { forecast, formOf, isForm, notKnownOf } from "./not-known.ts";
 import type { Forecast, NotKnown, SettingStep } from "./not-known.ts";
 import { faultsOfSteps } from "./would-fail.ts";
 import type { SimulatedOutcome, SimulatedStep } from "./simulation.ts";
@@ -94,7 +95,7 @@ export class SimulatedRun {
   #gather({ queries }: OnStep<"gather">): void {
     for (const query of queries) {
       const value = describedFact(this.#device, query);
-      if (value === undefined && notKnownOf(variablesIn(query.name), this.notKnown) === undefined) this.notDescribed.add(factText(query));
+      if (value === undefined && notKnownOf(variablesIn(query.name), this.notKnown, this.state.variables) === undefined) this.notDescribed.add(factText(query));
       this.#facts = new Map([...this.#facts, [factKey(query), value]]);
     }
   }
@@ -152,7 +153,10 @@ export class SimulatedRun {
     if (fails === undefined) for (const { name, value } of seen.sets) this.#append({ kind: "variable-set", name, value }, step);
     const retry = outcome === "failed" && mayRetry(this.state, step);
     this.#append({ kind: "step-finished", stepId: step.id, name: step.name, outcome, ...(retry && { retry: true as const }), ...(seen.restart && fails === undefined && { restart: seen.restart }) }, step);
-    if (fails === undefined) this.#forget([...seen.setsWhenRun, ...this.#placeIfMoved(seen.mayRestartTo)], step);
+    if (fails === undefined) {
+      this.#forget([...seen.setsWhenRun, ...this.#placeIfMoved(seen.mayRestartTo)], step);
+      if (seen.setsOthers) this.#doubtWhatIsNotSet(step);
+    }
     this.#facts = new Map();
   }
 
@@ -164,6 +168,7 @@ export class SimulatedRun {
     this.#tell(action, "depends", this.#inDoubt(step, why), { ...shown(seen), sets: seen.sets, ...(seen.fails !== undefined && { wouldFail: seen.fails }) });
     this.#append({ kind: "step-skipped", stepId: step.id, name: step.name, reason: "condition" });
     this.#forget([...seen.sets.map(({ name }) => name), ...seen.setsWhenRun, "_SMSTSCurrentActionName", ...saidOfSteps, ...this.#placeIfMoved(targets)], step);
+    if (seen.setsOthers) this.#doubtWhatIsNotSet(step);
     if (seen.fails !== undefined || seen.placeOpen !== undefined) this.#doubts.mayFail(step, this.#moment);
     this.#facts = new Map();
   }
@@ -200,12 +205,20 @@ export class SimulatedRun {
   #forget(names: readonly string[], { id, name }: SettingStep): void {
     if (names.length === 0) return;
     const [variables, notKnown] = [new Map(this.state.variables), new Map(this.notKnown)];
-    for (const variable of names.filter((one) => !/^SMSTS(Reboot|Retry)Requested$/i.test(one))) {
+    const forms = names.map(formOf).filter(isForm);
+    // Any of that form may be it: those that are set, and those that are not yet.
+    const meant = [...variables.values()].map((one) => one.name).filter((one) => !one.startsWith("_") && forms.some((form) => isLike(one.toLowerCase(), form.toLowerCase())));
+    for (const variable of [...names.map(formOf), ...meant].filter((one) => !/^SMSTS(Reboot|Retry)Requested$/i.test(one))) {
       variables.delete(variable.toLowerCase());
       notKnown.set(variable.toLowerCase(), { id, name, variable });
     }
     this.state = { ...this.state, variables };
     this.notKnown = notKnown;
+  }
+
+  /** It may set variables that it does not name. Of those that are set, this is not assumed: a sequence would be nothing but doubt behind it. */
+  #doubtWhatIsNotSet({ id, name }: SettingStep): void {
+    this.notKnown = new Map(this.notKnown).set("*", { id, name, variable: "*" });
   }
 
   /** What was set in doubt has one of two values from here on. */

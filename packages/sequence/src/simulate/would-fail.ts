@@ -9,6 +9,7 @@ import { textsIn, variablesIn } from "../text-in-settings.ts";
 import { stepTypeOf } from "../steps/index.ts";
 import { checkSettable, variableValue } from "../variables.ts";
 import type { Variables } from "../variables.ts";
+import { notKnownOf } from "./not-known.ts";
 import type { NotKnown } from "./not-known.ts";
 
 /** Rules whose finding fails the step wherever it is come to, and that do not depend on what variables hold. */
@@ -35,7 +36,7 @@ export function settingsAsRead(step: Step, settings: Readonly<Record<string, unk
 export function settingsRefused(step: Step, read: Readonly<Record<string, unknown>>, variables: Variables, notKnown: NotKnown): string | undefined {
   const definition = stepTypeOf(step.type);
   const issues = definition?.settings.safeParse(read).error?.issues ?? [];
-  const open = (name: string | undefined) => name !== undefined && notKnown.has(name.toLowerCase());
+  const open = (name: string | undefined) => name !== undefined && notKnownOf([name], notKnown, variables) !== undefined;
   for (const { path, message } of issues) {
     const within = path.length === 0 ? read : path.reduce<unknown>((value, part) => (typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[part] : undefined), read);
     const names = [...textsIn(within)].flatMap(({ text }) => variablesIn(text));
