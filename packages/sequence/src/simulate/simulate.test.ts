@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseTaskSequenceYaml } from "../parse-yaml.ts";
+import { taskSequenceSchema } from "../schema.ts";
 import { deviceDescriptionSchema } from "./device-description.ts";
 import { simulate } from "./simulate.ts";
 
@@ -42,6 +43,19 @@ test("a step described to fail is tried again, fails its group, and the run goes
   const { steps, outcome } = simulate(sequence, device({ outcomes: { tool: "failed" } }));
   assert.deepEqual(steps.slice(-4).map((one) => [one.name, one.action]), [["Tool", "fails"], ["Tool", "fails"], ["Tools", "group-ends"], ["Kiosk", "skipped"]]);
   assert.equal(outcome, "succeeded");
+});
+
+test("a sequence of more than ten thousand steps is gone through to its end", () => {
+  const inside = (group: number) => Array.from({ length: 500 }, (_, i) => ({ id: `s${group * 500 + i}`, name: `S${group * 500 + i}`, type: "set-variable", with: { name: "Last", value: group * 500 + i } }));
+  const steps = Array.from({ length: 21 }, (_, group) => ({ id: `g${group}`, name: `G${group}`, type: "group", steps: inside(group) }));
+  const { steps: seen, outcome, variables, notReached } = simulate(taskSequenceSchema.parse({ name: "t", steps }), device());
+  assert.deepEqual([seen.length, outcome, variables.find(({ name }) => name === "Last")?.value, notReached], [10_542, "succeeded", "10499", []]);
+});
+
+test("a step that asks to be run again after every restart ends as the engine has it", () => {
+  const again = parseTaskSequenceYaml("name: t\nsteps:\n  - name: Again\n    type: set-dynamic-variables\n    with: { rules: [{ make: '*', model: '*', set: { SMSTSRebootRequested: HD, SMSTSRetryRequested: true } }] }\n");
+  const { steps, outcome } = simulate(again, device({ hardware: { manufacturer: "A", model: "B" } }));
+  assert.deepEqual([steps.length, outcome], [21, "failed"]);
 });
 
 test("a step that cannot run where it comes fails", () => {

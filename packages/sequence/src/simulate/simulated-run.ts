@@ -1,6 +1,6 @@
 import { isLike } from "../conditions.ts";
 import { initialState, mayRetry, nextAction, reduce } from "../engine.ts";
-import type { Action, RunState } from "../engine.ts";
+import type { Action, RunState, StepRecord } from "../engine.ts";
 import type { RunEnvironment, RunEvent, StepOutcome } from "../events.ts";
 import { factKey, factText } from "../facts.ts";
 import type { Facts } from "../facts.ts";
@@ -39,6 +39,8 @@ export class SimulatedRun {
   readonly #doubts: Doubts;
   /** Who set a variable last, by its name in small letters. */
   readonly #setters = new Map<string, SettingStep>();
+  /** The state's records of steps, kept here: the reducer copies those it is given, which for each event of a long sequence would be all. */
+  readonly #records = new Map<string, StepRecord>();
   #facts: Facts = new Map();
   #environment: RunEnvironment = "environment";
   #boots = 0;
@@ -232,7 +234,11 @@ export class SimulatedRun {
   }
 
   #append(event: RunEvent, step?: Step): void {
-    this.state = reduce(this.state, event);
+    const id = "stepId" in event ? event.stepId : "";
+    const record = this.#records.get(id);
+    const next = reduce({ ...this.state, steps: new Map(record === undefined ? [] : [[id, record]]) }, event);
+    for (const [changed, now] of next.steps) this.#records.set(changed, now);
+    this.state = { ...next, steps: this.#records };
     const said = event.kind === "variable-set" ? [event.name] : event.kind === "restarted" || event.kind === "sequence-started" ? ["_SMSTSInWinPE"] : "group" in event && event.group === true ? [] : event.kind === "step-started" ? ["_SMSTSCurrentActionName"] : event.kind === "step-finished" ? saidOfSteps : [];
     const notKnown = new Map(this.notKnown);
     for (const name of said.map((one) => one.toLowerCase())) {
