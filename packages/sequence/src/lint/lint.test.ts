@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseTaskSequenceYaml } from "../parse-yaml.ts";
 import { stepTypes } from "../steps/index.ts";
+import { certainFailures } from "./certain-failures.ts";
 import { lintRules, lintSequence } from "./lint.ts";
 import type { LintKnowledge } from "./lint-rule.ts";
 
@@ -22,6 +23,7 @@ const fixtures: Record<string, { fails: string; passes: string; knows?: LintKnow
   "step-in-wrong-environment": { fails: "  - { name: Tool, type: install-application, with: { application: ABC00002 } }\n", passes: `${system}${restart}  - { name: Tool, type: install-application, with: { application: ABC00002 } }\n` },
   "step-without-meaning": { fails: system.replace("system }", "system, with: { users: [{ name: ann }] } }"), passes: system, knows: { platform: "windows" }, knowsGood: { platform: "windows" } },
   "partition-step-unguarded": { fails: "  - { name: Partition, type: partition-disk }\n", passes: "  - name: Group\n    type: group\n    when: { all: [{ variable: _smstsMediaType, notEquals: oemmedia }] }\n    steps: [{ name: Partition, type: partition-disk }]\n  - { name: Other, type: partition-disk, with: { disk: /dev/sdb } }\n" },
+  "partition-disk-by-variable": { fails: "  - { name: Which, type: set-variable, with: { name: osdDiskIndex, value: 1 } }\n  - { name: Partition, type: partition-disk }\n", passes: "  - { name: Partition, type: partition-disk }\n" },
   "operating-system-not-set-up": { fails: "  - { name: Apply, type: apply-os-image, with: { osImage: ABC00001 } }\n", passes: system },
   "operating-system-missing": { fails: "  - { name: Set up, type: set-up-operating-system }\n", passes: system },
   "restart-without-a-system": { fails: `${restart}  - { name: Back, type: restart, with: { to: environment } }\n${system}`, passes: `${system}${restart}  - { name: Back, type: restart, with: { to: environment } }\n` },
@@ -115,6 +117,15 @@ test("disk 0 in the boot environment is the staged one, and so it is in an insta
   const guard = ", when: { variable: _SMSTSMediaType, notEquals: OEMMedia }";
   assert.deepEqual([found(partition("0")), found(partition("00")), found(partition("1")), found(partition("10")), found(partition("0", guard))], [1, 1, 0, 0, 0]);
   assert.deepEqual([found(`${restart}${partition("0")}`, "linux"), found(`${restart}${partition("0")}`, "windows"), found(partition("0"), "windows")], [1, 0, 1]);
+});
+
+test("a disk that a variable may say is a warning and no certain failure; one that nothing says is both", () => {
+  const partition = "  - { name: Partition, type: partition-disk }\n";
+  const found = (steps: string, knows: LintKnowledge = {}) => [lintSequence(read(steps), knows).filter(({ rule }) => rule.startsWith("partition")).map(({ level }) => level), certainFailures(read(steps), knows).length];
+  const sets = ["  - { name: Which, type: set-variable, with: { name: OSDDiskIndex, value: 1 } }\n", "  - { name: Which, type: run-script, with: { script: lsblk, outputVariable: OSDDiskIndex } }\n", "  - { name: Which, type: run-script, with: { language: javascript, script: \"execFileSync('prestage-variable', ['OSDDiskIndex', '1'])\" } }\n"];
+  for (const before of sets) assert.deepEqual(found(before + partition), [["warning"], 0], before);
+  assert.deepEqual(found(partition, { media: { ...media, variables: ["OSDDISKINDEX"] } }), [["warning"], 0]);
+  for (const steps of [partition, partition + (sets[0] ?? ""), (sets[0] ?? "") + partition.replace("disk }", 'disk, with: { disk: "0" } }')]) assert.deepEqual(found(steps), [["error"], 1], steps);
 });
 
 test("secrets are found where they hide, and not where there are none", () => {

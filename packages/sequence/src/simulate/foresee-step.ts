@@ -5,7 +5,7 @@ import type { RunEnvironment } from "../events.ts";
 import type { LintKnowledge } from "../lint/lint-rule.ts";
 import type { Step } from "../schema.ts";
 import { stepTypeOf } from "../steps/index.ts";
-import type { StepDefinition } from "../steps/index.ts";
+import type { Platform, StepDefinition } from "../steps/index.ts";
 import { maySetOthers, variablesNamedBy, variablesSetBy } from "../steps/variables-set.ts";
 import { textsIn, variablesIn } from "../text-in-settings.ts";
 import { expandSettings, variableValue } from "../variables.ts";
@@ -16,7 +16,7 @@ import { dynamicVariables } from "./dynamic-variables.ts";
 import type { DeviceDescription } from "./device-description.ts";
 import { dependsOn, formOf, notKnownOf } from "./not-known.ts";
 import type { NotKnown } from "./not-known.ts";
-import { contentMissing, refusedVariable, settingsAsRead, settingsRefused, why } from "./would-fail.ts";
+import { contentMissing, diskRefused, refusedVariable, settingsAsRead, settingsRefused, why } from "./would-fail.ts";
 
 /** Where a step is come to, and what is known there. */
 export interface Surroundings {
@@ -71,7 +71,7 @@ export function foreseeStep(step: Step, at: Surroundings): ForeseenStep {
   // Of rules only those that fit set something; what else a step names it sets when it has done its work.
   const named = [...refusable, ...(step.type === "set-dynamic-variables" ? [] : setsWhenRun.filter((name) => namedBy.has(name) && !open(name)).map((name) => ({ name, value: "" })))];
   const fails =
-    place.wrong ?? at.faults.get(step.id) ?? contentMissing(expanded, content, at.knowledge.objects) ?? meaningless ?? settingsRefused(step, read, variables, notKnown) ??
+    place.wrong ?? at.faults.get(step.id) ?? contentMissing(expanded, content, at.knowledge.objects) ?? meaningless ?? diskRefused(step, read, at, platformOf(at)) ?? settingsRefused(step, read, variables, notKnown) ??
     (typeof onWindows === "string" ? `${step.type}: ${onWindows}` : undefined) ?? named.map(({ name, value }) => refusedVariable(name, value)).find((one) => one !== undefined) ??
     (device.outcomes[step.id] === "failed" ? "it is described to fail" : undefined);
   const restart = step.type === "restart" ? (settings["to"] === "environment" ? "environment" : "installed") : undefined;
@@ -96,9 +96,14 @@ function targetsIn(settings: Readonly<Record<string, unknown>>): RunEnvironment[
   return known.length === 0 ? ["environment", "installed"] : known;
 }
 
-function placeOf(definition: StepDefinition | undefined, step: Step, { device, environment, knowledge, notKnown }: Surroundings): { wrong?: string; open?: string } {
+function platformOf({ device, knowledge }: Surroundings): Platform | undefined {
+  return knowledge.platform ?? (isWindows(device) ? "windows" : undefined);
+}
+
+function placeOf(definition: StepDefinition | undefined, step: Step, at: Surroundings): { wrong?: string; open?: string } {
   if (definition === undefined) return { wrong: `there is no step type ${step.type}` };
-  const platform = knowledge.platform ?? (isWindows(device) ? "windows" : undefined);
+  const { environment, notKnown } = at;
+  const platform = platformOf(at);
   const { environments, environmentsOnLinux, environmentsOnWindows } = definition;
   const allowed = platform === "linux" ? environmentsOnLinux : platform === "windows" && environments.includes("installed") ? environmentsOnWindows : environments;
   const moved = notKnown.get("_smstsinwinpe");
