@@ -152,6 +152,15 @@ test("where a sequence is, is followed through restarts and conditions", () => {
   assert.deepEqual(wrong("  - name: G\n    type: group\n    when: { variable: _SMSTSInWinPE, equals: false }\n    steps: [{ name: Tool, type: install-application, with: { application: ABC00002 } }]\n"), []);
 });
 
+test("behind a step that may ask for a restart the sequence may be in either system", () => {
+  const wrong = (steps: string) => lintSequence(read(steps)).filter((one) => one.rule === "step-in-wrong-environment").map((one) => one.step?.name);
+  const install = "  - { name: Tool, type: install-application, with: { application: ABC00002 } }\n";
+  const asks = ["set-variable, with: { name: SMSTSRebootRequested, value: HD }", "run-script, with: { script: 'prestage-variable smstsRebootRequested HD' }", "run-script, with: { language: javascript, script: \"execFileSync('prestage-variable', ['SMSTSRebootRequested', 'HD'])\" }"];
+  for (const one of asks) assert.deepEqual(wrong(`${system}  - { name: Want, type: ${one} }\n${install}`), [], one);
+  assert.deepEqual(wrong(`${restart}  - { name: Want, type: set-variable, with: { name: SMSTSRebootRequested, value: WinPE } }\n${system}`), []);
+  assert.deepEqual(wrong(`${system}  - { name: Want, type: set-variable, with: { name: SMSTSRebootDelay, value: 30 } }\n${install}`), ["Tool"]);
+});
+
 test("variables are set by scripts, rules and downloads, too", () => {
   const setting = (prefix: string) => `  - { name: Rules, type: set-dynamic-variables, with: { rules: [{ make: A, model: "*", set: { ${prefix}Desk: x } }] } }\n  - { name: Script, type: run-script, with: { script: hostname, outputVariable: ${prefix}Host } }\n  - { name: Fetch, type: download-package-content, with: { packages: [ABC00005, ABC00006], variable: ${prefix}Got } }\n`;
   assert.deepEqual(lintSequence(read(setting("") + command("echo %Desk% %Host% %Got02%"))), []);
