@@ -79,6 +79,14 @@ test("a driver package for any model, or one that is not known, may be for every
   assert.deepEqual([found(drivers), found(drivers + more("ABC00008")), found(drivers + more("{ABC00009}")), found(more("{ABC00007}")), found(restart)], [1, 0, 0, 1, 0]);
 });
 
+test("models are compared at once, however many stars a pattern has, and a question mark is one", () => {
+  const found = (pattern: string, model: string) => lintSequence(read(drivers), { objects: new Map([["ABC00007", { kind: "driver-package", name: "Some", models: [pattern] }]]), computerModels: [model] }).filter(({ rule }) => rule === "model-without-drivers").length;
+  const started = performance.now();
+  assert.equal(found(`${"a*".repeat(8)}b`, "a".repeat(60)), 1);
+  assert.ok(performance.now() - started < 1000, `${performance.now() - started} ms`);
+  assert.deepEqual([found("optiplex 70?0", "OptiPlex 7090"), found("what?", "What?"), found("a.b*", "axb"), found("A*(c)", "a-b(C)")], [1, 0, 1, 0]);
+});
+
 test("media is out of date when its last day has gone, and its management points are the site's by host and port", () => {
   const messages = (knows: LintKnowledge) => lintSequence(read(restart), knows).map(({ message }) => message);
   assert.match(messages({ now, media: { ...media, validTo: "2026-11-01T00:00:00Z" } })[0] ?? "", /^The media was valid to 2026-11-01/);
