@@ -15,16 +15,16 @@ test("a condition on what a step finds out is neither met nor not, unless the ot
   const role = "  - { name: Role, type: set-variable, with: { name: Role, value: desk } }\n";
   const steps = script + role + command("Plain", "{ variable: Branch, equals: Lyon }") + command("All", both("all", "desk")) + command("Not all", both("all", "kiosk")) + command("Any", both("any", "desk")) + command("None", both("none", "desk")) + command("Compared", '{ variable: Role, equals: "%Branch%" }') + command("File", '{ file: "/etc/%Branch%", exists: true }');
   assert.deepEqual(told(steps).slice(2), [
-    ["Plain", "depends", onAsk], ["All", "depends", onAsk], ["Not all", "skipped", 'Role is "desk"'], ["Any", "runs", "its condition holds"], ["None", "skipped", 'Role is "desk"'], ["Compared", "depends", onAsk], ["File", "depends", onAsk],
+    ["Plain", "depends", onAsk], ["All", "depends", onAsk], ["Not all", "skipped", 'Role is "desk"'], ["Any", "runs", 'Role is "desk"'], ["None", "skipped", 'Role is "desk"'], ["Compared", "depends", onAsk], ["File", "depends", onAsk],
   ]);
   const { steps: seen, outcome, notDescribed } = run(steps, { variables: { device: { Branch: "Paris" } } });
-  assert.deepEqual(seen.find(({ name }) => name === "Any")?.variables, [{ name: "Branch", value: undefined, setBy: "Ask", insteadOf: [] }]);
+  assert.deepEqual(seen.find(({ name }) => name === "Any")?.variables, [{ name: "Branch", value: undefined, setBy: "Ask", insteadOf: [] }, { name: "Role", value: "desk", source: "task-sequence", insteadOf: [] }]);
   assert.deepEqual([seen[0]?.setsWhenRun, seen.find(({ name }) => name === "Any")?.settings, outcome, notDescribed], [["Branch"], { command: "echo %Branch%" }, "succeeded", []]);
 });
 
 test("a variable set to a value that is not known is not known, either; one that is set anew is", () => {
   const steps = `${script}  - { name: Name, type: set-variable, with: { name: OSDComputerName, value: "%Branch%-7" } }\n${command("Derived", "{ variable: OSDComputerName, like: 'A*' }")}  - { name: Mine, type: set-variable, with: { name: Branch, value: Lyon } }\n${command("Anew", "{ variable: Branch, equals: Lyon }")}`;
-  assert.deepEqual(told(steps).slice(2).filter(([name]) => name !== "Mine"), [["Derived", "depends", 'depends on OSDComputerName, set by the step "Name" at run time'], ["Anew", "runs", "its condition holds"]]);
+  assert.deepEqual(told(steps).slice(2).filter(([name]) => name !== "Mine"), [["Derived", "depends", 'depends on OSDComputerName, set by the step "Name" at run time'], ["Anew", "runs", 'Branch is "Lyon"']]);
 });
 
 test("each kind of step says what it finds out: output, folders, partitions, stores, kept settings, what a command sets by prestage-variable", () => {
@@ -74,7 +74,7 @@ test("a rule on what the step itself finds out, and that is not described, is de
 
 test("a step that calls prestage-variable without saying the name, or runs a package's files, may set what is not set; what is set stays", () => {
   const behind = (step: string) => told(`  - { name: S, type: ${step} }\n${command("On it", "{ variable: Role, equals: kiosk }")}${command("On site", "{ variable: Site, equals: Lyon }")}${command("Own", "{ variable: _SMSTSNothing, exists: true }")}`, { variables: { device: { Site: "Lyon" } } }).slice(1).map(([, action, why]) => [action, why]);
-  const open = [["depends", 'Role may be set by the step "S" at run time'], ["runs", "its condition holds"], ["skipped", "_SMSTSNothing does not exist"]];
+  const open = [["depends", 'Role may be set by the step "S" at run time'], ["runs", 'Site is "Lyon"'], ["skipped", "_SMSTSNothing does not exist"]];
   for (const step of [
     "run-script, with: { language: javascript, script: \"require('child_process').execFileSync('prestage-variable',['Role','kiosk'])\" }", "run-command-line, with: { command: 'for v in A B; do prestage-variable $v 1; done; prestage-variable Place here' }",
     "run-command-line, with: { command: 'prestage-variable Role$i 1' }", "run-script, with: { script: 'exec \"$@\"', parameters: [prestage-variable, Role, kiosk] }", "run-script, with: { package: ABC00005, file: a.sh }", "run-command-line, with: { command: ./a.sh, package: ABC00005 }",
@@ -114,7 +114,7 @@ ${command("Behind", "{ variable: Role, equals: kiosk }")}  - { name: Tool, type:
   const found = told(steps, { variables: { device: { Role: "desk" } } });
   assert.deepEqual(found, [
     ["Ask", "runs", "it has no condition"], ["Lyon", "depends", onAsk],
-    ["Set", "depends", 'where "Lyon" is run: it has no condition'], ["Inside", "depends", 'where "Lyon" is run: its condition holds'], ["Never", "skipped", 'Role is "kiosk"'], ["Restart", "depends", 'where "Lyon" is run: it has no condition'], ["Lyon", "group-ends", "depends"],
+    ["Set", "depends", 'where "Lyon" is run: it has no condition'], ["Inside", "depends", 'where "Lyon" is run: Role is "kiosk"'], ["Never", "skipped", 'Role is "kiosk"'], ["Restart", "depends", 'where "Lyon" is run: it has no condition'], ["Lyon", "group-ends", "depends"],
     ["Behind", "depends", 'depends on Role, set by the step "Set" at run time'], ["Tool", "depends", 'depends on _SMSTSInWinPE, set by the step "Restart" at run time'],
     ["Again", "depends", 'where "Tool" does not fail: it has no condition'], ["Last", "depends", 'where "Tool" does not fail: it has no condition'],
   ]);

@@ -177,8 +177,7 @@ export class SimulatedRun {
 
   #asked(step: Step): Forecast {
     if (step.when === undefined) return { holds: true, why: "it has no condition" };
-    const found = forecast(step.when, this.state.variables, this.#facts, this.notKnown);
-    return found.holds === true ? { holds: true, why: "its condition holds" } : found;
+    return forecast(step.when, this.state.variables, this.#facts, this.notKnown);
   }
 
   #inDoubt(step: Step, why: string): string {
