@@ -39,7 +39,10 @@ steps:
 
 \`simulate\` runs nothing. It goes through the sequence with the engine of a real run, for a computer described in a JSON file (\`--device\`) or a device of the site (\`--record\`), and marks
 each step: \`run\`, \`skip\`, \`FAIL\` where it would certainly fail, with what that ends, and \`?\` where only a run can tell. That is so for what depends on a variable that a step sets when it
-runs, such as a script's output: it names the variable and the step. With \`--media\` it says of each piece of content whether the media holds it (hit), an older version of it (revised) or
+runs, such as a script's output: it names the variable and the step. Behind a step that calls \`prestage-variable\` without its text saying the name (a shell variable as the name,
+JavaScript's \`execFileSync\`), or that runs a package's files (\`package\` of run-command-line and run-script), what hangs on a variable that is not set is \`?\`, too; one that is set is taken
+to stay. Of programs of install-package and install-application this is not assumed, since nearly every sequence would be nothing but \`?\` behind its first application: what they set by
+\`prestage-variable\` a simulation does not see. With \`--media\` it says of each piece of content whether the media holds it (hit), an older version of it (revised) or
 nothing (missing), and what would be fetched.
 
 Beside \`name\` and \`steps\` a sequence has a \`description\` and \`maximumRunMinutes\`: a run that lasts longer is marked as overdue at the site, and nothing ends it (120 where it is

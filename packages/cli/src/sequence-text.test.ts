@@ -75,7 +75,7 @@ test("what a sequence would do on a described computer or a device of the site, 
   await writeFile(described, JSON.stringify({ hardware: { memoryMiB: 8192 }, variables: { collection: { Who: "collection" }, media: { Who: "media" } } }));
   const human = await cli(["sequence", "simulate", path, "--device", described]);
   assert.deepEqual([human.exitCode, human.stdout.split("\n")], [0, [
-    "run   Restart (restart): it has no condition", "--- restart: in the installed system", "run   Part (install-package): its condition holds", `        package ${first.id}`,
+    "run   Restart (restart): it has no condition", "--- restart: in the installed system", 'run   Part (install-package): hardware memoryMiB is "8192"', `        package ${first.id}`,
     "run   Say (run-command-line): it has no condition", '        %Who% = "media" (media, in place of "collection" of collection)', "", "The sequence would have succeeded.", "",
   ]]);
   const { id } = await at<{ id: string }>("sequence", "add", path);
@@ -109,7 +109,7 @@ test("a device's record, a media's content and what the site knows are in what i
   const lines = found.stdout.split("\n");
   const plan = await at<{ content: { objectId: string; state: string; bytes: number }[] }>("sequence", "simulate", path, "--record", "PC-18", "--media", mediaId);
   assert.deepEqual(plan.content.map(({ objectId, state, bytes }) => [objectId, state, bytes > 0]), [[held.id, "hit", false], [revised.id, "revised", true], [missing.id, "missing", true]]);
-  for (const line of [`        package ${held.id} Held: hit`, "run   East (run-command-line): its condition holds", '?     Lyon (run-command-line): depends on Branch, set by the step "Out" at run time', '        sets Wing = "east"', "        sets when it runs: Branch"]) assert.ok(lines.includes(line), `${line}\n${found.stdout}`);
+  for (const line of [`        package ${held.id} Held: hit`, 'run   East (run-command-line): all conditions hold', '?     Lyon (run-command-line): depends on Branch, set by the step "Out" at run time', '        sets Wing = "east"', "        sets when it runs: Branch"]) assert.ok(lines.includes(line), `${line}\n${found.stdout}`);
   assert.match(found.stdout, /^ {8}package \S+ Missing: missing, \S+ \S+ to fetch$/m);
   assert.match(found.stdout, /^3 pieces of content: 1 hit, 1 revised, 1 missing; \S+ \S+ to fetch$/m);
   await writeFile(path, other(install("Gone", "%Gone%") + install("After", held.id)));

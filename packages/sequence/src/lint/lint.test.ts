@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseTaskSequenceYaml } from "../parse-yaml.ts";
 import { stepTypes } from "../steps/index.ts";
+import { certainFailures } from "./certain-failures.ts";
 import { lintRules, lintSequence } from "./lint.ts";
 import type { LintKnowledge } from "./lint-rule.ts";
 
@@ -22,6 +23,7 @@ const fixtures: Record<string, { fails: string; passes: string; knows?: LintKnow
   "step-in-wrong-environment": { fails: "  - { name: Tool, type: install-application, with: { application: ABC00002 } }\n", passes: `${system}${restart}  - { name: Tool, type: install-application, with: { application: ABC00002 } }\n` },
   "step-without-meaning": { fails: system.replace("system }", "system, with: { users: [{ name: ann }] } }"), passes: system, knows: { platform: "windows" }, knowsGood: { platform: "windows" } },
   "partition-step-unguarded": { fails: "  - { name: Partition, type: partition-disk }\n", passes: "  - name: Group\n    type: group\n    when: { all: [{ variable: _smstsMediaType, notEquals: oemmedia }] }\n    steps: [{ name: Partition, type: partition-disk }]\n  - { name: Other, type: partition-disk, with: { disk: /dev/sdb } }\n" },
+  "partition-disk-by-variable": { fails: "  - { name: Which, type: set-variable, with: { name: osdDiskIndex, value: 1 } }\n  - { name: Partition, type: partition-disk }\n", passes: "  - { name: Partition, type: partition-disk }\n" },
   "operating-system-not-set-up": { fails: "  - { name: Apply, type: apply-os-image, with: { osImage: ABC00001 } }\n", passes: system },
   "operating-system-missing": { fails: "  - { name: Set up, type: set-up-operating-system }\n", passes: system },
   "restart-without-a-system": { fails: `${restart}  - { name: Back, type: restart, with: { to: environment } }\n${system}`, passes: `${system}${restart}  - { name: Back, type: restart, with: { to: environment } }\n` },
@@ -77,6 +79,14 @@ test("a driver package for any model, or one that is not known, may be for every
   assert.deepEqual([found(drivers), found(drivers + more("ABC00008")), found(drivers + more("{ABC00009}")), found(more("{ABC00007}")), found(restart)], [1, 0, 0, 1, 0]);
 });
 
+test("models are compared at once, however many stars a pattern has, and a question mark is one", () => {
+  const found = (pattern: string, model: string) => lintSequence(read(drivers), { objects: new Map([["ABC00007", { kind: "driver-package", name: "Some", models: [pattern] }]]), computerModels: [model] }).filter(({ rule }) => rule === "model-without-drivers").length;
+  const started = performance.now();
+  assert.equal(found(`${"a*".repeat(8)}b`, "a".repeat(60)), 1);
+  assert.ok(performance.now() - started < 1000, `${performance.now() - started} ms`);
+  assert.deepEqual([found("optiplex 70?0", "OptiPlex 7090"), found("what?", "What?"), found("a.b*", "axb"), found("A*(c)", "a-b(C)")], [1, 0, 1, 0]);
+});
+
 test("media is out of date when its last day has gone, and its management points are the site's by host and port", () => {
   const messages = (knows: LintKnowledge) => lintSequence(read(restart), knows).map(({ message }) => message);
   assert.match(messages({ now, media: { ...media, validTo: "2026-11-01T00:00:00Z" } })[0] ?? "", /^The media was valid to 2026-11-01/);
@@ -117,6 +127,15 @@ test("disk 0 in the boot environment is the staged one, and so it is in an insta
   assert.deepEqual([found(`${restart}${partition("0")}`, "linux"), found(`${restart}${partition("0")}`, "windows"), found(partition("0"), "windows")], [1, 0, 1]);
 });
 
+test("a disk that a variable may say is a warning and no certain failure; one that nothing says is both", () => {
+  const partition = "  - { name: Partition, type: partition-disk }\n";
+  const found = (steps: string, knows: LintKnowledge = {}) => [lintSequence(read(steps), knows).filter(({ rule }) => rule.startsWith("partition")).map(({ level }) => level), certainFailures(read(steps), knows).length];
+  const sets = ["  - { name: Which, type: set-variable, with: { name: OSDDiskIndex, value: 1 } }\n", "  - { name: Which, type: run-script, with: { script: lsblk, outputVariable: OSDDiskIndex } }\n", "  - { name: Which, type: run-script, with: { language: javascript, script: \"execFileSync('prestage-variable', ['OSDDiskIndex', '1'])\" } }\n"];
+  for (const before of sets) assert.deepEqual(found(before + partition), [["warning"], 0], before);
+  assert.deepEqual(found(partition, { media: { ...media, variables: ["OSDDISKINDEX"] } }), [["warning"], 0]);
+  for (const steps of [partition, partition + (sets[0] ?? ""), (sets[0] ?? "") + partition.replace("disk }", 'disk, with: { disk: "0" } }')]) assert.deepEqual(found(steps), [["error"], 1], steps);
+});
+
 test("secrets are found where they hide, and not where there are none", () => {
   const found = (text: string) => lintSequence(read(command(text))).some((one) => one.rule === "secret-in-plain-text");
   for (const text of ["curl https://user:hunter2@host/x", "join --password hunter2", "net use z: \\\\server\\share /password:hunter2", "tool --token=abcdef", "cat <<E\n-----BEGIN PRIVATE KEY-----\nE"]) assert.equal(found(text), true, text);
@@ -139,6 +158,15 @@ test("where a sequence is, is followed through restarts and conditions", () => {
   assert.deepEqual(wrong(`${restart}${system}`), ["Apply", "Set up"]);
   assert.deepEqual(wrong(`${restart}  - { name: B, type: restart, with: { to: environment } }\n${system}`), []);
   assert.deepEqual(wrong("  - name: G\n    type: group\n    when: { variable: _SMSTSInWinPE, equals: false }\n    steps: [{ name: Tool, type: install-application, with: { application: ABC00002 } }]\n"), []);
+});
+
+test("behind a step that may ask for a restart the sequence may be in either system", () => {
+  const wrong = (steps: string) => lintSequence(read(steps)).filter((one) => one.rule === "step-in-wrong-environment").map((one) => one.step?.name);
+  const install = "  - { name: Tool, type: install-application, with: { application: ABC00002 } }\n";
+  const asks = ["set-variable, with: { name: SMSTSRebootRequested, value: HD }", "run-script, with: { script: 'prestage-variable smstsRebootRequested HD' }", "run-script, with: { language: javascript, script: \"execFileSync('prestage-variable', ['SMSTSRebootRequested', 'HD'])\" }"];
+  for (const one of asks) assert.deepEqual(wrong(`${system}  - { name: Want, type: ${one} }\n${install}`), [], one);
+  assert.deepEqual(wrong(`${restart}  - { name: Want, type: set-variable, with: { name: SMSTSRebootRequested, value: WinPE } }\n${system}`), []);
+  assert.deepEqual(wrong(`${system}  - { name: Want, type: set-variable, with: { name: SMSTSRebootDelay, value: 30 } }\n${install}`), ["Tool"]);
 });
 
 test("variables are set by scripts, rules and downloads, too", () => {

@@ -1,5 +1,7 @@
 import type { RunEnvironment } from "../events.ts";
 import type { Step } from "../schema.ts";
+import { maySetOthers, variablesSetBy } from "../steps/variables-set.ts";
+import { textsIn } from "../text-in-settings.ts";
 import type { PlacedStep } from "./lint-rule.ts";
 
 /** Enabled steps and groups in their order, each with where it can be run: from prestaged media a sequence begins in the boot environment. */
@@ -24,8 +26,14 @@ function walk(steps: readonly Step[], parents: readonly Step[], from: ReadonlySe
 }
 
 function afterStep(step: Step, environments: ReadonlySet<RunEnvironment>): ReadonlySet<RunEnvironment> {
-  if (step.type !== "restart") return environments;
+  if (step.type !== "restart") return mayAskForRestart(step) ? new Set(["environment", "installed"]) : environments;
   return new Set([step.with?.["to"] === "environment" ? "environment" : "installed"]);
+}
+
+/** It sets SMSTSRebootRequested, or names it where it calls `prestage-variable` in a way that cannot be read; where that leads, its value says when it runs. */
+function mayAskForRestart(step: Step): boolean {
+  const asks = (text: string) => text.toLowerCase().includes("smstsrebootrequested");
+  return variablesSetBy(step).some(asks) || (maySetOthers(step) && [...textsIn(step.with)].some(({ text }) => asks(text)));
 }
 
 /** A condition on `_SMSTSInWinPE` says where the step is run. */

@@ -1,9 +1,10 @@
 import { stepTypeOf, stepTypes } from "../steps/index.ts";
 import type { RunEnvironment } from "../events.ts";
 import type { Condition, Step } from "../schema.ts";
-import type { Platform, StepDefinition } from "../steps/index.ts";
+import type { StepDefinition } from "../steps/index.ts";
 import { shownSurroundings } from "../windows/windows-plan.ts";
-import type { LintRule, PlacedStep } from "./lint-rule.ts";
+import type { LintContext, LintRule, PlacedStep } from "./lint-rule.ts";
+import { diskVariable, isStagedDisk, mayFindItsDisk, partitionsStagedDisk } from "./staged-disk.ts";
 
 const places: Record<RunEnvironment, string> = { environment: "the boot environment", installed: "the installed system" };
 
@@ -75,11 +76,18 @@ export const rulesOfSteps: readonly LintRule[] = [
   {
     id: "partition-step-unguarded", level: "error", title: "a partition step that would destroy the staged media",
     why: "The default sequence of 2010 lacked the condition: the staged files were destroyed (features.md F127 to F129).",
-    *check({ steps, platform }) {
-      for (const at of steps) {
-        if (at.step.type !== "partition-disk" || !isStagedDisk(at, platform)) continue;
-        const guarded = [at.step, ...at.parents].some((one) => conditionsOf(one).some((condition) => "variable" in condition && condition.variable.toLowerCase() === "_smstsmediatype" && String(condition.notEquals ?? "").toLowerCase() === "oemmedia"));
-        if (!guarded) yield { at, message: "It partitions the disk the computer was started from, prestaged media included.", fix: "Give it `when: { variable: _SMSTSMediaType, notEquals: OEMMedia }`, or name another disk." };
+    *check(context) {
+      for (const at of unguardedPartitioning(context)) {
+        if (!mayFindItsDisk(at, context)) yield { at, message: `${partitionsStagedDisk}.`, fix: "Give it `when: { variable: _SMSTSMediaType, notEquals: OEMMedia }`, or name another disk." };
+      }
+    },
+  },
+  {
+    id: "partition-disk-by-variable", level: "warning", title: "a partition step whose disk only a variable says",
+    why: "Where the variable is not set, or is 0 in the boot environment, it is the disk that holds the staged media, and the step fails (features.md F127 to F129).",
+    *check(context) {
+      for (const at of unguardedPartitioning(context)) {
+        if (mayFindItsDisk(at, context)) yield { at, message: `Its disk is what ${diskVariable} says; where that is not set, it is the disk the computer was started from.`, fix: "Give it `when: { variable: _SMSTSMediaType, notEquals: OEMMedia }`, or name the disk." };
       }
     },
   },
@@ -135,10 +143,11 @@ function* onWindows(at: PlacedStep, definition: StepDefinition): Iterable<{ at: 
   if (typeof why === "string") yield { at, message: `${at.step.type}: ${why}.`, fix: "Write the step for Windows." };
 }
 
-/** Left out, or 0: on Linux, and so in the boot environment, that is the disk the computer was started from. */
-function isStagedDisk({ step, environments }: PlacedStep, platform: Platform | undefined): boolean {
-  const disk = step.with?.["disk"];
-  return disk === undefined || (typeof disk === "string" && /^0+$/.test(disk) && (platform === "linux" || environments.has("environment")));
+/** Those that partition the staged disk, as far as their settings say it, and lack the condition. */
+function unguardedPartitioning({ steps, platform }: LintContext): PlacedStep[] {
+  const guards = (condition: Condition) => "variable" in condition && condition.variable.toLowerCase() === "_smstsmediatype" && String(condition.notEquals ?? "").toLowerCase() === "oemmedia";
+  const staged = steps.filter(({ step, environments }) => step.type === "partition-disk" && isStagedDisk(step.with?.["disk"], environments, platform));
+  return staged.filter(({ step, parents }) => ![step, ...parents].some((one) => conditionsOf(one).some(guards)));
 }
 
 /** A setting that is nothing but a variable stands for any text. */

@@ -1,5 +1,6 @@
 import type { Step } from "../schema.ts";
 import type { Variables } from "../variables.ts";
+import { isForm } from "./not-known.ts";
 import type { NotKnown } from "./not-known.ts";
 
 /** What was known when something came to be in doubt. */
@@ -63,5 +64,5 @@ export class Doubts {
 /** The names whose values are not as they were: what is set in doubt is known to nobody before the run. */
 export function changedSince({ variables, notKnown }: Moment, now: Moment): string[] {
   const keys = new Set([...variables.keys(), ...now.variables.keys(), ...notKnown.keys(), ...now.notKnown.keys()]);
-  return [...keys].filter((key) => variables.get(key)?.value !== now.variables.get(key)?.value || notKnown.has(key) !== now.notKnown.has(key));
+  return [...keys].filter((key) => !isForm(key)).filter((key) => variables.get(key)?.value !== now.variables.get(key)?.value || notKnown.has(key) !== now.notKnown.has(key));
 }

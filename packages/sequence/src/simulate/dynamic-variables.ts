@@ -5,6 +5,7 @@ import { variableValue } from "../variables.ts";
 import type { Variables } from "../variables.ts";
 import { describedFact } from "./device-description.ts";
 import type { DeviceDescription } from "./device-description.ts";
+import { notKnownOf } from "./not-known.ts";
 import type { NotKnown } from "./not-known.ts";
 
 interface Known { name: string; value: string }
@@ -19,9 +20,10 @@ export function dynamicVariables(settings: unknown, device: DeviceDescription, v
   };
   const facts: ComputerFacts = { make: said._SMSTSMake, model: said._SMSTSModel, serialNumber: said._SMSTSSerialNumber, assetTag: said._SMSTSAssetTag, uuid: said._SMSTSUUID, macAddresses: said._SMSTSMacAddresses?.split(","), gateways: undefined };
   const found = new Map(Object.entries(said).flatMap(([name, value]) => (value === undefined ? [] : [[name.toLowerCase(), { name, value }] as const])));
-  const open = new Set<string>();
+  // What the step finds out and nobody has described is known to no rule of it, either.
+  const open = new Set(Object.keys(setDynamicVariablesStep.sets).map((name) => name.toLowerCase()).filter((key) => !found.has(key)));
   // A rule sees what the rules before it have set.
-  const valueOf = (name: string) => (open.has(name.toLowerCase()) ? undefined : (found.get(name.toLowerCase())?.value ?? (notKnown.has(name.toLowerCase()) ? undefined : (variableValue(variables, name) ?? ""))));
+  const valueOf = (name: string) => (open.has(name.toLowerCase()) ? undefined : (found.get(name.toLowerCase())?.value ?? (notKnownOf([name], notKnown, variables) !== undefined ? undefined : (variableValue(variables, name) ?? ""))));
   for (const rule of parsed.data.rules) {
     const fits = ruleFits(rule, facts, valueOf);
     if (fits === false) continue;

@@ -1,11 +1,12 @@
+import { isLike } from "../conditions.ts";
 import { contentReferences, listedContent, listedValues } from "../content-references.ts";
 import type { ContentReference } from "../content-references.ts";
 import type { RunEnvironment } from "../events.ts";
 import type { LintKnowledge } from "../lint/lint-rule.ts";
 import type { Step } from "../schema.ts";
 import { stepTypeOf } from "../steps/index.ts";
-import type { StepDefinition } from "../steps/index.ts";
-import { variablesNamedBy, variablesSetBy } from "../steps/variables-set.ts";
+import type { Platform, StepDefinition } from "../steps/index.ts";
+import { maySetOthers, variablesNamedBy, variablesSetBy } from "../steps/variables-set.ts";
 import { textsIn, variablesIn } from "../text-in-settings.ts";
 import { expandSettings, variableValue } from "../variables.ts";
 import type { Variables } from "../variables.ts";
@@ -13,9 +14,9 @@ import { shownSurroundings } from "../windows/windows-plan.ts";
 import type { WindowsPlan } from "../windows/windows-plan.ts";
 import { dynamicVariables } from "./dynamic-variables.ts";
 import type { DeviceDescription } from "./device-description.ts";
-import { dependsOn, notKnownOf } from "./not-known.ts";
+import { dependsOn, formOf, notKnownOf } from "./not-known.ts";
 import type { NotKnown } from "./not-known.ts";
-import { contentMissing, refusedVariable, settingsAsRead, settingsRefused, why } from "./would-fail.ts";
+import { contentMissing, diskRefused, refusedVariable, settingsAsRead, settingsRefused, why } from "./would-fail.ts";
 
 /** Where a step is come to, and what is known there. */
 export interface Surroundings {
@@ -35,8 +36,10 @@ export interface ForeseenStep {
   windows?: WindowsPlan;
   /** What it sets, to values that are known. */
   sets: { name: string; value: string }[];
-  /** What it sets to values that are known only when it runs. */
+  /** What it sets to values that are known only when it runs; a name that holds `%NAME%` is itself known only then. */
   setsWhenRun: string[];
+  /** It may set variables that it does not name. */
+  setsOthers: boolean;
   restart?: RunEnvironment;
   /** Where it may ask the computer to be restarted into, as far as only the run knows whether it does. */
   mayRestartTo: RunEnvironment[];
@@ -56,24 +59,26 @@ export function foreseeStep(step: Step, at: Surroundings): ForeseenStep {
   const [expanded, asRead] = [{ ...step, with: settings as Settings, disabled: false }, { type: step.type, with: read as Settings }];
   const onWindows = windowsPlan(definition, read, at);
   const plan = typeof onWindows === "object" ? onWindows : undefined;
-  const open = (text: string) => notKnownOf(variablesIn(text), notKnown) !== undefined;
+  const open = (text: string) => notKnownOf(variablesIn(text), notKnown, variables) !== undefined;
   const told = step.type === "set-dynamic-variables" ? dynamicVariables(read, device, variables, notKnown) : (definition?.setsTo?.(read) ?? plan?.variables ?? []);
   const sets = told.filter(({ name, value }) => !open(name) && !open(value));
   const known = new Set(sets.map(({ name }) => name.toLowerCase()));
   const namedBy = new Set(variablesNamedBy(asRead));
   const refusable = sets.filter(({ name }) => namedBy.has(name));
-  const setsWhenRun = [...new Set(variablesSetBy(asRead))].filter((name) => !open(name) && !known.has(name.toLowerCase()));
+  const setsWhenRun = [...new Set(variablesSetBy(asRead))].filter((name) => !known.has(name.toLowerCase()));
   const content = [...contentReferences({ name: "", steps: [expanded] }), ...listed(step, variables)];
   const place = placeOf(definition, step, at);
   // Of rules only those that fit set something; what else a step names it sets when it has done its work.
-  const named = [...refusable, ...(step.type === "set-dynamic-variables" ? [] : setsWhenRun.filter((name) => namedBy.has(name)).map((name) => ({ name, value: "" })))];
+  const named = [...refusable, ...(step.type === "set-dynamic-variables" ? [] : setsWhenRun.filter((name) => namedBy.has(name) && !open(name)).map((name) => ({ name, value: "" })))];
   const fails =
-    place.wrong ?? at.faults.get(step.id) ?? contentMissing(expanded, content, at.knowledge.objects) ?? meaningless ?? settingsRefused(step, read, variables, notKnown) ??
+    place.wrong ?? at.faults.get(step.id) ?? contentMissing(expanded, content, at.knowledge.objects) ?? meaningless ?? diskRefused(step, read, at, platformOf(at)) ?? settingsRefused(step, read, variables, notKnown) ??
     (typeof onWindows === "string" ? `${step.type}: ${onWindows}` : undefined) ?? named.map(({ name, value }) => refusedVariable(name, value)).find((one) => one !== undefined) ??
     (device.outcomes[step.id] === "failed" ? "it is described to fail" : undefined);
   const restart = step.type === "restart" ? (settings["to"] === "environment" ? "environment" : "installed") : undefined;
-  const mayRestartTo = setsWhenRun.some((name) => name.toLowerCase() === asksForRestart) ? targetsIn(settings) : [];
-  return { settings, content, sets, setsWhenRun, mayRestartTo, ...(plan && { windows: plan }), ...(restart && { restart }), ...(fails !== undefined && { fails }), ...(place.open !== undefined && { placeOpen: place.open }) };
+  const setsOthers = maySetOthers(asRead);
+  const mayAsk = setsWhenRun.some((name) => isLike(asksForRestart, open(name) ? formOf(name).toLowerCase() : name.toLowerCase())) || (setsOthers && [...textsIn(settings)].some(({ text }) => text.toLowerCase().includes(asksForRestart)));
+  const mayRestartTo = mayAsk ? targetsIn(settings) : [];
+  return { settings, content, sets, setsWhenRun, setsOthers, mayRestartTo, ...(plan && { windows: plan }), ...(restart && { restart }), ...(fails !== undefined && { fails }), ...(place.open !== undefined && { placeOpen: place.open }) };
 }
 
 const asksForRestart = "smstsrebootrequested";
@@ -91,9 +96,14 @@ function targetsIn(settings: Readonly<Record<string, unknown>>): RunEnvironment[
   return known.length === 0 ? ["environment", "installed"] : known;
 }
 
-function placeOf(definition: StepDefinition | undefined, step: Step, { device, environment, knowledge, notKnown }: Surroundings): { wrong?: string; open?: string } {
+function platformOf({ device, knowledge }: Surroundings): Platform | undefined {
+  return knowledge.platform ?? (isWindows(device) ? "windows" : undefined);
+}
+
+function placeOf(definition: StepDefinition | undefined, step: Step, at: Surroundings): { wrong?: string; open?: string } {
   if (definition === undefined) return { wrong: `there is no step type ${step.type}` };
-  const platform = knowledge.platform ?? (isWindows(device) ? "windows" : undefined);
+  const { environment, notKnown } = at;
+  const platform = platformOf(at);
   const { environments, environmentsOnLinux, environmentsOnWindows } = definition;
   const allowed = platform === "linux" ? environmentsOnLinux : platform === "windows" && environments.includes("installed") ? environmentsOnWindows : environments;
   const moved = notKnown.get("_smstsinwinpe");

@@ -15,16 +15,16 @@ test("a condition on what a step finds out is neither met nor not, unless the ot
   const role = "  - { name: Role, type: set-variable, with: { name: Role, value: desk } }\n";
   const steps = script + role + command("Plain", "{ variable: Branch, equals: Lyon }") + command("All", both("all", "desk")) + command("Not all", both("all", "kiosk")) + command("Any", both("any", "desk")) + command("None", both("none", "desk")) + command("Compared", '{ variable: Role, equals: "%Branch%" }') + command("File", '{ file: "/etc/%Branch%", exists: true }');
   assert.deepEqual(told(steps).slice(2), [
-    ["Plain", "depends", onAsk], ["All", "depends", onAsk], ["Not all", "skipped", 'Role is "desk"'], ["Any", "runs", "its condition holds"], ["None", "skipped", 'Role is "desk"'], ["Compared", "depends", onAsk], ["File", "depends", onAsk],
+    ["Plain", "depends", onAsk], ["All", "depends", onAsk], ["Not all", "skipped", 'Role is "desk"'], ["Any", "runs", 'Role is "desk"'], ["None", "skipped", 'Role is "desk"'], ["Compared", "depends", onAsk], ["File", "depends", onAsk],
   ]);
   const { steps: seen, outcome, notDescribed } = run(steps, { variables: { device: { Branch: "Paris" } } });
-  assert.deepEqual(seen.find(({ name }) => name === "Any")?.variables, [{ name: "Branch", value: undefined, setBy: "Ask", insteadOf: [] }]);
+  assert.deepEqual(seen.find(({ name }) => name === "Any")?.variables, [{ name: "Branch", value: undefined, setBy: "Ask", insteadOf: [] }, { name: "Role", value: "desk", source: "task-sequence", insteadOf: [] }]);
   assert.deepEqual([seen[0]?.setsWhenRun, seen.find(({ name }) => name === "Any")?.settings, outcome, notDescribed], [["Branch"], { command: "echo %Branch%" }, "succeeded", []]);
 });
 
 test("a variable set to a value that is not known is not known, either; one that is set anew is", () => {
   const steps = `${script}  - { name: Name, type: set-variable, with: { name: OSDComputerName, value: "%Branch%-7" } }\n${command("Derived", "{ variable: OSDComputerName, like: 'A*' }")}  - { name: Mine, type: set-variable, with: { name: Branch, value: Lyon } }\n${command("Anew", "{ variable: Branch, equals: Lyon }")}`;
-  assert.deepEqual(told(steps).slice(2).filter(([name]) => name !== "Mine"), [["Derived", "depends", 'depends on OSDComputerName, set by the step "Name" at run time'], ["Anew", "runs", "its condition holds"]]);
+  assert.deepEqual(told(steps).slice(2).filter(([name]) => name !== "Mine"), [["Derived", "depends", 'depends on OSDComputerName, set by the step "Name" at run time'], ["Anew", "runs", 'Branch is "Lyon"']]);
 });
 
 test("each kind of step says what it finds out: output, folders, partitions, stores, kept settings, what a command sets by prestage-variable", () => {
@@ -65,6 +65,39 @@ test("rules of set-dynamic-variables are decided by what is described of the com
   assert.deepEqual(rest.map(({ action }) => action), ["runs", "runs", "depends", "depends", "runs", "depends"]);
 });
 
+test("a rule on what the step itself finds out, and that is not described, is decided only when it runs", () => {
+  for (const [name, value] of [["_SMSTSIPAddresses", "10.*"], ["_SMSTSDefaultGateways", "10.*"], ["_SMSTSMake", "Dell*"]] as const) {
+    const rules = `  - { name: Rules, type: set-dynamic-variables, with: { rules: [{ make: "*", model: "*", set: { Place: there } }, { variable: { name: ${name}, equals: "${value}" }, set: { Role: b } }] } }\n${command("On it", "{ variable: Role, equals: b }")}`;
+    assert.deepEqual(told(rules, { hardware: { model: "T" }, variables: { device: { Role: "a" } } }).at(-1), ["On it", "depends", 'depends on Role, set by the step "Rules" at run time'], name);
+  }
+});
+
+test("a step that calls prestage-variable without saying the name, or runs a package's files, may set what is not set; what is set stays", () => {
+  const behind = (step: string) => told(`  - { name: S, type: ${step} }\n${command("On it", "{ variable: Role, equals: kiosk }")}${command("On site", "{ variable: Site, equals: Lyon }")}${command("Own", "{ variable: _SMSTSNothing, exists: true }")}`, { variables: { device: { Site: "Lyon" } } }).slice(1).map(([, action, why]) => [action, why]);
+  const open = [["depends", 'Role may be set by the step "S" at run time'], ["runs", 'Site is "Lyon"'], ["skipped", "_SMSTSNothing does not exist"]];
+  for (const step of [
+    "run-script, with: { language: javascript, script: \"require('child_process').execFileSync('prestage-variable',['Role','kiosk'])\" }", "run-command-line, with: { command: 'for v in A B; do prestage-variable $v 1; done; prestage-variable Place here' }",
+    "run-command-line, with: { command: 'prestage-variable Role$i 1' }", "run-script, with: { script: 'exec \"$@\"', parameters: [prestage-variable, Role, kiosk] }", "run-script, with: { package: ABC00005, file: a.sh }", "run-command-line, with: { command: ./a.sh, package: ABC00005 }",
+  ]) assert.deepEqual(behind(step), open, step);
+  for (const step of ["run-command-line, with: { command: 'prestage-variable Place here; echo $(prestage-variable Place)' }", "run-command-line, with: { command: prestage-variable Place }", "run-command-line, with: { command: 'prestage-variable \"Place\" here' }"]) assert.deepEqual(behind(step)[0], ["skipped", "Role does not exist"], step);
+});
+
+test("what may be set by a step that does not say the name is no certain failure, nor does a restart it may ask for leave the place certain", () => {
+  const unread = "  - { name: S, type: run-command-line, with: { command: 'prestage-variable $v 1' } }\n";
+  assert.equal(run(`${unread}  - { name: Apply, type: apply-os-image, with: { osImage: "%Image%" } }\n`).outcome, "succeeded");
+  const asks = "  - { name: S, type: run-script, with: { language: javascript, script: \"execFileSync('prestage-variable', ['SMSTSRebootRequested', 'HD'])\" } }\n";
+  assert.equal(told(`${asks}  - { name: Tool, type: install-package, with: { package: ABC00005, program: Run } }\n`).at(-1)?.[1], "depends");
+});
+
+test("where the name of a variable is known only to the run, each of its form is, until it is set anew", () => {
+  const steps = `${script}  - { name: Set, type: set-variable, with: { name: "N%Branch%", value: z } }\n${command("On NHD", "{ variable: NHD, equals: z }")}${command("On N1", "{ variable: n1, equals: x }")}${command("On M", "{ variable: M, equals: z }")}  - { name: Mine, type: set-variable, with: { name: NHD, value: q } }\n${command("Anew", "{ variable: NHD, equals: z }")}`;
+  const found = run(steps, { variables: { device: { N1: "x" } } });
+  assert.deepEqual(found.steps.slice(1).map(({ name, action, why }) => [name, action, why]).filter(([name]) => name !== "Mine"), [
+    ["Set", "runs", "it has no condition"], ["On NHD", "depends", 'NHD may be set by the step "Set" at run time'], ["On N1", "depends", 'depends on N1, set by the step "Set" at run time'], ["On M", "skipped", "M does not exist"], ["Anew", "skipped", 'NHD is "q"'],
+  ]);
+  assert.deepEqual([found.steps[1]?.setsWhenRun, found.variables.some(({ name }) => name.includes("*"))], [["N%Branch%"], false]);
+});
+
 test("what a step sets of which only the run knows whether it runs is in doubt behind it; so is what a group sets, and where the run is", () => {
   const steps = `${script}  - name: Lyon
     type: group
@@ -81,7 +114,7 @@ ${command("Behind", "{ variable: Role, equals: kiosk }")}  - { name: Tool, type:
   const found = told(steps, { variables: { device: { Role: "desk" } } });
   assert.deepEqual(found, [
     ["Ask", "runs", "it has no condition"], ["Lyon", "depends", onAsk],
-    ["Set", "depends", 'where "Lyon" is run: it has no condition'], ["Inside", "depends", 'where "Lyon" is run: its condition holds'], ["Never", "skipped", 'Role is "kiosk"'], ["Restart", "depends", 'where "Lyon" is run: it has no condition'], ["Lyon", "group-ends", "depends"],
+    ["Set", "depends", 'where "Lyon" is run: it has no condition'], ["Inside", "depends", 'where "Lyon" is run: Role is "kiosk"'], ["Never", "skipped", 'Role is "kiosk"'], ["Restart", "depends", 'where "Lyon" is run: it has no condition'], ["Lyon", "group-ends", "depends"],
     ["Behind", "depends", 'depends on Role, set by the step "Set" at run time'], ["Tool", "depends", 'depends on _SMSTSInWinPE, set by the step "Restart" at run time'],
     ["Again", "depends", 'where "Tool" does not fail: it has no condition'], ["Last", "depends", 'where "Tool" does not fail: it has no condition'],
   ]);

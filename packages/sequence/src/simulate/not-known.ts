@@ -1,4 +1,4 @@
-import { evaluateCondition } from "../conditions.ts";
+import { evaluateCondition, isLike } from "../conditions.ts";
 import { queryOf } from "../facts.ts";
 import type { Facts } from "../facts.ts";
 import { variableOperators } from "../schema.ts";
@@ -8,7 +8,10 @@ import type { Variables } from "../variables.ts";
 
 /** Who sets a variable whose value only a run can tell. */
 export interface SettingStep { id: string; name: string }
-/** Such variables, by their names in small letters. */
+/**
+ * Such variables, by their names in small letters. A name with `*` in it stands for every one of that form that is not set: a step may set it, and what
+ * its name is only the run knows.
+ */
 export type NotKnown = ReadonlyMap<string, SettingStep & { variable: string }>;
 
 /** Whether a condition holds, as far as that can be told before the run. */
@@ -35,15 +38,37 @@ export function forecast(condition: Condition, variables: Variables, facts: Fact
   const operator = variableOperators.find((one) => condition[one] !== undefined);
   const compared = operator === undefined ? [] : variablesIn(String(condition[operator]));
   const asked = "variable" in condition ? [condition.variable] : variablesIn(queryOf(condition, variables)?.name ?? "");
-  const open = notKnownOf([...asked, ...compared], notKnown);
+  const open = notKnownOf([...asked, ...compared], notKnown, variables);
   return open === undefined ? evaluateCondition(condition, variables, facts) : { holds: undefined, why: dependsOn(open) };
 }
 
+/** A name that only the run knows, and who sets it; `may`: perhaps nobody does. */
+export type OpenVariable = SettingStep & { variable: string; may?: true };
+
 /** The first of these names that only the run knows. */
-export function notKnownOf(names: readonly string[], notKnown: NotKnown): (SettingStep & { variable: string }) | undefined {
-  return names.map((name) => notKnown.get(name.toLowerCase())).find((found) => found !== undefined);
+export function notKnownOf(names: readonly string[], notKnown: NotKnown, variables: Variables): OpenVariable | undefined {
+  return notKnown.size === 0 ? undefined : names.map((name) => notKnown.get(name.toLowerCase()) ?? mayBeSet(name, notKnown, variables)).find((found) => found !== undefined);
 }
 
-export function dependsOn({ variable, name }: { variable: string; name: string }): string {
+/** What is not set may be, by a step that does not say which variables it sets; the engine's own it cannot. */
+function mayBeSet(variable: string, notKnown: NotKnown, variables: Variables): OpenVariable | undefined {
+  const key = variable.toLowerCase();
+  if (key.startsWith("_") || variables.has(key)) return undefined;
+  for (const [pattern, { id, name }] of notKnown) if (isForm(pattern) && isLike(key, pattern)) return { id, name, variable, may: true };
+  return undefined;
+}
+
+/** Whether a name stands for every name of a form. */
+export function isForm(name: string): boolean {
+  return name.includes("*");
+}
+
+/** The form of a name that holds variables which only the run knows. */
+export function formOf(name: string): string {
+  return name.replace(/%[A-Za-z_][A-Za-z0-9_.-]{0,255}%/g, "*");
+}
+
+export function dependsOn({ variable, name, may }: Pick<OpenVariable, "variable" | "name" | "may">): string {
+  if (may === true) return `${variable} may be set by the step ${JSON.stringify(name)} at run time`;
   return `depends on ${variable}, set by the step ${JSON.stringify(name)} at run time`;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseTaskSequenceYaml } from "../parse-yaml.ts";
+import { taskSequenceSchema } from "../schema.ts";
 import { deviceDescriptionSchema } from "./device-description.ts";
 import { simulate } from "./simulate.ts";
 
@@ -27,7 +28,7 @@ test("what runs and why, where values come from and what they took the place of,
   assert.equal(outcome, "succeeded");
   assert.deepEqual(steps.map((one) => [one.name, one.action, one.environment, one.why]), [
     ["Partition", "skipped", "environment", '_SMSTSMediaType is "OEMMedia"'], ["Apply", "runs", "environment", "it has no condition"], ["Set up", "runs", "environment", "it has no condition"], ["Restart", "runs", "environment", "it has no condition"],
-    ["Tools", "group", "installed", "it has no condition"], ["Role", "runs", "installed", "its condition holds"], ["Tool", "runs", "installed", "it has no condition"], ["After", "runs", "installed", "it has no condition"], ["Tools", "group-ends", "installed", "succeeded"],
+    ["Tools", "group", "installed", "it has no condition"], ["Role", "runs", "installed", 'hardware memoryMiB is "8192"'], ["Tool", "runs", "installed", "it has no condition"], ["After", "runs", "installed", "it has no condition"], ["Tools", "group-ends", "installed", "succeeded"],
     ["Kiosk", "skipped", "installed", 'Role is "branch-desktop"'],
   ]);
   const named = (name: string) => steps.find((one) => one.name === name);
@@ -42,6 +43,27 @@ test("a step described to fail is tried again, fails its group, and the run goes
   const { steps, outcome } = simulate(sequence, device({ outcomes: { tool: "failed" } }));
   assert.deepEqual(steps.slice(-4).map((one) => [one.name, one.action]), [["Tool", "fails"], ["Tool", "fails"], ["Tools", "group-ends"], ["Kiosk", "skipped"]]);
   assert.equal(outcome, "succeeded");
+});
+
+test("a sequence of more than ten thousand steps is gone through to its end", () => {
+  const inside = (group: number) => Array.from({ length: 500 }, (_, i) => ({ id: `s${group * 500 + i}`, name: `S${group * 500 + i}`, type: "set-variable", with: { name: "Last", value: group * 500 + i } }));
+  const steps = Array.from({ length: 21 }, (_, group) => ({ id: `g${group}`, name: `G${group}`, type: "group", steps: inside(group) }));
+  const { steps: seen, outcome, variables, notReached } = simulate(taskSequenceSchema.parse({ name: "t", steps }), device());
+  assert.deepEqual([seen.length, outcome, variables.find(({ name }) => name === "Last")?.value, notReached], [10_542, "succeeded", "10499", []]);
+});
+
+test("a step that asks to be run again after every restart ends as the engine has it", () => {
+  const again = parseTaskSequenceYaml("name: t\nsteps:\n  - name: Again\n    type: set-dynamic-variables\n    with: { rules: [{ make: '*', model: '*', set: { SMSTSRebootRequested: HD, SMSTSRetryRequested: true } }] }\n");
+  const { steps, outcome } = simulate(again, device({ hardware: { manufacturer: "A", model: "B" } }));
+  assert.deepEqual([steps.length, outcome], [21, "failed"]);
+});
+
+test("a variable that a condition names is explained as one that a setting holds is, with what it took the place of", () => {
+  const one = parseTaskSequenceYaml('name: t\nsteps:\n  - { name: A, type: run-command-line, with: { command: "echo %role%" }, when: { any: [{ variable: Role, equals: "%Wanted%" }, { none: [{ file: "/etc/%Place%", exists: true }] }] } }\n');
+  const { steps } = simulate(one, device({ variables: { device: { Role: "kiosk", Wanted: "kiosk" }, collection: { Role: "desk" } } }));
+  assert.deepEqual([steps[0]?.why, steps[0]?.variables], ['Role is "kiosk"', [
+    { name: "Role", value: "kiosk", source: "device", insteadOf: [{ value: "desk", source: "collection" }] }, { name: "Wanted", value: "kiosk", source: "device", insteadOf: [] }, { name: "Place", value: undefined, insteadOf: [] },
+  ]]);
 });
 
 test("a step that cannot run where it comes fails", () => {

@@ -5,11 +5,9 @@ import type { Variable } from "../variables.ts";
 import { explainVariable } from "./explain.ts";
 import { describedVariables } from "./device-description.ts";
 import type { DeviceDescription } from "./device-description.ts";
+import { isForm } from "./not-known.ts";
 import { SimulatedRun } from "./simulated-run.ts";
 import type { SimulatedOutcome, Simulation } from "./simulation.ts";
-
-/** A described computer cannot restart for ever. */
-const mostActions = 10_000;
 
 /**
  * Runs a sequence in thought: with the engine and the evaluator of a real run, on a described computer whose steps all succeed, but for those
@@ -21,11 +19,11 @@ export function simulate(sequence: TaskSequence, device: DeviceDescription, syst
   const ended = (outcome: SimulatedOutcome, keys: Iterable<string>): Simulation => ({
     steps: run.steps, outcome, variables: [...keys].toSorted().map((key) => explainVariable(key, run.state.variables, given, run.notKnown)), notDescribed: [...run.notDescribed], notReached: [...notReached(sequence.steps, run)],
   });
-  for (let count = 0; count < mostActions; count++) {
+  // The engine ends it: tries and restarts of a step are counted, whatever the step asks for.
+  for (;;) {
     const outcome = run.step();
-    if (outcome !== undefined) return ended(outcome, [...run.state.variables.keys(), ...run.notKnown.keys()]);
+    if (outcome !== undefined) return ended(outcome, [...run.state.variables.keys(), ...[...run.notKnown.keys()].filter((key) => !isForm(key))]);
   }
-  return ended("failed", []);
 }
 
 function* notReached(steps: readonly Step[], { state }: Pick<SimulatedRun, "state">): Generator<{ id: string; name: string }> {

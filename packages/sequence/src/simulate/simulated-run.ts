@@ -1,5 +1,6 @@
+import { isLike } from "../conditions.ts";
 import { initialState, mayRetry, nextAction, reduce } from "../engine.ts";
-import type { Action, RunState } from "../engine.ts";
+import type { Action, RunState, StepRecord } from "../engine.ts";
 import type { RunEnvironment, RunEvent, StepOutcome } from "../events.ts";
 import { factKey, factText } from "../facts.ts";
 import type { Facts } from "../facts.ts";
@@ -14,7 +15,7 @@ import type { Doubt, Moment } from "./doubts.ts";
 import { explainStep } from "./explain.ts";
 import { foreseeStep, restartTarget } from "./foresee-step.ts";
 import type { ForeseenStep } from "./foresee-step.ts";
-import { forecast, notKnownOf } from "./not-known.ts";
+import { forecast, formOf, isForm, notKnownOf } from "./not-known.ts";
 import type { Forecast, NotKnown, SettingStep } from "./not-known.ts";
 import { faultsOfSteps } from "./would-fail.ts";
 import type { SimulatedOutcome, SimulatedStep } from "./simulation.ts";
@@ -38,6 +39,8 @@ export class SimulatedRun {
   readonly #doubts: Doubts;
   /** Who set a variable last, by its name in small letters. */
   readonly #setters = new Map<string, SettingStep>();
+  /** The state's records of steps, kept here: the reducer copies those it is given, which for each event of a long sequence would be all. */
+  readonly #records = new Map<string, StepRecord>();
   #facts: Facts = new Map();
   #environment: RunEnvironment = "environment";
   #boots = 0;
@@ -94,7 +97,7 @@ export class SimulatedRun {
   #gather({ queries }: OnStep<"gather">): void {
     for (const query of queries) {
       const value = describedFact(this.#device, query);
-      if (value === undefined && notKnownOf(variablesIn(query.name), this.notKnown) === undefined) this.notDescribed.add(factText(query));
+      if (value === undefined && notKnownOf(variablesIn(query.name), this.notKnown, this.state.variables) === undefined) this.notDescribed.add(factText(query));
       this.#facts = new Map([...this.#facts, [factKey(query), value]]);
     }
   }
@@ -152,7 +155,10 @@ export class SimulatedRun {
     if (fails === undefined) for (const { name, value } of seen.sets) this.#append({ kind: "variable-set", name, value }, step);
     const retry = outcome === "failed" && mayRetry(this.state, step);
     this.#append({ kind: "step-finished", stepId: step.id, name: step.name, outcome, ...(retry && { retry: true as const }), ...(seen.restart && fails === undefined && { restart: seen.restart }) }, step);
-    if (fails === undefined) this.#forget([...seen.setsWhenRun, ...this.#placeIfMoved(seen.mayRestartTo)], step);
+    if (fails === undefined) {
+      this.#forget([...seen.setsWhenRun, ...this.#placeIfMoved(seen.mayRestartTo)], step);
+      if (seen.setsOthers) this.#doubtWhatIsNotSet(step);
+    }
     this.#facts = new Map();
   }
 
@@ -164,14 +170,14 @@ export class SimulatedRun {
     this.#tell(action, "depends", this.#inDoubt(step, why), { ...shown(seen), sets: seen.sets, ...(seen.fails !== undefined && { wouldFail: seen.fails }) });
     this.#append({ kind: "step-skipped", stepId: step.id, name: step.name, reason: "condition" });
     this.#forget([...seen.sets.map(({ name }) => name), ...seen.setsWhenRun, "_SMSTSCurrentActionName", ...saidOfSteps, ...this.#placeIfMoved(targets)], step);
+    if (seen.setsOthers) this.#doubtWhatIsNotSet(step);
     if (seen.fails !== undefined || seen.placeOpen !== undefined) this.#doubts.mayFail(step, this.#moment);
     this.#facts = new Map();
   }
 
   #asked(step: Step): Forecast {
     if (step.when === undefined) return { holds: true, why: "it has no condition" };
-    const found = forecast(step.when, this.state.variables, this.#facts, this.notKnown);
-    return found.holds === true ? { holds: true, why: "its condition holds" } : found;
+    return forecast(step.when, this.state.variables, this.#facts, this.notKnown);
   }
 
   #inDoubt(step: Step, why: string): string {
@@ -200,12 +206,20 @@ export class SimulatedRun {
   #forget(names: readonly string[], { id, name }: SettingStep): void {
     if (names.length === 0) return;
     const [variables, notKnown] = [new Map(this.state.variables), new Map(this.notKnown)];
-    for (const variable of names.filter((one) => !/^SMSTS(Reboot|Retry)Requested$/i.test(one))) {
+    const forms = names.map(formOf).filter(isForm);
+    // Any of that form may be it: those that are set, and those that are not yet.
+    const meant = [...variables.values()].map((one) => one.name).filter((one) => !one.startsWith("_") && forms.some((form) => isLike(one.toLowerCase(), form.toLowerCase())));
+    for (const variable of [...names.map(formOf), ...meant].filter((one) => !/^SMSTS(Reboot|Retry)Requested$/i.test(one))) {
       variables.delete(variable.toLowerCase());
       notKnown.set(variable.toLowerCase(), { id, name, variable });
     }
     this.state = { ...this.state, variables };
     this.notKnown = notKnown;
+  }
+
+  /** It may set variables that it does not name. Of those that are set, this is not assumed: a sequence would be nothing but doubt behind it. */
+  #doubtWhatIsNotSet({ id, name }: SettingStep): void {
+    this.notKnown = new Map(this.notKnown).set("*", { id, name, variable: "*" });
   }
 
   /** What was set in doubt has one of two values from here on. */
@@ -219,7 +233,11 @@ export class SimulatedRun {
   }
 
   #append(event: RunEvent, step?: Step): void {
-    this.state = reduce(this.state, event);
+    const id = "stepId" in event ? event.stepId : "";
+    const record = this.#records.get(id);
+    const next = reduce({ ...this.state, steps: new Map(record === undefined ? [] : [[id, record]]) }, event);
+    for (const [changed, now] of next.steps) this.#records.set(changed, now);
+    this.state = { ...next, steps: this.#records };
     const said = event.kind === "variable-set" ? [event.name] : event.kind === "restarted" || event.kind === "sequence-started" ? ["_SMSTSInWinPE"] : "group" in event && event.group === true ? [] : event.kind === "step-started" ? ["_SMSTSCurrentActionName"] : event.kind === "step-finished" ? saidOfSteps : [];
     const notKnown = new Map(this.notKnown);
     for (const name of said.map((one) => one.toLowerCase())) {

@@ -43,6 +43,14 @@ test("why it would fail: settings, variables that are not set, content the site 
   }
 });
 
+test("a disk that a variable says is judged where the variable is known: another one is partitioned, the staged one is not", () => {
+  const partition = "  - { name: Partition, type: partition-disk }\n";
+  const ends = (steps: string, variables: object = {}) => run(steps, { variables: { device: variables } }).steps.at(-1)?.wouldFail;
+  for (const fails of [ends(partition), ends(partition, { OSDDiskIndex: "0" }), ends(partition.replace("disk }", 'disk, with: { disk: "%Disk%" } }'), { Disk: "0" })]) assert.match(fails ?? "", /prestaged media included/);
+  const ask = '  - { name: Ask, type: run-script, with: { script: "true", outputVariable: OSDDiskIndex } }\n';
+  assert.deepEqual([ends(partition, { OSDDiskIndex: "1" }), ends(ask + partition)], [undefined, undefined]);
+});
+
 test("a rule that does not fit sets nothing that could be refused, and a setting that only the run knows is no failure before it", () => {
   assert.equal(run("  - { name: S, type: set-dynamic-variables, with: { rules: [{ make: Dell, model: '*', set: { _SMSTSRole: desk } }] } }\n", { hardware: { manufacturer: "LENOVO", model: "T" } }).outcome, "succeeded");
   const asked = '  - { name: Ask, type: run-script, with: { script: "true", outputVariable: Image } }\n';

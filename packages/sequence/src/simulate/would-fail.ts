@@ -2,17 +2,21 @@ import { contentReferences } from "../content-references.ts";
 import type { ContentReference } from "../content-references.ts";
 import { SequenceError } from "../error.ts";
 import { lintSequence } from "../lint/lint.ts";
+import { diskVariable, isStagedDisk, partitionsStagedDisk } from "../lint/staged-disk.ts";
 import { kindNames } from "../lint/lint-rule.ts";
 import type { LintKnowledge } from "../lint/lint-rule.ts";
+import type { RunEnvironment } from "../events.ts";
 import type { Step, TaskSequence } from "../schema.ts";
 import { textsIn, variablesIn } from "../text-in-settings.ts";
 import { stepTypeOf } from "../steps/index.ts";
+import type { Platform } from "../steps/index.ts";
 import { checkSettable, variableValue } from "../variables.ts";
 import type { Variables } from "../variables.ts";
+import { notKnownOf } from "./not-known.ts";
 import type { NotKnown } from "./not-known.ts";
 
 /** Rules whose finding fails the step wherever it is come to, and that do not depend on what variables hold. */
-const rules: ReadonlySet<string> = new Set(["step-without-meaning", "operating-system-missing", "partition-step-unguarded", "reference-to-nothing"]);
+const rules: ReadonlySet<string> = new Set(["step-without-meaning", "operating-system-missing", "reference-to-nothing"]);
 
 /** By a step's id: why it would fail, as lint knows from the text. */
 export function faultsOfSteps(sequence: TaskSequence, knowledge: LintKnowledge): ReadonlyMap<string, string> {
@@ -35,7 +39,7 @@ export function settingsAsRead(step: Step, settings: Readonly<Record<string, unk
 export function settingsRefused(step: Step, read: Readonly<Record<string, unknown>>, variables: Variables, notKnown: NotKnown): string | undefined {
   const definition = stepTypeOf(step.type);
   const issues = definition?.settings.safeParse(read).error?.issues ?? [];
-  const open = (name: string | undefined) => name !== undefined && notKnown.has(name.toLowerCase());
+  const open = (name: string | undefined) => name !== undefined && notKnownOf([name], notKnown, variables) !== undefined;
   for (const { path, message } of issues) {
     const within = path.length === 0 ? read : path.reduce<unknown>((value, part) => (typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[part] : undefined), read);
     const names = [...textsIn(within)].flatMap(({ text }) => variablesIn(text));
@@ -46,6 +50,13 @@ export function settingsRefused(step: Step, read: Readonly<Record<string, unknow
     return `${path.length === 0 ? "with" : path.map(String).join(".")}: ${message}${unset.length === 0 ? "" : ` (${[...new Set(unset)].join(", ")} ${unset.length === 1 ? "is" : "are"} not set)`}`;
   }
   return undefined;
+}
+
+/** Partitioning the staged disk, as the settings as read say it; an agent refuses that whatever the step's condition. */
+export function diskRefused(step: Step, { disk }: Readonly<Record<string, unknown>>, at: { variables: Variables; notKnown: NotKnown; environment: RunEnvironment }, platform: Platform | undefined): string | undefined {
+  if (step.type !== "partition-disk" || (disk === undefined && notKnownOf([diskVariable], at.notKnown, at.variables) !== undefined)) return undefined;
+  const environments = new Set(at.notKnown.has("_smstsinwinpe") ? [] : [at.environment]);
+  return isStagedDisk(disk, environments, platform) ? partitionsStagedDisk : undefined;
 }
 
 /** Content that the site does not have. */

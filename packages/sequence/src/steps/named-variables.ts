@@ -1,3 +1,5 @@
+import { textsIn } from "../text-in-settings.ts";
+
 type Settings = Readonly<Record<string, unknown>>;
 
 /** The name that a setting holds, where it does. */
@@ -11,6 +13,18 @@ export function namesInCommand(settings: Settings, key: string): string[] {
   const text = settings[key];
   if (typeof text !== "string") return [];
   return [...new Set([...text.matchAll(/\bprestage-variable[ \t]+["']?([A-Za-z][A-Za-z0-9_.-]{0,255})["']?[ \t]+[^\s|;&<>)]/g)].map((match) => match[1] ?? ""))];
+}
+
+/** A call whose name stands there: what follows it is a value, or nothing where the variable is only printed. */
+const readable = /^[ \t]+(["']?)[A-Za-z_][A-Za-z0-9_.-]{0,255}\1([ \t]|[\r\n|;&<>)`]|$)/;
+
+/**
+ * Whether a step calls `prestage-variable` in a way of which the text does not say the name (a shell variable, an argument of JavaScript's execFileSync), or runs
+ * files that are not in the sequence: those of a package beside the text.
+ */
+export function maySetUnread(settings: Settings): boolean {
+  if (settings["package"] !== undefined) return true;
+  return [...textsIn(settings)].some(({ text }) => text.split("prestage-variable").slice(1).some((after) => !readable.test(after)));
 }
 
 /** A flag that a setting turns off; one that a variable says may be on. */

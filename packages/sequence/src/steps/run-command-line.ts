@@ -2,7 +2,7 @@ import { z } from "zod";
 import { commandShell } from "../windows/command-line.ts";
 import { asAccount, windowsFolder } from "../windows/run-as-account.ts";
 import { accountSchema, commandSchema, outputVariableSchema, referenceSchema, restartCodesSchema, successCodesSchema, timeoutSchema } from "./settings.ts";
-import { nameIn, namesInCommand } from "./named-variables.ts";
+import { maySetUnread, nameIn, namesInCommand } from "./named-variables.ts";
 import { defineStepType } from "./step-definition.ts";
 
 /** Run Command Line (features.md F234, F196). */
@@ -24,6 +24,7 @@ export const runCommandLineStep = defineStepType({
     account: accountSchema,
   }),
   setsNamed: (settings) => [...nameIn(settings, "outputVariable"), ...namesInCommand(settings, "command")],
+  setsOthers: maySetUnread,
   again: "The command is run again: write it so that this does no harm.",
   errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED", "PRESTAGE_AGENT_ACCOUNT_UNKNOWN", "PRESTAGE_AGENT_SECRET_UNAVAILABLE"],
   windows: ({ command, successCodes, restartCodes, account, package: id, workingFolder }, { work, folderOf }) => {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { accountSchema, commandSchema, outputVariableSchema, referenceSchema, restartCodesSchema, successCodesSchema, timeoutSchema } from "./settings.ts";
 import { powerShellFile } from "../windows/powershell.ts";
 import { accountFolder, asAccount, windowsFolder } from "../windows/run-as-account.ts";
-import { nameIn, namesInCommand } from "./named-variables.ts";
+import { maySetUnread, nameIn, namesInCommand } from "./named-variables.ts";
 import { defineStepType } from "./step-definition.ts";
 
 export const scriptLanguages = ["sh", "javascript", "powershell"] as const;
@@ -32,6 +32,7 @@ export const runScriptStep = defineStepType({
     .refine((value) => (value.script === undefined) !== (value.file === undefined), "either script or file")
     .refine((value) => value.file === undefined || value.package !== undefined, "a file lies in a package"),
   setsNamed: (settings) => [...nameIn(settings, "outputVariable"), ...namesInCommand(settings, "script")],
+  setsOthers: maySetUnread,
   again: "The script is run again: write it so that this does no harm.",
   errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED", "PRESTAGE_SEQUENCE_VARIABLE_REFUSED", "PRESTAGE_AGENT_ACCOUNT_UNKNOWN", "PRESTAGE_AGENT_SECRET_UNAVAILABLE"],
   windows: ({ language, script, file, package: id, parameters, successCodes, restartCodes, account, workingFolder }, { work, node, folderOf }) => {

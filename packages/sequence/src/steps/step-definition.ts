@@ -32,6 +32,8 @@ export interface StepDefinition<T = unknown> {
   sets: Readonly<Record<string, string>>;
   /** The names its settings hold of variables that it sets besides. The settings are as they are written. */
   setsNamed?(settings: Readonly<Record<string, unknown>>): string[];
+  /** Whether it may set variables that its settings do not say: by `prestage-variable`, in what cannot be read before it runs. */
+  setsOthers?(settings: Readonly<Record<string, unknown>>): boolean;
   /** Which variables of its own it sets with these settings; left out: those of `sets`. */
   setsWith?(settings: Readonly<Record<string, unknown>>): string[];
   /** What is set to a value that is known before the step runs; empty: it is deleted. */
@@ -51,7 +53,7 @@ export interface StepDefinition<T = unknown> {
   windows?(settings: T, at: WindowsSurroundings): WindowsPlan | string;
 }
 
-type Optional = "reference" | "mergedAtSite" | "variables" | "sets" | "platforms" | "environmentsOnWindows" | "environmentsOnLinux" | "errors" | "windows" | "fromVariables" | "setsNamed" | "setsWith" | "setsTo";
+type Optional = "reference" | "mergedAtSite" | "variables" | "sets" | "platforms" | "environmentsOnWindows" | "environmentsOnLinux" | "errors" | "windows" | "fromVariables" | "setsNamed" | "setsOthers" | "setsWith" | "setsTo";
 type Given<T> = { settings: z.ZodType<T> } & Omit<StepDefinition<NoInfer<T>>, Optional | "settings"> & Partial<Pick<StepDefinition<NoInfer<T>>, Optional>>;
 
 /** Every step may fail by these: its settings, its place, its time, its own failure. */

@@ -7,6 +7,11 @@ export function variablesSetBy({ type, with: settings = {} }: Pick<Step, "type" 
   return [...(definition?.setsWith?.(settings) ?? Object.keys(definition?.sets ?? {})), ...(definition?.setsNamed?.(settings) ?? [])];
 }
 
+/** Whether it may set variables besides those, which its settings do not say. */
+export function maySetOthers({ type, with: settings = {} }: Pick<Step, "type" | "with">): boolean {
+  return stepTypeOf(type)?.setsOthers?.(settings) ?? false;
+}
+
 /** Those that its settings name: a run refuses the read-only ones of them. What a type sets by itself may be read-only. */
 export function variablesNamedBy({ type, with: settings = {} }: Pick<Step, "type" | "with">): string[] {
   return stepTypeOf(type)?.setsNamed?.(settings) ?? [];
