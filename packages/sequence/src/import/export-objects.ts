@@ -3,6 +3,7 @@ import { attributeOf, childOf, childrenOf, readXmlText, refusedImport } from "..
 import type { XmlElement } from "../read-xml.ts";
 import { nothing } from "./import-report.ts";
 import type { ImportLine } from "./import-report.ts";
+import type { ShareObject } from "./read-share.ts";
 import { redact } from "./redact.ts";
 
 /** An object of a Configuration Manager export beside its task sequences: its class, and its CIM properties by name in lower case. */
@@ -28,6 +29,11 @@ export function propertiesOf(instance: XmlElement): Map<string, string> {
 
 export function nameOfObject({ id, properties }: ExportObject): string {
   return redact(properties.get("localizeddisplayname") || properties.get("name") || id).text.slice(0, 256);
+}
+
+/** Driver packages, as what is imported from the folder of content beside the export, where one of their ids lies in it. */
+export function driverPackagesOf(objects: readonly ExportObject[]): ShareObject[] {
+  return objects.filter(({ className }) => className.toLowerCase() === "sms_driverpackage").map((object) => ({ kind: "driver-package", guid: object.id, name: nameOfObject(object), version: (object.properties.get("version") ?? "").slice(0, 64), sources: [object.id], enabled: true, notes: [] }));
 }
 
 /** A line for each object of an export that is no task sequence: an export is no source of content, so how to bring it here. */
