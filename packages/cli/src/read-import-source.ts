@@ -12,6 +12,8 @@ export interface ImportSource {
   origin: "configmgr" | "mdt";
   sequences: { id: string; sequence: SourceSequence; names: ReadonlyMap<string, string> }[];
   share?: { folder: ShareFolder; objects: ShareObject[]; knowledge: ReturnType<typeof shareKnowledge>; rules: ReturnType<typeof translateRules> };
+  /** The folder of content beside an export, NAME_files, and what it holds that can be imported. */
+  content?: { folder: ShareFolder; objects: ShareObject[] };
   /** Of the source as a whole: rules, sequences that could not be read. */
   lines: ImportLine[];
 }
@@ -22,7 +24,7 @@ export async function readImportSource(path: string): Promise<ImportSource> {
   if (status?.isDirectory() === true) return readShare(path);
   const bytes = await readInputFile(path, "a task sequence of Configuration Manager or MDT");
   if (bytes.subarray(0, 2).toString("latin1") === "PK") {
-    return { origin: "configmgr", ...readExport(await readZipFiles(bytes, isExportFile)) };
+    return readExportWithContent(path, readExport(await readZipFiles(bytes, isExportFile)));
   }
   const root = readXml(bytes);
   if (root.name === "INSTANCE") return { origin: "configmgr", ...readExport(new Map([["SMS_TaskSequencePackage/object/object.xml", bytes]])) };
@@ -30,6 +32,18 @@ export async function readImportSource(path: string): Promise<ImportSource> {
   // MDT names its sequences in the text; its scripts are told by %SCRIPTROOT%, which the other has not.
   const origin = /%SCRIPTROOT%|BDD_|PSD\w+\.ps1/i.test(decodeText(bytes)) && !/smsswd\.exe|tsenv\.exe|osdapplyos/i.test(decodeText(bytes)) ? "mdt" : "configmgr";
   return { origin, sequences: [{ id: basename(path).replace(/\.xml$/i, ""), sequence, names: new Map() }], lines: [] };
+}
+
+/** The console leaves content in NAME_files beside NAME.zip, a folder for each object. What lies there is imported as a share's is, and then has its line from there. */
+async function readExportWithContent(path: string, { sequences, lines, objects }: ReturnType<typeof readExport>): Promise<ImportSource> {
+  const folder = new ShareFolder(resolve(path).replace(/\.zip$/i, "") + "_files");
+  const there: ShareObject[] = [];
+  for (const object of objects) {
+    const found = await folder.find(object.guid);
+    if (found !== undefined && (await stat(found)).isDirectory()) there.push(object);
+  }
+  const ids = new Set(there.map((object) => object.guid));
+  return { origin: "configmgr", sequences, lines: lines.filter(({ path: [id = ""], type }) => !(ids.has(id) && /^SMS_DriverPackage$/i.test(type))), content: { folder, objects: there } };
 }
 
 async function readShare(path: string): Promise<ImportSource> {

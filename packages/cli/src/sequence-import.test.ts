@@ -127,6 +127,24 @@ test("an export of Configuration Manager is read from its .zip; what is no such 
   for (const length of [10, 60, good.length - 10]) assert.equal(code(await importing(good.subarray(0, length))), refused, `cut after ${length}`);
 });
 
+test("driver packages whose content lies in NAME_files beside an export are imported, and the steps name them", async () => {
+  const sequence = '<sequence version="3.10"><step type="SMS_TaskSequence_ApplyDriverPackageAction" name="Drivers"><defaultVarList><variable name="PackageID" property="DriverPackageID">PS100015</variable></defaultVarList></step></sequence>';
+  const instance = (properties: Record<string, string>) => `<INSTANCE>${Object.entries(properties).map(([name, value]) => `<PROPERTY NAME="${name}"><VALUE><![CDATA[${value}]]></VALUE></PROPERTY>`).join("")}</INSTANCE>`;
+  const where = await tree("exported", { "Desk_files/ps100015/net/net.inf": "z", "Desk_files/PS100017": "a file" });
+  const path = join(where, "Desk.zip");
+  await writeFile(path, zip([["SMS_TaskSequencePackage/PS100040/object.xml", instance({ Name: "Desk", Sequence: sequence })], ...["PS100015", "PS100016", "PS100017"].map((id) => [`SMS_DriverPackage/${id}/object.xml`, instance({ Name: `Latitude ${id}`, PackageID: id })] as const)]));
+  const read = (await cli(["sequence", "import", path, "--json"])).json as Imported;
+  assert.deepEqual(read.lines.map((one) => [one.name, one.status, one.notes[0]?.slice(0, 30)]), [["Latitude PS100016", "disabled", "not translated: import the con"], ["Latitude PS100017", "disabled", "not translated: import the con"], ["Latitude PS100015", "withNote", "imported by --import-content"]]);
+  const run = await cli(["sequence", "import", path, "--import-content", "--data", join(folder, "data"), "--json"]);
+  const imported = run.json as Imported;
+  const line = imported.lines.find((one) => one.name === "Latitude PS100015");
+  assert.equal(line?.status, "translated", run.stdout + run.stderr);
+  const [, id = "none"] = /^driver-package (ABC[0-9A-F]{5})$/.exec(line?.to ?? "") ?? [];
+  assert.ok(imported.sequences[0]?.yaml?.includes(id), imported.sequences[0]?.yaml);
+  const [found] = await at<{ name: string }[]>("driver-package", "show", id);
+  assert.equal(found?.name, "Latitude PS100015");
+});
+
 /** A .zip with deflated entries (APPNOTE.TXT 4.3). */
 function zip(files: readonly (readonly [string, string])[]): Buffer {
   const parts: Buffer[] = [];

@@ -92,3 +92,10 @@ export function isLike(text: string, pattern: string): boolean {
   while (pattern[inPattern] === "*") inPattern++;
   return inPattern === pattern.length;
 }
+
+/** Whether a computer's model fits a driver package's pattern: without case, `*` for any text, all else, `?` too, for itself. */
+export function isLikeModel(model: string, pattern: string): boolean {
+  // U+0000 is in no model; for isLike it stands for itself alone.
+  const [text, like] = [model, pattern].map((one) => one.toLowerCase().replaceAll("?", "\0"));
+  return isLike(text ?? "", like ?? "");
+}

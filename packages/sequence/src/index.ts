@@ -34,7 +34,7 @@ export { contentReferences, listBases, listedContent, listedReference, listedVal
 export type { ContentReference, ReferencedKind } from "./content-references.ts";
 export * from "./variables.ts";
 export { assignUsersModes, deviceUsers, effectiveAffinity, stricterAffinity } from "./device-users.ts";
-export { evaluateCondition, isLike } from "./conditions.ts";
+export { evaluateCondition, isLike, isLikeModel } from "./conditions.ts";
 export { ruleFits } from "./steps/dynamic-rules.ts";
 export type { ComputerFacts, DynamicRule } from "./steps/dynamic-rules.ts";
 export type { Evaluation } from "./conditions.ts";

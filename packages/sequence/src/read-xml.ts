@@ -4,6 +4,8 @@ import { SequenceError } from "./error.ts";
 /** An element as it was read; `text` is all character data directly in it. */
 export interface XmlElement { name: string; attributes: Readonly<Record<string, string>>; children: XmlElement[]; text: string; line: number }
 
+type Refusal = (expected: string, found: string, cause?: unknown) => SequenceError;
+
 export const maximumXmlBytes = 32 * 1024 * 1024;
 const maximumDepth = 64;
 const maximumElements = 500_000;
@@ -19,8 +21,8 @@ export function readXml(bytes: Uint8Array): XmlElement {
   return readXmlText(decodeText(bytes));
 }
 
-/** The same, of text that was decoded already; `refused` makes the error of what it is read for. */
-export function readXmlText(text: string, refused: (expected: string, found: string, cause?: unknown) => SequenceError = refusedImport): XmlElement {
+/** The same, of text that was decoded already; `refused` makes the error of what it is read for, `malformed` that of text that is no XML. */
+export function readXmlText(text: string, refused: Refusal = refusedImport, malformed: Refusal = refused): XmlElement {
   if (text.length > maximumXmlBytes) throw refused(`at most ${maximumXmlBytes} characters`, `${text.length}`);
   const parser = new SaxesParser();
   const root: XmlElement = { name: "", attributes: {}, children: [], text: "", line: 0 };
@@ -34,7 +36,7 @@ export function readXmlText(text: string, refused: (expected: string, found: str
     throw refused("no document type", `one in line ${parser.line}`);
   });
   parser.on("error", (cause) => {
-    throw refused("well-formed XML", cause.message, cause);
+    throw malformed("well-formed XML", cause.message, cause);
   });
   parser.on("opentag", ({ name, attributes }) => {
     if (++elements > maximumElements) throw refused(`at most ${maximumElements} elements`, "more");
@@ -49,7 +51,7 @@ export function readXmlText(text: string, refused: (expected: string, found: str
   parser.on("cdata", add);
   parser.write(text).close();
   const [document] = root.children;
-  if (document === undefined) throw refused("an element", "none");
+  if (document === undefined) throw malformed("an element", "none");
   return document;
 }
 
@@ -80,6 +82,6 @@ export function attributeOf(element: XmlElement, name: string): string {
   return Object.entries(element.attributes).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1] ?? "";
 }
 
-function refusedImport(expected: string, found: string, cause?: unknown): SequenceError {
+export function refusedImport(expected: string, found: string, cause?: unknown): SequenceError {
   return new SequenceError("PRESTAGE_SEQUENCE_IMPORT_XML", `Expected ${expected} in what is imported; found ${found.slice(0, 300)}. Export it anew.`, { cause });
 }

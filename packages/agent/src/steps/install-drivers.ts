@@ -1,6 +1,7 @@
 import { cp, mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { release as kernelRelease } from "node:os";
 import { join } from "node:path";
+import { isLikeModel } from "@prestage/sequence";
 import { AgentError } from "../error.ts";
 import { runShell, shellStepResult } from "./run-shell.ts";
 import type { StepResult, StepRun } from "./step-executor.ts";
@@ -34,7 +35,7 @@ export async function computerModel(): Promise<string> {
 
 /** No model named: any. Compared without case; `*` matches anything. */
 export function isForModel(model: string, models: readonly string[]): boolean {
-  return models.length === 0 || models.some((pattern) => new RegExp(`^${pattern.split(/\*+/).map((part) => part.replace(/[\\^$.+?()[\]{}|]/g, "\\$&")).join(".*")}$`, "is").test(model));
+  return models.length === 0 || models.some((pattern) => isLikeModel(model, pattern));
 }
 
 /** Copies a folder's files and returns how many; a folder that is not there has none. */

@@ -39,6 +39,9 @@ test("driver packages are for models, compared without case and with *", () => {
   assert.equal(isForModel("Standard PC (Q35 + ICH9, 2009)", ["standard pc*"]), true);
   assert.equal(isForModel("OptiPlex 7090", ["Latitude*", "optiplex 70?0"]), false);
   assert.equal(isForModel("a.b", ["a*b", "x"]), true);
+  assert.equal(isForModel("What?", ["what?"]), true);
+  // An expression that backtracks would not come to an end here.
+  assert.equal(isForModel("a".repeat(2000), [`${"*a".repeat(60)}*b`]), false);
 });
 
 const variablesOf = async (folder: string) => Object.fromEntries((await Journal.open(join(folder, "prestage/state/journal"))).events.flatMap((event) => (event.kind === "variable-set" ? [[event.name, event.value]] : [])));

@@ -25,20 +25,21 @@ export const importCommand = command<Flags, [string]>({
       output: optionalText("Write a .yaml for each sequence, import-report.json and import-map.json into this folder; no file there is overwritten but those two", "DIR"),
       id: optionalText("This task sequence alone: its id in the share or export", "ID"),
       map: optionalText("Ids here by ids of the source (JSON); import-map.json lists those that are needed", "FILE"),
-      importContent: flag("Import the share's operating systems, applications and driver groups at the site first, and put their ids into the text"),
+      importContent: flag("Import the share's operating systems, applications and driver groups, or the driver packages in an export's NAME_files, at the site first, and put their ids into the text"),
       ...siteFlags,
     },
     positional: one("Exported .zip or .xml, ts.xml, or a deployment share's folder", "FILE|FOLDER|ZIP"),
   },
   async run(context, flags, path) {
     const source = await readImportSource(path);
-    if (flags.importContent === true && source.share === undefined) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected a deployment share's folder with --import-content; found a file, which holds no content. Import its content by hand and name it with --map.");
+    if (flags.importContent === true && source.share === undefined && (source.content?.objects.length ?? 0) === 0) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected a deployment share's folder, or an export with driver packages in NAME_files beside its .zip, with --import-content; found no content that can be imported. Import its content by hand and name it with --map.");
     const chosen = choose(source, flags.id);
     if (flags.output === undefined && flags.json !== true && chosen.length !== 1) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", `Expected one task sequence to print; found ${chosen.length}: ${chosen.map(({ id }) => id).join(", ")}. Choose one with --id, or write all with -o DIR.`);
     const mapping = flags.map === undefined ? new Map<string, string>() : readMap(await readInputFile(flags.map, "a mapping of ids"), flags.map);
     const site = flags.importContent === true ? await SiteClient.open(context, flags.data) : undefined;
-    const content = source.share === undefined ? { lines: [], mapping: new Map<string, string>() } : await importShareContent(source.share.folder, [...source.share.objects, ...foldersThatStepsName(source, chosen)], site, context.signal);
-    for (const [theirs, ours] of content.mapping) mapping.set(theirs, ours);
+    const held = source.share === undefined ? source.content : { folder: source.share.folder, objects: [...source.share.objects, ...foldersThatStepsName(source, chosen)] };
+    const content = held === undefined ? { lines: [], mapping: new Map<string, string>() } : await importShareContent(held.folder, held.objects, site, context.signal);
+    for (const [theirs, ours] of content.mapping) mapping.set(theirs.toLowerCase(), ours);
     const imported = chosen.map(({ id, sequence, names }) => ({
       id, ...importSequence(sequence, { origin: source.origin, names, mapping, ...(source.share !== undefined && { share: source.share.knowledge, before: source.share.rules.steps }) }),
     }));

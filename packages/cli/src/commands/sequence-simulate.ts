@@ -8,6 +8,7 @@ import type { Context } from "../context.ts";
 import { CliError } from "../error.ts";
 import { readInputFile } from "../input-file.ts";
 import { bytes, counted, print } from "../output.ts";
+import { plansOfContent } from "../plans-of-content.ts";
 import { SiteClient } from "../site-client.ts";
 import { knowledge, withChildren } from "./sequence-text.ts";
 
@@ -114,8 +115,7 @@ async function mediaOf(site: SiteClient, id: string) {
 async function plansOf(site: SiteClient, mediaId: string, sequenceId: string | undefined, { steps }: Simulation, { objects }: LintKnowledge): Promise<contract.ContentPlan[]> {
   const used = new Set(steps.flatMap(({ content }) => content.map(({ objectId }) => objectId)).filter((objectId) => objects?.has(objectId)));
   if (used.size === 0) return [];
-  const query = new URLSearchParams({ ...(sequenceId !== undefined && { taskSequence: sequenceId }), content: [...used].join(",") });
-  return site.call("GET", `/media/${mediaId}/plan?${query.toString()}`, z.array(contract.contentPlanSchema));
+  return plansOfContent(site, mediaId, sequenceId, [...used]);
 }
 
 function builtIn(manifest: Pick<contract.MediaRecord["manifest"], "site">, name: string): Variable[] {

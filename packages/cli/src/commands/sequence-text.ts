@@ -145,8 +145,7 @@ export async function withChildren(site: SiteClient | undefined, sequence: TaskS
   });
 }
 
-/** What the site knows that the text does not. */
-/** What a site knows that a sequence is checked with. */
+/** What a site knows that the text does not, and a sequence is checked with. */
 export async function knowledge(site: SiteClient, sequence: TaskSequence, media: string | undefined): Promise<LintKnowledge> {
   const objects = await site.call("GET", "/objects", contract.objectListSchema);
   const images = contentReferences(sequence).filter(({ kind }) => kind === "os-image").map(({ objectId }) => objects.find((object) => object.id === objectId)?.definition);

@@ -38,3 +38,13 @@ test("which files of an export are read; text of an application that is hostile 
   for (const path of ["Manifest.xml", "SMS_Package/PS100014/setup.exe", "Other/PS100014/object.xml", "object.xml"]) assert.equal(isExportFile(path), false, path);
   assert.throws(() => readExport(exported('<!DOCTYPE a [<!ENTITY b "x">]><a>&b;</a>')), { code: "PRESTAGE_SEQUENCE_IMPORT_XML" });
 });
+
+test("an application whose text is no XML costs its own line a note; one too deep or too large is refused with all", () => {
+  for (const text of ["<AppMgmtDigest><Arg Name=\"InstallCommandLine\">a & b</Arg></AppMgmtDigest>", "<AppMgmtDigest>", "<a></b>", "<"]) {
+    const { sequences, lines } = readExport(exported(text));
+    assert.equal(sequences.length, 1, text);
+    assert.match(lines.find((one) => one.name === "Editor")?.notes[1] ?? "", /^its deployment types could not be read/, text);
+    assert.equal(lines.filter((one) => one.notes.some((note) => note.includes("could not be read"))).length, 1, text);
+  }
+  for (const text of ["<a>".repeat(70), `<a>${"<b/>".repeat(500_001)}</a>`, '<!DOCTYPE a><a>&b;']) assert.throws(() => readExport(exported(text)), { code: "PRESTAGE_SEQUENCE_IMPORT_XML" }, text.slice(0, 20));
+});

@@ -1,7 +1,9 @@
-import { attributeOf, childOf, childrenOf, readXmlText } from "../read-xml.ts";
+import type { SequenceError } from "../error.ts";
+import { attributeOf, childOf, childrenOf, readXmlText, refusedImport } from "../read-xml.ts";
 import type { XmlElement } from "../read-xml.ts";
 import { nothing } from "./import-report.ts";
 import type { ImportLine } from "./import-report.ts";
+import type { ShareObject } from "./read-share.ts";
 import { redact } from "./redact.ts";
 
 /** An object of a Configuration Manager export beside its task sequences: its class, and its CIM properties by name in lower case. */
@@ -29,6 +31,11 @@ export function nameOfObject({ id, properties }: ExportObject): string {
   return redact(properties.get("localizeddisplayname") || properties.get("name") || id).text.slice(0, 256);
 }
 
+/** Driver packages, as what is imported from the folder of content beside the export, where one of their ids lies in it. */
+export function driverPackagesOf(objects: readonly ExportObject[]): ShareObject[] {
+  return objects.filter(({ className }) => className.toLowerCase() === "sms_driverpackage").map((object) => ({ kind: "driver-package", guid: object.id, name: nameOfObject(object), version: (object.properties.get("version") ?? "").slice(0, 64), sources: [object.id], enabled: true, notes: [] }));
+}
+
 /** A line for each object of an export that is no task sequence: an export is no source of content, so how to bring it here. */
 export function linesOfObjects(objects: readonly ExportObject[]): ImportLine[] {
   return objects.map((object): ImportLine => {
@@ -44,15 +51,23 @@ export function linesOfObjects(objects: readonly ExportObject[]): ImportLine[] {
   });
 }
 
-/** Command lines of an application's deployment types, for whoever imports it. */
+/** Command lines of an application's deployment types, for whoever imports it. Text that is no XML costs its own line a note; what is hostile (document type, depth, size) is refused like any. */
 function commandsOf(digest: string): string[] {
   if (!digest.startsWith("<")) return [];
+  let document: XmlElement;
+  let malformed: SequenceError | undefined;
+  try {
+    document = readXmlText(digest, refusedImport, (expected, found, cause) => (malformed = refusedImport(expected, found, cause)));
+  } catch (cause) {
+    if (malformed === undefined || cause !== malformed) throw cause;
+    return ["its deployment types could not be read, for they are no well-formed XML: look up its commands in the console"];
+  }
   const found: string[] = [];
   const look = (element: XmlElement): void => {
     const [, what] = /^(InstallCommandLine|UninstallCommandLine)$/.exec(attributeOf(element, "Name")) ?? [];
     if (what !== undefined && element.text.trim() !== "") found.push(`${what === "InstallCommandLine" ? "it is installed by" : "it is removed by"} ${redact(element.text.trim()).text.slice(0, 500)}`);
     element.children.forEach(look);
   };
-  look(readXmlText(digest));
+  look(document);
   return [...new Set(found)].slice(0, 10);
 }

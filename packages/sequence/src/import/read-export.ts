@@ -1,17 +1,18 @@
 import { SequenceError } from "../error.ts";
 import { childrenOf, readXml, readXmlText } from "../read-xml.ts";
 import type { XmlElement } from "../read-xml.ts";
-import { exportObjectPath, linesOfObjects, nameOfObject, propertiesOf } from "./export-objects.ts";
+import { driverPackagesOf, exportObjectPath, linesOfObjects, nameOfObject, propertiesOf } from "./export-objects.ts";
 import type { ExportObject } from "./export-objects.ts";
 import type { ImportLine } from "./import-report.ts";
+import type { ShareObject } from "./read-share.ts";
 import { readSourceSequence } from "./source-sequence.ts";
 import type { SourceSequence } from "./source-sequence.ts";
 
 /** A task sequence of a Configuration Manager export, and what the objects it names are called. */
 export interface ExportedSequence { id: string; sequence: SourceSequence; names: ReadonlyMap<string, string> }
 
-/** What an export holds: task sequences, and a line for each object beside them. */
-export interface ReadExport { sequences: ExportedSequence[]; lines: ImportLine[] }
+/** What an export holds: task sequences, a line for each object beside them, and which of these can be imported from the content beside the export. */
+export interface ReadExport { sequences: ExportedSequence[]; lines: ImportLine[]; objects: ShareObject[] }
 
 const objectFile = /^SMS_TaskSequencePackage\/([^/]{1,64})\/object\.xml$/i;
 
@@ -38,7 +39,7 @@ export function readExport(files: ReadonlyMap<string, Uint8Array>): ReadExport {
     found.push({ id, sequence: { ...sequence, name: properties.get("name") || sequence.name, description: properties.get("description") || sequence.description }, names });
   }
   if (found.length === 0) throw new SequenceError("PRESTAGE_SEQUENCE_IMPORT_UNKNOWN", "Expected an export of the Configuration Manager console with SMS_TaskSequencePackage/ID/object.xml; found none in it. Export a task sequence.");
-  return { sequences: found, lines: linesOfObjects(objects) };
+  return { sequences: found, lines: linesOfObjects(objects), objects: driverPackagesOf(objects) };
 }
 
 /** Those beside the task sequences. */

@@ -67,6 +67,20 @@ test("a step installs what its application depends on first: applications that a
   assert.deepEqual([off?.status, off?.notes], ["disabled", ["the application is off in the share, where it is not installed either"]]);
 });
 
+test("what an application depends on beyond two hundred others is named in the report", () => {
+  const noteOf = (count: number) => {
+    const others = Array.from({ length: count }, (_, i) => application(`N${i}`, files(`N${i}`)));
+    const objects = objectsOf(application("A", `${files("A")}${others.map((_, i) => `<Dependency>{N${i}}</Dependency>`).join("")}`), ...others);
+    const source = readSourceSequence(xml('<sequence version="3.00"><step type="BDD_InstallApplication" name="Install"><defaultVarList><variable name="ApplicationGUID" property="ApplicationGUID">{A}</variable></defaultVarList><action>cscript.exe "%SCRIPTROOT%\\ZTIApplications.wsf"</action></step></sequence>'));
+    const { yaml, report } = importSequence(source, { origin: "mdt", share: shareKnowledge(objects) });
+    return { steps: [...allSteps(parseTaskSequenceYaml(yaml).steps)].filter((one) => one.type === "install-package").length, notes: report.lines.find((one) => one.name === "Install")?.notes.join("; ") ?? "" };
+  };
+  assert.deepEqual([noteOf(200).steps, /left out/.test(noteOf(200).notes)], [201, false]);
+  const { steps, notes } = noteOf(212);
+  assert.equal(steps, 201);
+  assert.match(notes, /left out, for it depends on more than 200 others: App N200, App N201, .*App N209 and 2 more, with what these depend on/);
+});
+
 test("what a share holds besides has its line: updates, drivers and groups that no driver package comes of, selections, what lies beside an image", () => {
   const shared = {
     operatingSystems: xml('<oss><os guid="{o}"><Name>W11</Name><ImageFile>.\\Operating Systems\\W11\\sources\\install.wim</ImageFile><IncludesSetup>True</IncludesSetup></os></oss>'),

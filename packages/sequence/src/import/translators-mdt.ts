@@ -118,7 +118,7 @@ export const installApplicationOfMdt: Translator = (context): Translation => {
   const codes = context.take("ApplicationSuccessCodes").split(/[\s,]+/).filter((code) => !["", "0", "3010"].includes(code));
   if (guid === "") return listOfMdt(context);
   const { applications } = context.share;
-  const found = inOrder(guid, applications);
+  const { found, left } = inOrder(guid, applications);
   const off = found.filter((id) => applications.get(id.toLowerCase())?.enabled === false);
   const all = found.filter((id) => !off.includes(id) && applications.get(id.toLowerCase())?.command !== "");
   if (off.includes(guid)) return { disabled: "the application is off in the share, where it is not installed either" };
@@ -129,6 +129,7 @@ export const installApplicationOfMdt: Translator = (context): Translation => {
     notes: [
       ...(packages ? ["what has no uninstall key is imported as a package, and is run each time"] : []),
       ...(off.length > 0 ? [`left out, for it is off in the share: ${off.map((id) => applications.get(id.toLowerCase())?.name ?? id).join(", ")}`] : []),
+      ...(left.length > 0 ? [`left out, for it depends on more than ${mostDependencies} others: ${left.slice(0, 10).map((id) => applications.get(id.toLowerCase())?.name ?? id).join(", ")}${left.length > 10 ? ` and ${left.length - 10} more` : ""}, with what these depend on; install them in a step before it`] : []),
       ...(codes.length > 0 ? [`not carried over: the success codes ${codes.join(", ").slice(0, 100)}, which belong to the application or program itself`] : []),
     ],
     windowsCommand: true,
@@ -148,10 +149,21 @@ function listOfMdt({ share }: TranslationContext): Translation {
   return { steps: [list("MandatoryApplications"), list("Applications")], notes: ["applications are imported as packages: where a rule or a device names one by its GUID, write ID:Install, such as ABC00005:Install; nobody is asked to choose", ...([...share.applications.values()].some((one) => one.detection !== undefined) ? ["those with an uninstall key are applications: name them in an install-application step instead"] : [])], windowsCommand: true };
 }
 
-/** What an application depends on, first, each once; a circle is left where it closes. */
-function inOrder(guid: string, applications: TranslationContext["share"]["applications"], seen: Set<string> = new Set()): string[] {
-  const key = guid.toLowerCase();
-  if (seen.has(key) || seen.size > 200) return [];
-  seen.add(key);
-  return [...(applications.get(key)?.dependencies ?? []).flatMap((one) => inOrder(one, applications, seen)), guid];
+const mostDependencies = 200;
+
+/** What an application depends on, first, each once, and what was left because it is too much; a circle is left where it closes. */
+function inOrder(guid: string, applications: TranslationContext["share"]["applications"]): { found: string[]; left: string[] } {
+  const seen = new Set<string>();
+  const found: string[] = [];
+  const left = new Map<string, string>();
+  const add = (id: string): void => {
+    const key = id.toLowerCase();
+    if (seen.has(key)) return;
+    if (seen.size > mostDependencies) return void left.set(key, id);
+    seen.add(key);
+    applications.get(key)?.dependencies.forEach(add);
+    found.push(id);
+  };
+  add(guid);
+  return { found, left: [...left.values()] };
 }

@@ -1,4 +1,4 @@
-import { isLike } from "../conditions.ts";
+import { isLikeModel } from "../conditions.ts";
 import { referenceKeys } from "../content-references.ts";
 import { secretsInSettings } from "../schema.ts";
 import type { Step } from "../schema.ts";
@@ -39,7 +39,7 @@ export const rulesOfContent: readonly LintRule[] = [
       const models = drivers.flatMap(({ step }) => [step.with?.["driverPackage"], step.with?.["driverPackages"]].flat().filter((id) => id !== undefined)).map((id) => (typeof id === "string" ? objects.get(id.replace(/[{}]/g, ""))?.models : undefined));
       // One that a variable names, that is not there, or that is for any may be for each.
       if (models.some((of) => of === undefined || of.length === 0)) return;
-      const without = [...new Set(computerModels)].filter((model) => !models.flat().some((pattern) => pattern !== undefined && isModel(model, pattern)));
+      const without = [...new Set(computerModels)].filter((model) => !models.flat().some((pattern) => pattern !== undefined && isLikeModel(model, pattern)));
       if (without.length > 0) yield { message: `No driver package of the sequence is for ${without.slice(0, 10).join(", ")}${without.length > 10 ? ` and ${without.length - 10} more` : ""}.`, fix: "Import drivers for these models, or deploy the sequence to others." };
     },
   },
@@ -99,12 +99,6 @@ export const rulesOfContent: readonly LintRule[] = [
     },
   },
 ];
-
-/** As a computer compares: without case, `*` for anything, `?` for itself. */
-function isModel(model: string, pattern: string): boolean {
-  const plain = (text: string) => text.toLowerCase().replaceAll("?", "\0");
-  return isLike(plain(model), plain(pattern));
-}
 
 /** A package that is there and has no program of the name; names are compared without case, as the agent does. */
 function missingProgram({ with: settings }: Step, objects: NonNullable<LintKnowledge["objects"]>): { message: string; fix: string } | undefined {
