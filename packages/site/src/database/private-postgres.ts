@@ -105,6 +105,7 @@ async function waitUntilReady(child: ChildProcess, connection: pg.ClientConfig, 
   for (;;) {
     if (hasEnded(child)) throw new SiteError("PRESTAGE_SITE_DATABASE", `Expected PostgreSQL to start; it ended with ${child.exitCode ?? child.signalCode ?? "no program"}. Its own words are in ${logFile}; is another server using this data directory?`);
     const client = new pg.Client(connection);
+    client.on("error", () => undefined); // the server may end again right after it has answered
     try {
       await client.connect();
       await client.end();
@@ -119,6 +120,7 @@ async function waitUntilReady(child: ChildProcess, connection: pg.ClientConfig, 
 
 async function createDatabase(connection: pg.ClientConfig): Promise<void> {
   const client = new pg.Client(connection);
+  client.on("error", () => undefined); // what is asked of it fails then
   await client.connect();
   try {
     const found = await client.query("SELECT 1 FROM pg_database WHERE datname = 'prestage'");
