@@ -21,6 +21,11 @@ test("a sequence that lays no system is one of the installed system, restarts an
   assert.deepEqual(lintSequence(read(from), { platform: "windows" }).filter((one) => one.rule === "step-in-wrong-environment"), []);
 });
 
+test("Windows PE that is put onto the disk is no system that is laid", () => {
+  const from = imported(`${command("Before", "net start x")}${step("", "Apply Windows PE", '<action>cscript.exe "%SCRIPTROOT%\\LTIApply.wsf" /PE</action>')}`, "mdt");
+  assert.deepEqual(read(from).steps.map((one) => one.id), ["in-the-installed-system"]);
+});
+
 test("a phase that such a sequence begins with is said before its first step, so that its groups run", () => {
   const [set] = read(imported(phase("STATERESTORE", command("Late", "net start x")), "mdt")).steps;
   assert.deepEqual(set?.steps?.map((one) => one.with), [{ name: "PHASE", value: "STATERESTORE" }]);

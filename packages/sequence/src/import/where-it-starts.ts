@@ -8,7 +8,7 @@ import { isInWindowsPe } from "./translators-mdt.ts";
 
 /** What lays a system onto a disk: applied from an image, or from setup files. */
 const lays = /^SMS_TaskSequence_(ApplyOperatingSystem|UpgradeOperatingSystem|ApplyDataImage|PartitionDisk)Action$|^BDD_(InstallOS|UpgradeOS)$/i;
-const laysByScript = /\b(LTIApply|ZTIDiskpart|LTIUpgrade)\.wsf"?(?!\s*\/(PE|post))/i;
+const laysByScript = /\b(LTIApply|ZTIDiskpart|LTIUpgrade)\.wsf(?!"?\s*\/(PE|post))/i;
 
 /** Whether a source lays no system anywhere and is nowhere in Windows PE: one like MDT's for computers that have theirs, which runs in the system that is there. */
 export function needsASystem(nodes: readonly SourceNode[]): boolean {
