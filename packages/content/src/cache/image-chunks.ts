@@ -6,8 +6,8 @@ import type { FilePiece } from "../description/file-pieces.ts";
 /** Chunks come in runs: as much is decoded at once, and kept for the next. */
 const windowSize = 512 * 1024;
 
-/** Chunks of files inside an older image, by the first 16 bytes of their SHA-256; each is hashed when it is read. */
-export class BaseChunks {
+/** Chunks of files inside an image, by the first 16 bytes of their SHA-256; each is hashed when it is read. */
+export class ImageChunks {
   readonly #wim: WimFile;
   readonly #places = new Map<string, { resource: ResourceHeader; offset: number }>();
   #window: { resource: ResourceHeader; offset: number; bytes: Uint8Array } | undefined;

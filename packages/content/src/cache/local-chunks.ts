@@ -4,6 +4,7 @@ import type { FileHandle } from "node:fs/promises";
 import { parseChunkList } from "../description/chunking.ts";
 import { readPiece } from "../description/file-pieces.ts";
 import type { FilePiece } from "../description/file-pieces.ts";
+import type { ImageChunks } from "./image-chunks.ts";
 
 /** A chunk of zeros may be in a file ten thousand times. */
 const mostPlaces = 4;
@@ -14,6 +15,7 @@ const mostOpen = 64;
 export class LocalChunks {
   readonly #places = new Map<string, { path: string; offset: number }[]>();
   readonly #handles = new Map<string, FileHandle | undefined>();
+  readonly #images: { chunks: ImageChunks; close: () => Promise<void> }[] = [];
 
   /** Adds what a file holds according to its chunk list; of `only` alone, where a disk may hold millions. */
   add(path: string, chunkList: Buffer, only?: ReadonlySet<string>): void {
@@ -26,12 +28,13 @@ export class LocalChunks {
     }
   }
 
-  get isEmpty(): boolean {
-    return this.#places.size === 0;
+  /** Adds what files inside an image hold. It is closed with this. */
+  addImage(chunks: ImageChunks, close: () => Promise<void>): void {
+    this.#images.push({ chunks, close });
   }
 
   has(piece: FilePiece): boolean {
-    return this.#places.has(piece.digest.toString("base64"));
+    return this.#places.has(piece.digest.toString("base64")) || this.#images.some(({ chunks }) => chunks.has(piece));
   }
 
   /** The piece's bytes, or undefined where no file holds them after all. */
@@ -39,6 +42,10 @@ export class LocalChunks {
     for (const { path, offset } of this.#places.get(piece.digest.toString("base64")) ?? []) {
       const handle = await this.#open(path);
       const bytes = handle && (await readPiece(handle, piece, offset));
+      if (bytes !== undefined) return bytes;
+    }
+    for (const { chunks } of this.#images) {
+      const bytes = await chunks.read(piece);
       if (bytes !== undefined) return bytes;
     }
     return undefined;
@@ -59,5 +66,6 @@ export class LocalChunks {
   async close(): Promise<void> {
     for (const handle of this.#handles.values()) await handle?.close();
     this.#handles.clear();
+    for (const { close } of this.#images.splice(0)) await close();
   }
 }

@@ -4,6 +4,7 @@ import { ContentError } from "../error.ts";
 import type { VersionDescription } from "./fetch-description.ts";
 import { chunkListsOf, piecesOf, wrongPieces } from "../description/file-pieces.ts";
 import type { FilePiece } from "../description/file-pieces.ts";
+import { addImageChunks } from "../cache/held-images.ts";
 import { LocalChunks } from "../cache/local-chunks.ts";
 import { patchRuns } from "../patches/apply-patches.ts";
 import type { PlannedPatch } from "../patches/apply-patch.ts";
@@ -54,6 +55,8 @@ export interface PlanOptions {
   earlierContentIds?: readonly string[];
   /** Versions of other content the disk holds. */
   otherContentIds?: readonly string[];
+  /** Those whose chunks are worth reading, though it takes more: OS images. */
+  relatedContentIds?: readonly string[];
   signal?: AbortSignal;
   /** By the new file's SHA-256. */
   patches?: ReadonlyMap<string, PlannedPatch>;
@@ -77,6 +80,7 @@ export async function planFetch(cache: LocalCache, contentId: string, answer: Ca
   const lists = version.lists ?? chunkListsOf(version.index, version.chunks);
   const asked = digestsIn(lists.values());
   const localChunks = await cache.chunksOf(asked.size === 0 ? [] : (options.earlierContentIds ?? []), version.index, asked.size === 0 ? [] : options.otherContentIds, asked);
+  if (asked.size > 0) await addImageChunks(cache, localChunks, options.relatedContentIds ?? [], version.index, asked);
   const byPath = new Map(version.index.files.map((file) => [file.path, file]));
   const assemblies: Assembly[] = [];
   const patches = [...decided];

@@ -11,6 +11,7 @@ import { planFetch } from "./fetch-plan.ts";
 import type { FetchPlan, PlanOptions } from "./fetch-plan.ts";
 import { chunkListsOf } from "../description/file-pieces.ts";
 import { checkChunkLists, chunkListBytes } from "../description/index-document.ts";
+import { holdsImage, takeFromImages } from "../cache/held-images.ts";
 import type { CacheAnswer, LocalCache } from "../cache/local-cache.ts";
 import { oldFiles } from "../pieces/old-data.ts";
 import { isPieceOffer, openPack } from "../pieces/piece-pack.ts";
@@ -58,8 +59,9 @@ export async function planVersion(cache: LocalCache, sources: readonly ContentSo
   const onePass = options.onePass === true;
   const { index, bytes: indexBytes } = await readOrFetchIndex(cache, sources, wanted, options);
   const others = await cache.otherVersions([contentId, ...earlierContentIds]);
-  const answer = await cache.ask(contentId, index, earlierContentIds, { others, ...(options.signal && { signal: options.signal }) });
-  await cache.adopt(contentId, answer);
+  const asked = await cache.ask(contentId, index, earlierContentIds, { others, ...(options.signal && { signal: options.signal }) });
+  await cache.adopt(contentId, asked);
+  const answer = await takeFromImages(cache, contentId, asked, others, options.signal);
   // What lies in its place is mended chunk by chunk: no patch is less than a chunk or two.
   const mended = onePass ? new Set<string>() : await mendedInPlace(cache, contentId, index, answer);
   const patchable = { ...answer, files: answer.files.filter(({ file }) => !mended.has(file.sha256)) };
@@ -75,7 +77,7 @@ export async function planVersion(cache: LocalCache, sources: readonly ContentSo
     listed = pack.fetched;
     return plans;
   };
-  const plan = await planFetch(cache, contentId, answer, description.version, { earlierContentIds, otherContentIds: others, patches: reach.planned, decided, onePass, planPieces: byPieces, ...(options.signal && { signal: options.signal }) });
+  const plan = await planFetch(cache, contentId, answer, description.version, { earlierContentIds, otherContentIds: others, relatedContentIds: wanted.relatedContentIds ?? [], patches: reach.planned, decided, onePass, planPieces: byPieces, ...(options.signal && { signal: options.signal }) });
   return { index, answer, plan, described: indexBytes + reach.fetched + description.bytes + listed };
 }
 
@@ -171,6 +173,7 @@ async function mendedInPlace(cache: LocalCache, contentId: string, index: Conten
 /** Those of the files the disk may hold a part of: there is an older version with chunks that is like it, or other content that is, or the file itself, damaged or begun. */
 async function filesWithParts(cache: LocalCache, { contentId, earlierContentIds, unlikeContentIds = [], relatedContentIds = [] }: WantedVersion, index: ContentIndex, files: readonly IndexFile[]): Promise<IndexFile[]> {
   if (await cache.holdsChunks([...earlierContentIds.filter((id) => !unlikeContentIds.includes(id)), ...relatedContentIds], index)) return [...files];
+  if (await holdsImage(cache, relatedContentIds, index)) return [...files];
   const found: IndexFile[] = [];
   for (const file of files) {
     const places = [cache.filePath(contentId, file.path), cache.assemblyPath(contentId, file.sha256)];

@@ -5,8 +5,10 @@ import { test } from "node:test";
 import { LocalCache } from "../cache/local-cache.ts";
 import { httpSource, TestDistributionPoint } from "../fixtures/distribution-point.ts";
 import { temporaryFolder } from "../fixtures/temporary-folder.ts";
+import { openWimFile } from "@prestage/wim";
 import { halfNoise, noise, writeTree } from "../fixtures/write-tree.ts";
-import { importFolder } from "../import/import-content.ts";
+import { importFolder, importImage } from "../import/import-content.ts";
+import { runWimlib } from "../import/wimlib.ts";
 import { ContentLibrary } from "../library/content-library.ts";
 import type { StoredVersion } from "../library/content-library.ts";
 import { fetchVersion } from "./fetch-version.ts";
@@ -18,6 +20,12 @@ const library = new ContentLibrary(join(folder, "library"));
 const point = await TestDistributionPoint.start(library);
 let made = 0;
 const version = async (files: Record<string, Buffer | string>) => importFolder(library, await writeTree(join(folder, `tree-${made++}`), files));
+/** An OS image of these files, compressed. */
+const image = async (files: Record<string, Buffer | string>) => {
+  const wim = join(folder, `image-${made}.wim`);
+  await runWimlib(["capture", await writeTree(join(folder, `tree-${made++}`), files), wim, "os", "--compress=LZX", "--unix-data"]);
+  return importImage(library, wim, [1]);
+};
 
 /** What a computer that holds `held` - of other content - fetches of `wanted`; its files are right afterwards. */
 async function fetched(held: readonly StoredVersion[], wanted: StoredVersion, related: readonly string[], change: (cache: LocalCache) => Promise<void> = async () => {}): Promise<number> {
@@ -69,4 +77,38 @@ test("other content of the same names and of nothing in common is not said to be
   const bytes = await fetched([held], wanted, []);
   assert.equal(bytes, plan.bytes + plan.described);
   assert.ok(bytes <= plan.full);
+});
+
+test("a file inside an OS image of the disk is taken from there, whatever its name and size; where the image is damaged it is fetched", async () => {
+  const [library_, settings] = [noise(400_000, 6), noise(5_000, 7)];
+  const held = await image({ "usr/lib/libssl.so": library_, "etc/settings": settings });
+  const wanted = await version({ "lib/ssl.dll": library_, "copy/ssl.dll": library_, "small.cfg": settings });
+  const plan = await planOnPaper(library, wanted.contentId, [], [], 1, [held.contentId]);
+  const bytes = await fetched([held], wanted, []);
+  assert.equal(bytes, plan.bytes + plan.described);
+  assert.equal(plan.bytes, 0);
+  const damaged = await fetched([held], wanted, [], async (cache) => {
+    const path = cache.filePath(held.contentId, "image.wim");
+    const wim = await openWimFile(path);
+    const largest = [...wim.blobs.values()].map(({ resource }) => resource).toSorted((a, b) => b.size - a.size)[0]!;
+    await wim.close();
+    const at = await readFile(path);
+    at[largest.offset + 200_000] = (at[largest.offset + 200_000] ?? 0) ^ 1;
+    await writeFile(path, at);
+  });
+  assert.ok(damaged > 400_000 && damaged < 410_000, `the damaged one alone: ${damaged}`);
+});
+
+test("parts of a file that lie inside an OS image are found again where the site says so, as the plan on paper foretells", async () => {
+  const program = halfNoise(2_000_000, 8);
+  const held = await image({ "opt/suite/program.bin": program, "etc/hosts": "x" });
+  const wanted = await version({ "program.bin": Buffer.concat([program.subarray(0, 1_200_000), halfNoise(300_000, 9)]) });
+  assert.equal(await isRelated(wanted, held), true);
+  assert.equal(await isRelated(wanted, await image({ "program.bin": halfNoise(2_000_000, 10) })), false);
+  const told = await fetched([held], wanted, [held.contentId]);
+  const untold = await fetched([held], wanted, []);
+  const plan = await planOnPaper(library, wanted.contentId, [], [], 1, [held.contentId]);
+  assert.equal(told, plan.bytes + plan.described);
+  assert.deepEqual(plan.ways.map(({ way }) => way), ["chunks"]);
+  assert.ok(told < untold / 2, `${told} of ${untold}`);
 });

@@ -4,11 +4,12 @@ import { walkEntries } from "@prestage/wim";
 import { chunkings, chunkingOf, parseChunkList } from "../description/chunking.ts";
 import { chunkListsOf } from "../description/file-pieces.ts";
 import type { ContentIndex } from "../description/schema.ts";
+import { describedFiles } from "../patches/described-files.ts";
 import { describeBytes } from "../import/describe-bytes.ts";
 import type { StoredVersion } from "../library/content-library.ts";
 import { openStoredWim } from "../library/single-instance/stored-source.ts";
 
-/** Which of the chunks `asked` for the held versions have, cut as `wanted` is, and the others, of other content, that are cut so. */
+/** Which of the chunks `asked` for the held versions have, cut as `wanted` is, and the others, of other content, that are cut so: OS images in the files inside them. */
 export async function chunksOf(held: readonly StoredVersion[], wanted: ContentIndex, others: readonly StoredVersion[], asked: ReadonlySet<string>): Promise<Set<string>> {
   const digests = new Set<string>();
   const add = (list: Buffer) => {
@@ -25,8 +26,10 @@ export async function chunksOf(held: readonly StoredVersion[], wanted: ContentIn
     for (const list of lists) add(list);
   }
   for (const { index, folder } of others) {
-    if (chunkingOf(index) !== chunkingOf(wanted)) continue;
-    for (const list of chunkListsOf(index, await readFile(join(folder, "chunks.bin"))).values()) add(list);
+    const inside = index.shape === "image" && wanted.shape === "files";
+    if (inside ? index.chunking !== wanted.chunking : chunkingOf(index) !== chunkingOf(wanted)) continue;
+    const lists = await readFile(join(folder, "chunks.bin"));
+    for (const list of inside ? describedFiles(index, lists).map(({ chunkList }) => chunkList) : chunkListsOf(index, lists).values()) if (list !== undefined) add(list);
   }
   return digests;
 }

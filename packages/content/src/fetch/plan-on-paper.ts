@@ -8,13 +8,15 @@ import { distinct, placeOf, storedPlaces } from "./paper-places.ts";
 import type { PaperPlace } from "./paper-places.ts";
 import { digestsIn, isRelated, isUnlike } from "./unlike-version.ts";
 import { chunkListsOf } from "../description/file-pieces.ts";
+import { filesInside } from "../cache/held-images.ts";
 import type { FileState } from "../cache/local-cache.ts";
 import { listBytes } from "./chunk-lists.ts";
 import { deltaOnPaper } from "../image-delta/paper-delta.ts";
 import { openPatchIndex, patchFileNames } from "../patches/patch-index.ts";
 import type { FilePatch } from "../patches/patch-index.ts";
 import { bytesOfPatch, costOfPatch } from "../patches/plan-patches.ts";
-import { inImages, resourcesBySha256 } from "../image-delta/missing-data.ts";
+import { resourcesBySha256 } from "../cache/image-resources.ts";
+import { inImages } from "../image-delta/missing-data.ts";
 import { oldResources } from "../pieces/old-data.ts";
 import type { OldData } from "../pieces/old-data.ts";
 import { isPieceOffer, openStoredPack } from "../pieces/piece-pack.ts";
@@ -47,7 +49,8 @@ export async function planOnPaper(library: ContentLibrary, wantedId: string, hel
   const full = wanted.storedBytes + sizes.index + (wanted.index.shape === "image" ? sizes.chunks : sizes.storage);
   if (heldIds.includes(wantedId)) return { state: "hit", ways: [], bytes: 0, described: 0, full };
   const [held, others] = await Promise.all([heldIds, otherIds.filter((id) => !heldIds.includes(id))].map((ids) => Promise.all(ids.map((id) => library.open(id).catch(() => undefined))).then((all) => all.filter((one) => one !== undefined)))) as [StoredVersion[], StoredVersion[]];
-  const files = new Set([...held, ...others].flatMap((version) => version.index.files.map((file) => file.sha256)));
+  const inside = wanted.index.shape === "image" ? [] : others.flatMap((version) => filesInside(version.index));
+  const files = new Set([...[...held, ...others].flatMap((version) => version.index.files), ...inside].map((file) => file.sha256));
   const left = distinct(wanted.index.files.filter((file) => !files.has(file.sha256) && file.size > 0));
   const state = left.size === 0 ? "hit" : held.length > 0 ? "revised" : "missing";
   if (left.size === 0) return { state, ways: [], bytes: 0, described: sizes.index, full };
@@ -64,8 +67,9 @@ export async function planOnPaper(library: ContentLibrary, wantedId: string, hel
   const related: StoredVersion[] = [];
   for (const version of others) if (await isRelated(wanted, version)) related.push(version);
   // As `filesWithParts` asks for them.
-  const isListed = wanted.index.shape === "image" || [...like, ...related].some((version) => version.index.files.some((file) => file.chunks !== undefined));
-  const chunks = isListed ? await chunksOf(held, wanted.index, others, digestsIn(lists.values())) : new Set<string>();
+  const isListed = wanted.index.shape === "image" || [...like, ...related].some((version) => filesInside(version.index).some((file) => file.chunks !== undefined));
+  const looked = others.filter((version) => version.index.shape === wanted.index.shape || related.includes(version));
+  const chunks = isListed ? await chunksOf(held, wanted.index, looked, digestsIn(lists.values())) : new Set<string>();
   const places = new Map([...left].map(([sha256, twins]) => [sha256, placeOf(twins, stored, lists, chunks)]));
   const fine = await piecesOnPaper(wanted, held, offered, [...left].flatMap(([sha256, [file]]) => {
     const { stored, missing } = places.get(sha256)!;

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { filesInside } from "../cache/held-images.ts";
 import { parseChunkList } from "../description/chunking.ts";
 import { chunkListsOf } from "../description/file-pieces.ts";
 import { costOf, planStoredRanges, requestCost } from "../description/stored-ranges.ts";
@@ -23,11 +24,12 @@ export function digestsIn(lists: Iterable<Buffer>): Set<string> {
  * their lists are worth asking for. A program that became two, or was packed anew under another name.
  */
 export async function isRelated(wanted: StoredVersion, other: StoredVersion): Promise<boolean> {
-  if (wanted.index.shape !== "files" || other.index.shape !== "files" || wanted.index.chunking !== other.index.chunking) return false;
-  const names = new Set(other.index.files.filter((file) => file.chunks !== undefined).map((file) => basename(file.path)));
-  const same = new Set(other.index.files.map((file) => file.sha256));
+  if (wanted.index.shape !== "files" || wanted.index.chunking !== other.index.chunking) return false;
+  const files = filesInside(other.index);
+  const names = new Set(files.filter((file) => file.chunks !== undefined).map((file) => basename(file.path)));
+  const same = new Set(files.map((file) => file.sha256));
   if (!wanted.index.files.some((file) => file.chunks !== undefined && names.has(basename(file.path)) && !same.has(file.sha256))) return false;
-  return !(await isUnlike(wanted, other, false));
+  return !(await savesLittle(wanted, same, (asked) => chunksOf([], wanted.index, [other], asked), false));
 }
 
 /**
@@ -39,11 +41,16 @@ export async function isUnlike(wanted: StoredVersion, older: StoredVersion, piec
   // Another chunking would have to be read through; an image's lists are fetched in any case.
   if (wanted.index.shape !== "files" || older.index.shape !== "files" || wanted.index.chunking !== older.index.chunking) return false;
   const same = new Set(older.index.files.map((file) => file.sha256));
+  return savesLittle(wanted, same, (asked) => chunksOf([older], wanted.index, [], asked), pieces);
+}
+
+/** `same`: SHA-256 of the files that are there whole. `chunksThere`: which of the chunks asked for are. */
+async function savesLittle(wanted: StoredVersion, same: ReadonlySet<string>, chunksThere: (asked: ReadonlySet<string>) => Promise<Set<string>>, pieces: boolean): Promise<boolean> {
   const left = distinct(wanted.index.files.filter((file) => file.size > 0 && !same.has(file.sha256)));
   const lists = listBytes(wanted.index, [...left.values()].flat());
   if (lists === 0) return false;
   const [stored, chunkLists] = [await storedPlaces(wanted), chunkListsOf(wanted.index, await readFile(join(wanted.folder, "chunks.bin")))];
-  const chunks = await chunksOf([older], wanted.index, [], digestsIn(chunkLists.values()));
+  const chunks = await chunksThere(digestsIn(chunkLists.values()));
   const places = [...left.values()].map((twins) => placeOf(twins, stored, chunkLists, chunks));
   const known = places.reduce((sum, { stored, missing }) => sum + (missing === undefined ? 0 : stored.size - missing.reduce((bytes, { length }) => bytes + length, 0)), 0);
   if (pieces && known >= worthLooking * places.reduce((sum, { stored }) => sum + stored.size, 0)) return false;

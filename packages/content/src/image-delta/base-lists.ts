@@ -4,7 +4,7 @@ import { chunkings } from "../description/chunking.ts";
 import type { ChunkingName } from "../description/schema.ts";
 import { describeBytes } from "../import/describe-bytes.ts";
 import type { ContentIndex } from "../description/schema.ts";
-import { BaseChunks } from "./base-chunks.ts";
+import { ImageChunks } from "../cache/image-chunks.ts";
 import { digestsOf } from "./chunked-data.ts";
 import type { Candidate } from "./chunked-data.ts";
 
@@ -12,8 +12,8 @@ import type { Candidate } from "./chunked-data.ts";
 export interface OlderImage { wim: WimFile; index: ContentIndex; chunks: Buffer | undefined; resources: ReadonlyMap<string, ResourceHeader> }
 
 /** The chunks of an older image that these files have. Without its lists, or where they are cut otherwise, those of files of the same path are made anew. */
-export async function chunksInBase(base: OlderImage, candidates: readonly Candidate[], lists: ReadonlyMap<string, Buffer>, chunking: ChunkingName, signal?: AbortSignal): Promise<BaseChunks> {
-  const found = new BaseChunks(base.wim);
+export async function chunksInBase(base: OlderImage, candidates: readonly Candidate[], lists: ReadonlyMap<string, Buffer>, chunking: ChunkingName, signal?: AbortSignal): Promise<ImageChunks> {
+  const found = new ImageChunks(base.wim);
   const wanted = digestsOf(candidates, lists);
   const paths = new Set(candidates.map(({ file }) => file.path));
   const seen = new Set<ResourceHeader>();

@@ -9,7 +9,7 @@ import { costOf, planStoredRanges } from "../description/stored-ranges.ts";
 import type { StoredRun } from "../description/stored-ranges.ts";
 import { bytesOfPatch } from "../patches/plan-patches.ts";
 import type { PieceCandidate, PiecePlan } from "../pieces/plan-pieces.ts";
-import type { BaseChunks } from "./base-chunks.ts";
+import type { ImageChunks } from "../cache/image-chunks.ts";
 import type { NamedData } from "./made-data.ts";
 import type { MissingData } from "./missing-data.ts";
 import type { PatchedData } from "./patched-data.ts";
@@ -46,7 +46,7 @@ export function digestsOf(candidates: readonly Candidate[], lists: ReadonlyMap<s
 }
 
 /** Those the older image holds chunks of, with all their pieces. */
-export function sharedData(candidates: readonly Candidate[], lists: ReadonlyMap<string, Buffer>, base: BaseChunks): (Candidate & { pieces: FilePiece[] })[] {
+export function sharedData(candidates: readonly Candidate[], lists: ReadonlyMap<string, Buffer>, base: ImageChunks): (Candidate & { pieces: FilePiece[] })[] {
   return candidates.flatMap((one) => {
     const pieces = piecesOf(one.file, lists.get(one.file.path));
     return pieces?.some((piece) => base.has(piece)) === true ? [{ ...one, pieces }] : [];
@@ -69,7 +69,7 @@ function isCompressed({ flags }: ResourceHeader): boolean {
 export type PlanPieces = (candidates: readonly PieceCandidate[]) => Promise<ReadonlyMap<string, PiecePlan>>;
 
 /** What fetching the rest of each costs, where that is less than the whole and less than its patch. `wim`: its tables can be read. */
-export async function priceChunked(shared: readonly (Candidate & { pieces: FilePiece[] })[], wim: WimFile, base: BaseChunks, patched: readonly PatchedData[], byPieces: PlanPieces): Promise<ChunkedData[]> {
+export async function priceChunked(shared: readonly (Candidate & { pieces: FilePiece[] })[], wim: WimFile, base: ImageChunks, patched: readonly PatchedData[], byPieces: PlanPieces): Promise<ChunkedData[]> {
   const patches = new Map(patched.map((one) => [one.data.sha1, bytesOfPatch(one.patch)]));
   const placed: ChunkedData[] = [];
   const unknown: PieceCandidate[] = [];

@@ -23,11 +23,12 @@ import type { PatchIndex } from "../patches/patch-index.ts";
 import { oldResources } from "../pieces/old-data.ts";
 import { openPack } from "../pieces/piece-pack.ts";
 import { planPieces, worthPieces } from "../pieces/plan-pieces.ts";
-import { missingData, resourcesBySha256 } from "./missing-data.ts";
+import { resourcesBySha256 } from "../cache/image-resources.ts";
+import { missingData } from "./missing-data.ts";
 import type { MissingData } from "./missing-data.ts";
 import { chunksInBase } from "./base-lists.ts";
 import type { OlderImage } from "./base-lists.ts";
-import type { BaseChunks } from "./base-chunks.ts";
+import type { ImageChunks } from "../cache/image-chunks.ts";
 import { chunkCandidates, priceChunked, requestsOf, sharedData, tableRanges, without } from "./chunked-data.ts";
 import type { ChunkedData, PlanPieces } from "./chunked-data.ts";
 import { makeChunked } from "./make-chunked.ts";
@@ -118,7 +119,7 @@ async function makeDelta(cache: LocalCache, sources: readonly ContentSource[], w
 interface Divided { divided: { raw: MissingData[]; patched: PatchedData[] }; index: ContentIndex; image: number; older: OlderImage; chunkSize: number }
 
 /** Which of the data are put together from chunks of the older image. `listed`: bytes of chunk lists fetched to know it; the tables are counted by `source`. */
-async function divideChunked(source: RangeImage, sources: readonly ContentSource[], { contentId, patches }: WantedVersion, { divided, index, image, older, chunkSize }: Divided, options: FetchOptions): Promise<{ chunked: ChunkedData[]; chunks: BaseChunks; listed: number }> {
+async function divideChunked(source: RangeImage, sources: readonly ContentSource[], { contentId, patches }: WantedVersion, { divided, index, image, older, chunkSize }: Divided, options: FetchOptions): Promise<{ chunked: ChunkedData[]; chunks: ImageChunks; listed: number }> {
   const candidates = chunkCandidates(divided.raw, divided.patched, index, image, older.index);
   const { lists, bytes: listed } = await fetchChunkLists(sources, contentId, index, candidates.map(({ file }) => file), options);
   const chunks = await chunksInBase(older, candidates, lists, index.chunking, options.signal);

@@ -5,7 +5,7 @@ import { fillFile } from "../fetch/assemble-file.ts";
 import { wrongPieces } from "../description/file-pieces.ts";
 import { planStoredRanges } from "../description/stored-ranges.ts";
 import { leftOfPieces } from "../pieces/plan-pieces.ts";
-import type { BaseChunks } from "./base-chunks.ts";
+import type { ImageChunks } from "../cache/image-chunks.ts";
 import type { ChunkedData } from "./chunked-data.ts";
 import { isMade, placeOf } from "./made-data.ts";
 import type { DeltaWork } from "./made-data.ts";
@@ -14,7 +14,7 @@ import type { DeltaWork } from "./made-data.ts";
  * Puts data together from chunks of the older image and what is fetched; what an earlier attempt made stays, piece by piece. Returns what could not
  * be made so, whatever the cause: it is fetched whole instead.
  */
-export async function makeChunked(chunked: readonly ChunkedData[], base: BaseChunks, work: DeltaWork): Promise<{ made: ChunkedData[]; failed: ChunkedData[] }> {
+export async function makeChunked(chunked: readonly ChunkedData[], base: ImageChunks, work: DeltaWork): Promise<{ made: ChunkedData[]; failed: ChunkedData[] }> {
   const [made, failed]: [ChunkedData[], ChunkedData[]] = [[], []];
   if (chunked.length > 0) await mkdir(work.folder, { recursive: true, mode: 0o700 });
   for (const one of chunked) {
@@ -25,7 +25,7 @@ export async function makeChunked(chunked: readonly ChunkedData[], base: BaseChu
   return { made, failed };
 }
 
-async function fill({ data, file, stored, pieces, fine }: ChunkedData, base: BaseChunks, work: DeltaWork): Promise<boolean> {
+async function fill({ data, file, stored, pieces, fine }: ChunkedData, base: ImageChunks, work: DeltaWork): Promise<boolean> {
   const { sources, contentId, options, onBytes } = work;
   const handle = await open(placeOf(work, data.sha1), constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   try {
