@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import type { StatusMessage, StatusRecord } from "@prestage/contract";
 import { readBootSwitch, readFatFile } from "@prestage/disk";
-import { randomFrom } from "@prestage/lab";
+import { randomFrom, SerialConsole } from "@prestage/lab";
 import { debianImage } from "../../demo/debian-image.ts";
 import { approveWhenShown, silenceMs, waitForSequence } from "../../demo/deploy.ts";
 import { demoUser } from "../../demo/factory.ts";
@@ -103,11 +103,84 @@ export async function deployThroughCuts(t: TestContext, { fixture, staged }: Deb
     await machine.serial.waitFor(/@@prestage done \{/, { timeoutMs: silenceMs });
     await machine.powerButton();
     assert.equal((await machine.waitForExit()).reason, "guest-shutdown");
-    return fixture.site.run<StatusRecord[]>(["status", "list", "--device", deviceId, "--all"]);
+    return statusOf(fixture, deviceId);
   });
-  checkStatus(status.map((record) => record.message));
+  checkStatus(status);
   await checkDisk(disk.path);
   await rm(disk.path);
+}
+
+/** How many writes that a cut may lose one whole deployment makes, from the first start to the installed system with everything cleaned up. No power is cut. */
+export async function writesOfDeployment(t: TestContext, { fixture, staged }: DebianFixture): Promise<number> {
+  const disk = await fixture.copy(staged, "never-cut");
+  const { deviceId, writes } = await withMachine(t, fixture, "never-cut", { disk: disk.path, volatile: { seed: 1 } }, async ({ machine }) => {
+    const device = await approveWhenShown(fixture.site, machine);
+    await turnOffWhenCleanedUp(machine, false, t.signal);
+    return { deviceId: device.id, writes: (await machine.cut()).writes };
+  });
+  checkStatus(await statusOf(fixture, deviceId));
+  await checkDisk(disk.path);
+  await rm(disk.path);
+  t.diagnostic(`${writes} writes that a cut may lose`);
+  return writes;
+}
+
+/**
+ * One deployment whose power is cut three times, at instants drawn from the seed over all of its `writes`: before enrolment or in it, in any step, between two,
+ * while it cleans up, or when all is done. Four starts.
+ */
+export async function deployThroughCutsAnywhere(t: TestContext, { fixture, staged }: DebianFixture, seed: number, writes: number): Promise<void> {
+  const random = randomFrom(seed);
+  const instants = [1, 2, 3].map(() => Math.floor(random() * writes)).sort((a, b) => a - b);
+  const disk = await fixture.copy(staged, `anywhere-${seed}`);
+  /** The computer that the site let in last: a cut may take the key of one that was approved before. */
+  let deviceId: string | undefined;
+  const start = async (name: string, use: (machine: TestMachine["machine"], ended: boolean) => Promise<void>): Promise<void> => {
+    const ended = deviceId !== undefined && (await statusOf(fixture, deviceId)).some((message) => message.kind === "sequence-finished");
+    await withMachine(t, fixture, `anywhere-${seed}-${name}`, { disk: disk.path, volatile: { seed: Math.floor(random() * 2 ** 31) } }, async ({ machine }) => {
+      const approval = approveWhenShown(fixture.site, machine).then((device) => void (deviceId = device.id), () => undefined);
+      try {
+        await use(machine, ended);
+      } finally {
+        await machine.cut();
+        await approval;
+      }
+    });
+  };
+  for (const [i, instant] of instants.entries()) {
+    await start(String(i + 1), async (machine, ended) => {
+      // What is cut ends sooner than the next start gets through again: the instant may come earlier in the deployment than it was drawn.
+      const cut = await machine.cutAfterWrites(1 + instant - (instants[i - 1] ?? 0), turnOffWhenCleanedUp(machine, ended, t.signal));
+      const [, last = "before its first step"] = /.*@@prestage step \{[^\n]*"id":"([^"]+)"/s.exec(machine.serial.text()) ?? [];
+      t.diagnostic(`seed ${seed}: cut ${i + 1} at write ${cut.writes}, last step ${last}; ${cut.unflushed} unflushed sectors, ${cut.kept} kept`);
+    });
+  }
+  await start("finish", (machine, ended) => turnOffWhenCleanedUp(machine, ended, t.signal));
+  assert.ok(deviceId !== undefined, "the computer was let in");
+  checkStatus(await statusOf(fixture, deviceId));
+  await checkDisk(disk.path);
+  await rm(disk.path);
+}
+
+/**
+ * Waits until nothing of the deployment is left to do, and turns the computer off. The agent says so; but where the site knew the end `before` this start, perhaps
+ * nothing is left of the agent but the service that removes the rest: then it is looked for as the computer's user.
+ */
+async function turnOffWhenCleanedUp(machine: TestMachine["machine"], before: boolean, signal: AbortSignal): Promise<void> {
+  if (before) {
+    const console = await SerialConsole.login(machine.serial, demoUser, consolePassword, { timeoutMs: silenceMs, signal });
+    const { output } = await console.run("while systemctl list-units --all --no-legend --plain 'prestage-*' | grep -E ' (active|activating|deactivating) ' >&2; do sleep 2; done; systemctl is-failed 'prestage-*'", { timeoutMs: silenceMs, signal });
+    assert.doesNotMatch(output, /^failed$/m, "no service of the deployment failed");
+  } else {
+    const [, said] = await machine.serial.waitFor(/@@prestage (done|failed|error) \{[^\n]*/, { timeoutMs: silenceMs, signal });
+    assert.equal(said, "done");
+  }
+  await machine.powerButton();
+  assert.equal((await machine.waitForExit()).reason, "guest-shutdown");
+}
+
+async function statusOf({ site }: FaultSite, deviceId: string): Promise<StatusMessage[]> {
+  return (await site.run<StatusRecord[]>(["status", "list", "--device", deviceId, "--all"])).map(({ message }) => message);
 }
 
 /** No message lost, none twice; every step done, in order; the sequence succeeded. */
@@ -133,8 +206,7 @@ export async function checkDisk(disk: string): Promise<void> {
     assert.match(await text("etc/motd"), /belongs to the workshop/);
     assert.match(await text("etc/deployed"), /^\d{4}-.*Z\n/);
     const left: string[] = [];
-    // The service that makes the ssh host keys goes when they are on the disk: behind a cut, perhaps only at the next start (test/deployment looks after one).
-    for await (const node of reader.walk()) if (/^(\.?prestage|etc\/systemd\/system\/(?!.*prestage-ssh-host-keys\.service$).*prestage)/.test(node.path)) left.push(node.path);
+    for await (const node of reader.walk()) if (/^(\.?prestage|etc\/systemd\/system\/.*prestage)/.test(node.path)) left.push(node.path);
     assert.deepEqual(left, []);
   });
   const { esp } = await volumesOf(disk);

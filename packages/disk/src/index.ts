@@ -11,7 +11,7 @@ export { Ext4Reader, type Ext4Node } from "./ext4-reader.ts";
 export { bootSwitchBlock, bootSwitchSector, readBootSwitch, switchBoot, type BootSwitch } from "./boot-switch.ts";
 export { describeDisk, settleDisk, type DiskDescription } from "./describe-disk.ts";
 export { applyOsImage, type ApplyOsImageOptions } from "./apply-os-image.ts";
-export { checkComputerName, installedSystemSettings, type InstalledKernel, type InstalledSystemOptions, type InstalledUser } from "./installed-system.ts";
+export { checkComputerName, installedSystemSettings, sshHostKeysUnit, type InstalledKernel, type InstalledSystemOptions, type InstalledUser } from "./installed-system.ts";
 export type { SettingChange } from "./setting-change.ts";
 export { adapterSettings, type NetworkAdapter, type NetworkSystem } from "./network-settings.ts";
 export { newestKernel, readAppliedImage, readNetworkSystem, writeSettings } from "./write-settings.ts";

@@ -32,6 +32,8 @@ export interface InstalledKernel {
 }
 
 const systemd = "etc/systemd/system";
+/** Makes the computer's own ssh host keys at its first start, and goes. Who may end that start comes after it. */
+export const sshHostKeysUnit = "prestage-ssh-host-keys.service";
 
 /** Everything that makes of an applied image this computer's own system, as changes to files; nothing runs in the image. */
 export function installedSystemSettings(options: InstalledSystemOptions): SettingChange[] {
@@ -67,8 +69,7 @@ export function checkComputerName(name: string): string {
 
 /** The image has one set of host keys for all computers, or none: each makes its own before its ssh server starts. The service goes when they are on the disk. */
 function sshHostKeys(): SettingChange[] {
-  const name = "prestage-ssh-host-keys.service";
-  const paths = [`${systemd}/multi-user.target.wants/${name}`, `${systemd}/${name}`] as const;
+  const paths = [`${systemd}/multi-user.target.wants/${sshHostKeysUnit}`, `${systemd}/${sshHostKeysUnit}`] as const;
   const types = ["rsa", "dsa", "ecdsa", "ed25519"];
   // A power cut may leave one half of a key without a byte, or not there. ssh-keygen looks for the private half alone. ($$ is systemd's $.)
   const halves = types.map((type) => `/etc/ssh/ssh_host_${type}_key`).join(" ");
@@ -79,6 +80,7 @@ Before=ssh.service
 
 [Service]
 Type=oneshot
+TimeoutStartSec=10min
 ExecStart=/bin/sh -c '${script}'
 
 [Install]

@@ -43,6 +43,8 @@ export interface CutResult {
   /** Sectors that were written and not flushed; 0 without a volatile disk. */
   unflushed: number;
   kept: number;
+  /** Writes of this start that a cut could have taken; 0 without a volatile disk. */
+  writes: number;
 }
 
 /** A running virtual machine. */
@@ -66,7 +68,7 @@ export interface Machine {
   powerButton(): Promise<void>;
   /** Ends the machine with everything the guest has written on its disk. */
   powerOff(): Promise<void>;
-  /** Cuts the power. */
+  /** Cuts the power; of a machine that is off already, tells what it had written. */
   cut(): Promise<CutResult>;
   /**
    * Cuts the power of a machine with a volatile disk right after its `writes`-th further write, so that something unflushed is always at stake;
@@ -274,7 +276,7 @@ class QemuMachine implements Machine {
     this.#child.kill("SIGKILL");
     await this.#exit.promise;
     const end = await this.#volatile?.end;
-    return end === undefined || end.clean ? { unflushed: 0, kept: 0 } : { unflushed: end.unflushed, kept: end.kept };
+    return { writes: end?.writes ?? 0, ...(end === undefined || end.clean ? { unflushed: 0, kept: 0 } : { unflushed: end.unflushed, kept: end.kept }) };
   }
 
   async cutAfterWrites(writes: number, orWhen: Promise<unknown>): Promise<CutResult> {

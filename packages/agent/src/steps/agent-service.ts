@@ -1,3 +1,4 @@
+import { sshHostKeysUnit } from "@prestage/disk";
 import type { SettingChange } from "@prestage/disk";
 
 const systemd = "etc/systemd/system";
@@ -11,13 +12,13 @@ export const serviceFiles: readonly string[] = [agentUnit, cleanUpUnit].flatMap(
 
 /**
  * The service that goes on with the sequence in the installed system, and one that finishes the clean-up after a power cut in it.
- * Not `oneshot`: starting the system would last as long as the sequence.
+ * Not `oneshot`: starting the system would last as long as the sequence. Behind the ssh host keys: a step that restarts, or the end of the deployment, would cut them off.
  */
 export function agentServiceSettings(): SettingChange[] {
   const agent = `[Unit]
 Description=Prestage: finish the deployment of this computer
 Wants=network-online.target
-After=network-online.target
+After=network-online.target ${sshHostKeysUnit}
 ConditionPathExists=/prestage/agent/agent.mjs
 StartLimitIntervalSec=0
 
