@@ -9,6 +9,7 @@ export { knownVariables } from "./known-variables.ts";
 export type { KnownVariable } from "./known-variable.ts";
 export { deviceDescriptionSchema } from "./simulate/device-description.ts";
 export type { DeviceDescription } from "./simulate/device-description.ts";
+export type { Given, HiddenVariable } from "./simulate/given.ts";
 export { simulate } from "./simulate/simulate.ts";
 export { explainStep, explanationText } from "./simulate/explain.ts";
 export type { ExplainedVariable } from "./simulate/explain.ts";
