@@ -25,6 +25,8 @@ export { restartWindows, restartWindowsAfter, stagedDrivers, stagedDriversAnswer
 export { shownSurroundings } from "./windows/windows-plan.ts";
 export type { WindowsCommand, WindowsPlan, WindowsSurroundings } from "./windows/windows-plan.ts";
 export { lintRules, lintSequence } from "./lint/lint.ts";
+export { mayCommandSet } from "./steps/variables-set.ts";
+export { diskVariable } from "./lint/staged-disk.ts";
 export { certainFailures } from "./lint/certain-failures.ts";
 export type { LintFinding, LintKnowledge, LintLevel, LintRule } from "./lint/lint-rule.ts";
 export { diffSequences } from "./diff-sequences.ts";

@@ -148,6 +148,10 @@ test("a disk that a variable may say is a warning and no certain failure; one th
   const sets = ["  - { name: Which, type: set-variable, with: { name: OSDDiskIndex, value: 1 } }\n", "  - { name: Which, type: run-script, with: { script: lsblk, outputVariable: OSDDiskIndex } }\n", "  - { name: Which, type: run-script, with: { language: javascript, script: \"execFileSync('prestage-variable', ['OSDDiskIndex', '1'])\" } }\n"];
   for (const before of sets) assert.deepEqual(found(before + partition), [["warning"], 0], before);
   assert.deepEqual(found(partition, { media: { ...media, variables: ["OSDDISKINDEX"] } }), [["warning"], 0]);
+  const given = (...values: (string | undefined)[]): LintKnowledge => ({ given: values.map((value) => ({ name: "osddiskindex", value })) });
+  for (const knows of [given("1"), given("0", "/dev/sdb"), given(undefined)]) assert.deepEqual(found(partition, knows), [["warning"], 0], JSON.stringify(knows));
+  for (const knows of [given("0"), given(""), { given: [{ name: "Other", value: "1" }] }]) assert.deepEqual(found(partition, knows), [["error"], 1], JSON.stringify(knows));
+  assert.deepEqual(found(partition.replace("disk }", 'disk, with: { disk: "0" } }'), given("1")), [["error"], 1], "a step that names its disk asks no variable");
   for (const steps of [partition, partition + (sets[0] ?? ""), (sets[0] ?? "") + partition.replace("disk }", 'disk, with: { disk: "0" } }')]) assert.deepEqual(found(steps), [["error"], 1], steps);
 });
 
