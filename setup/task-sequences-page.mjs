@@ -34,7 +34,7 @@ steps:
 
     prestage sequence new > deploy.yaml       # a text to begin with
     prestage sequence lint deploy.yaml        # what is wrong with it, before a computer finds out
-    prestage sequence simulate deploy.yaml --record BRANCH-07 --media 3f9a61c2d07be145
+    prestage sequence simulate ABC00006 --record BRANCH-07
     prestage sequence add deploy.yaml
 
 \`simulate\` runs nothing. It goes through the sequence with the engine of a real run, for a computer described in a JSON file (\`--device\`) or a device of the site (\`--record\`), and marks
@@ -44,6 +44,13 @@ JavaScript's \`execFileSync\`), or that runs a package's files (\`package\` of r
 to stay. Of programs of install-package and install-application this is not assumed, since nearly every sequence would be nothing but \`?\` behind its first application: what they set by
 \`prestage-variable\` a simulation does not see. With \`--media\` it says of each piece of content whether the media holds it (hit), an older version of it (revised) or
 nothing (missing), and what would be fetched.
+
+With \`--record\` it takes in all that the site would give the device if it asked now: its variables, those of its collections and of the deployment it would run, and of the media it was
+staged from (\`--media\` names another), each with whose it is and what it took the place of; secrets by their names alone. Of several deployments of the sequence that reach the device it
+takes one that is required and due, else one that is offered, and says which others there are; \`--deployment ID\` takes another one, also for a sequence in a file. What a condition asks of
+the computer and its record does not say is unknown, \`?\`, and not false; a file given by \`--device\` may say it. What such a file alone leaves out is taken as not there, unless it says
+\`"notDescribed": "unknown"\`. What the agent says of itself (\`_SMSTSClientCache\`, \`OSDTargetSystemDrive\` once an image was applied) is what it would say there, in the boot environment and after the
+restart; its time zone only it knows. What a media's prestart command sets is known only to the run.
 
 Beside \`name\` and \`steps\` a sequence has a \`description\` and \`maximumRunMinutes\`: a run that lasts longer is marked as overdue at the site, and nothing ends it (120 where it is
 left out; 0 is 720).

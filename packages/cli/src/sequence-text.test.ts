@@ -83,7 +83,7 @@ test("what a sequence would do on a described computer or a device of the site, 
   await at("package", "import", await tree("part", { "a.txt": "changed" }), "--name", "Part", "--program", "Run=true");
   await at("device", "add", "--name", "PC-17", "--serial-number", "S17", "--variable", "Who=device");
   const run = await at<{ outcome: string; steps: { name: string; action: string; variables: { value: string; insteadOf: unknown }[] }[]; content: { objectId: string; state: string; bytes: number }[]; notDescribed: string[] }>("sequence", "simulate", id, "--record", "pc-17", "--media", mediaId.slice(0, 12));
-  assert.deepEqual([run.outcome, run.steps.map((one) => [one.name, one.action]), run.notDescribed, run.content], ["succeeded", [["Restart", "runs"], ["Part", "skipped"], ["Say", "runs"]], ["hardware memoryMiB"], []]);
+  assert.deepEqual([run.outcome, run.steps.map((one) => [one.name, one.action]), run.notDescribed, run.content.map(({ objectId, state }) => [objectId, state])], ["succeeded", [["Restart", "runs"], ["Part", "depends"], ["Say", "runs"]], ["hardware memoryMiB"], [[first.id, "revised"]]]);
   assert.deepEqual(run.steps[2]?.variables[0]?.value, "from-media");
   await writeFile(described, JSON.stringify({ outcomes: { say: "failed" } }));
   assert.equal((await cli(["sequence", "simulate", path, "--device", described])).exitCode, 1);
@@ -117,6 +117,33 @@ test("a device's record, a media's content and what the site knows are in what i
   assert.equal(gone.exitCode, 1);
   assert.match(gone.stdout, /^FAIL {2}Gone \(install-package\): would fail: it names ABC0FFFF; the site has no such object$/m);
   assert.match(gone.stdout, /^Not come to: After$/m);
+});
+
+test("a record's simulation has what the site would give the device: of the deployment it would run, of its collections, of its media; secrets by their names alone", async () => {
+  const path = join(folder, "given.yaml");
+  await writeFile(path, "name: Given\nsteps:\n  - { name: Boot, type: restart }\n  - { name: Say, type: run-command-line, with: { command: 'echo %Where% %TSDebugMode% %_SMSTSAdvertID%' }, secrets: [JOIN] }\n  - { name: Late, type: run-command-line, with: { command: 'true' }, secrets: [NOBODYS], continueOnError: true }\n  - { name: Chassis, type: run-command-line, with: { command: 'true' }, when: { hardware: chassis, equals: 10 } }\n");
+  const { id } = await at<{ id: string }>("sequence", "add", path);
+  const device = await at<{ id: string }>("device", "add", "--name", "PC-19", "--serial-number", "S19");
+  const collection = async (name: string, value: string) => (await at<{ id: string }>("collection", "create", "--name", name, "--member", device.id, "--variable", `Where=${value}`)).id;
+  const [north, south] = [await collection("North", "north"), await collection("South", "south")];
+  const none = await cli(["sequence", "simulate", id, "--record", "PC-19", "--data", data]);
+  assert.match(none.stdout, /^No deployment of this sequence reaches PC-19\nIt was staged from no media yet/);
+  const deploy = async (...more: string[]) => (await at<{ id: string }>("deployment", "create", "--task-sequence", id, "--device", device.id, ...more)).id;
+  const hidden = await deploy("--make-available-to", "MediaAndPxeHidden");
+  const shown = await deploy();
+  assert.equal((await cli(["secret", "set", "--device", device.id, "JOIN", "--data", data], undefined, "hunter2\n")).exitCode, 0);
+  type Told = { deployments: { id: string; offered: string; why?: string }[]; steps: { name: string; action: string; wouldFail?: string; secrets: object[]; variables: { name: string; value: string; of?: string }[] }[] };
+  const told = await at<Told>("sequence", "simulate", id, "--record", "PC-19");
+  assert.deepEqual(told.deployments.map((one) => [one.id, one.offered]), [[shown, "available"], [hidden, "no"]]);
+  const [, say, late, chassis] = told.steps;
+  assert.deepEqual(say?.variables.map(({ name, value, of }) => [name, value, of]), [["Where", "south", `South (${south})`], ["TSDebugMode", undefined, undefined], ["_SMSTSAdvertID", shown, undefined]]);
+  assert.deepEqual([say?.secrets, late?.action, late?.wouldFail, chassis?.action], [[{ name: "JOIN", source: "device" }], "fails", "it asks for the secret NOBODYS; neither the device nor its deployment nor its collections have one", "depends"]);
+  const chosen = await cli(["sequence", "simulate", id, "--record", "PC-19", "--deployment", hidden, "--data", data]);
+  for (const line of [`Deployment ${hidden} (available; not offered now: it is hidden: only media that names it (SMSTSPreferredAdvertID) is offered it)`, "Hidden, by their names alone: JOIN (device)", "        secret JOIN (device)", `        %Where% = "south" (collection South (${south}), in place of "north" of collection North (${north}))`]) assert.ok(chosen.stdout.split("\n").includes(line), `${line}\n${chosen.stdout}`);
+  assert.ok(!chosen.stdout.includes("hunter2"));
+  const other = await cli(["sequence", "simulate", id, "--record", "PC-19", "--deployment", "ABC2FFFF", "--data", data, "--json"]);
+  assert.equal((other.json as { error: { code: string } }).error.code, "PRESTAGE_SITE_NOT_OFFERED");
+  assert.equal(((await cli(["sequence", "simulate", id, "--deployment", shown, "--data", data, "--json"])).json as { error: { code: string } }).error.code, "PRESTAGE_CLI_BAD_ARGUMENT");
 });
 
 test("a child sequence is in its parent, with its content; a new revision of it makes one of the parent", async () => {

@@ -9,3 +9,4 @@ export * from "./objects.ts";
 export * from "./identity.ts";
 export * from "./deployments.ts";
 export * from "./site-settings.ts";
+export * from "./device-given.ts";

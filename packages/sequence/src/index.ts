@@ -9,6 +9,7 @@ export { knownVariables } from "./known-variables.ts";
 export type { KnownVariable } from "./known-variable.ts";
 export { deviceDescriptionSchema } from "./simulate/device-description.ts";
 export type { DeviceDescription } from "./simulate/device-description.ts";
+export type { Given, HiddenVariable } from "./simulate/given.ts";
 export { simulate } from "./simulate/simulate.ts";
 export { explainStep, explanationText } from "./simulate/explain.ts";
 export type { ExplainedVariable } from "./simulate/explain.ts";
@@ -24,6 +25,8 @@ export { restartWindows, restartWindowsAfter, stagedDrivers, stagedDriversAnswer
 export { shownSurroundings } from "./windows/windows-plan.ts";
 export type { WindowsCommand, WindowsPlan, WindowsSurroundings } from "./windows/windows-plan.ts";
 export { lintRules, lintSequence } from "./lint/lint.ts";
+export { mayCommandSet } from "./steps/variables-set.ts";
+export { diskVariable } from "./lint/staged-disk.ts";
 export { certainFailures } from "./lint/certain-failures.ts";
 export type { LintFinding, LintKnowledge, LintLevel, LintRule } from "./lint/lint-rule.ts";
 export { diffSequences } from "./diff-sequences.ts";

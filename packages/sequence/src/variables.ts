@@ -3,7 +3,8 @@ import { SequenceError } from "./error.ts";
 /** Later wins (design.md section 9); `system` is what the engine itself says and nobody can change. */
 export const variableSources = ["collection", "deployment", "device", "media", "prestart", "task-sequence", "system"] as const;
 export type VariableSourceName = (typeof variableSources)[number];
-export interface Variable { name: string; value: string; source: VariableSourceName }
+/** `of`: whose it is where a source has several, such as the collection's name. */
+export interface Variable { name: string; value: string; source: VariableSourceName; of?: string }
 
 export const maximumValueLength = 4000;
 const maximumExpandedLength = 1024 * 1024;

@@ -5,7 +5,7 @@ export const siteErrors = {
   PRESTAGE_SITE_REQUEST_INVALID: "A request's body, path or query is not of the form the API asks for.",
   PRESTAGE_SITE_CONFLICT: "A request contradicts what the site holds: a name or record that is there already, an object still in use.",
   PRESTAGE_SITE_SEQUENCE_BROKEN: "A task sequence to be deployed names what is not there, or has a step that fails in every run.",
-  PRESTAGE_SITE_NOT_OFFERED: "A device chose a deployment that is not offered to it, or not any more.",
+  PRESTAGE_SITE_NOT_OFFERED: "A device chose a deployment that is not offered to it, or not any more; or a simulation named one that does not reach its device.",
   PRESTAGE_SITE_DEBUG_DEPLOYMENT: "A debug deployment was to go to more than 10 computers, or beside a normal one of the same task sequence to the same computer.",
   PRESTAGE_SITE_REVISION_OLD: "A task sequence was to be updated with a text made from an older revision than its newest.",
   PRESTAGE_SITE_SEQUENCE_LARGE: "A task sequence with its children is larger than a computer takes in its policy.",

@@ -1,10 +1,9 @@
 import * as contract from "@prestage/contract";
 import { childReferences, deviceDescriptionSchema, explanationText, parseTaskSequenceYaml, simulate, windowsCommandLine } from "@prestage/sequence";
-import type { DeviceDescription, LintKnowledge, SimulatedStep, Simulation, Variable } from "@prestage/sequence";
-import { z } from "zod";
-import { byPrefix } from "../by-prefix.ts";
+import type { DeviceDescription, LintKnowledge, SimulatedStep, Simulation } from "@prestage/sequence";
 import { command, flag, one, optionalText, siteFlags } from "../command.ts";
 import type { Context } from "../context.ts";
+import { givenBy, headingOf, mediaOf, recordOf, saidByAgent, withRecord } from "../device-record.ts";
 import { CliError } from "../error.ts";
 import { readInputFile } from "../input-file.ts";
 import { bytes, counted, print } from "../output.ts";
@@ -12,16 +11,17 @@ import { plansOfContent } from "../plans-of-content.ts";
 import { SiteClient } from "../site-client.ts";
 import { knowledge, withChildren } from "./sequence-text.ts";
 
-type Flags = { device?: string; record?: string; media?: string; variables?: boolean; data?: string; json?: boolean };
+type Flags = { device?: string; record?: string; deployment?: string; media?: string; variables?: boolean; data?: string; json?: boolean };
 type ContentStates = ReadonlyMap<string, contract.ContentPlan>;
 
 export const simulateCommand = command<Flags, [string]>({
   brief: "Show what a task sequence would do on a computer, why, with which values and content; nothing is run. What only a run can tell is said to depend on it. Exit code: 0 nothing says that it would fail, 1 it would fail",
-  example: "prestage sequence simulate deploy.yaml --device laptop.json\nprestage sequence simulate ABC00006 --record BRANCH-07 --media 3f9a61c2d07be145",
+  example: "prestage sequence simulate deploy.yaml --device laptop.json\nprestage sequence simulate ABC00006 --record BRANCH-07 --deployment ABC20001",
   parameters: {
     flags: {
       device: optionalText("A described computer: hardware, operatingSystem, files, folders, software, registry, variables by source, outcomes of steps (JSON)", "FILE"),
-      record: optionalText("A device of the site, by name or GUID: what it said of itself, its variables and those of its collections", "DEVICE"),
+      record: optionalText("A device of the site, by name or GUID: what it said of itself, and all that the site and the media it was staged from would give it", "DEVICE"),
+      deployment: optionalText("With --record: this deployment, where several of the sequence reach the device", "ID"),
       media: optionalText("Started from this media: its variables, and for each content hit, revised or missing with the bytes to fetch", "ID"),
       variables: flag("Also every variable at the end, with what it took the place of"),
       ...siteFlags,
@@ -33,14 +33,19 @@ export const simulateCommand = command<Flags, [string]>({
     const isId = /^[A-Z0-9]{3}[0-9A-F]{5}$/.test(given);
     const written = parseTaskSequenceYaml(isId ? (await (await site.open()).call("GET", `/task-sequences/${given}`, contract.sequenceRecordSchema)).yaml : (await readInputFile(given, "a task sequence")).toString("utf8"));
     const sequence = childReferences(written).length === 0 ? written : await withChildren(await site.open(), written);
+    if (flags.deployment !== undefined && flags.record === undefined) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", "Expected --record with --deployment: a deployment gives its variables and secrets to a device; found none.");
     const described = flags.device === undefined ? deviceDescriptionSchema.parse({}) : readDescription(await readInputFile(flags.device, "a computer's description"), flags.device);
-    const device = flags.record === undefined ? described : withRecord(described, await recordOf(await site.open(), flags.record));
-    const manifest = flags.media === undefined ? undefined : await mediaOf(await site.open(), flags.media);
+    const chosenMedia = flags.media === undefined ? undefined : await mediaOf(await site.open(), flags.media);
+    const record = flags.record === undefined ? undefined : await recordOf(await site.open(), flags.record, { ...(isId && { taskSequence: given }), ...(flags.deployment !== undefined && { deployment: flags.deployment }), ...(chosenMedia && { media: chosenMedia.mediaId }) });
+    const media = chosenMedia ?? (record !== undefined && record.given.mediaId !== null ? await mediaOf(await site.open(), record.given.mediaId) : undefined);
+    const device = record === undefined ? described : withRecord(described, record.device);
     const known = site.opened ? await knowledge(await site.open(), sequence, undefined) : {};
-    const simulation = simulate(sequence, withMedia(device, manifest?.variables ?? []), manifest === undefined ? [] : builtIn(manifest, device.name), known);
-    const plans = manifest === undefined ? [] : await plansOf(await site.open(), manifest.mediaId, isId ? given : undefined, simulation, known);
+    const simulation = simulate(sequence, device, saidByAgent(media, record, device.name, isId ? given : undefined), known, givenBy(media, record));
+    const plans = media === undefined ? [] : await plansOf(await site.open(), media.mediaId, isId ? given : undefined, simulation, known);
     const states: ContentStates = new Map(plans.map((plan) => [plan.objectId, plan]));
-    print(context, flags.json, { ...simulation, content: plans.map(({ objectId, kind, name, state, bytes: toFetch, described: extra }) => ({ objectId, kind, name, state, bytes: toFetch + extra })) }, text(simulation, states, flags.variables === true));
+    const about = record && { device: { id: record.device.id, name: record.device.name }, deployments: record.given.deployments, secrets: record.given.secrets };
+    const heading = record === undefined ? [] : headingOf(record, isId, media?.mediaId);
+    print(context, flags.json, { ...about, ...(media && { mediaId: media.mediaId }), ...simulation, content: plans.map(({ objectId, kind, name, state, bytes: toFetch, described: extra }) => ({ objectId, kind, name, state, bytes: toFetch + extra })) }, [...heading, text(simulation, states, flags.variables === true, device.notDescribed === "unknown")].join("\n"));
     if (simulation.outcome === "failed") context.process.exitCode = 1;
   },
 });
@@ -75,42 +80,6 @@ function readDescription(content: Buffer, path: string): DeviceDescription {
   throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", `Expected a computer's description in ${path}; found ${parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join(".") || "the whole"}: ${issue.message}`).join("; ")}.`);
 }
 
-interface DeviceRecord { device: contract.Device; collections: { name: string; value: string }[] }
-
-async function recordOf(site: SiteClient, wanted: string): Promise<DeviceRecord> {
-  const devices = await site.call("GET", "/devices", z.array(contract.deviceSchema));
-  const found = devices.filter((one) => one.id === wanted.toLowerCase() || one.name.toLowerCase() === wanted.toLowerCase());
-  const [device] = found;
-  if (device === undefined || found.length > 1) throw new CliError("PRESTAGE_CLI_BAD_ARGUMENT", `Expected the name or GUID of one device; ${found.length} are called ${JSON.stringify(wanted)}. List them with \`prestage device list\`.`);
-  const collections = await site.call("GET", "/collections", z.array(contract.collectionSchema));
-  return { device, collections: collections.filter((one) => one.members.includes(device.id)).flatMap((one) => one.variables) };
-}
-
-/** What a condition may ask, by the name that a computer gives it when it enrols. */
-const recordedAs = { manufacturer: "manufacturer", model: "model", serialNumber: "serialNumber", uuid: "smbiosUuid", memoryMiB: "memoryMiB", macAddresses: "macAddresses" };
-
-/** What the description says wins: it is what the person asks about. */
-function withRecord(described: DeviceDescription, { device, collections }: DeviceRecord): DeviceDescription {
-  const hardware = Object.fromEntries(Object.entries(recordedAs).flatMap(([name, attribute]) => {
-    const found = device.attributes[attribute];
-    const value = Array.isArray(found) ? found.join(",") : typeof found === "string" || typeof found === "number" ? String(found) : "";
-    return value === "" ? [] : [[name, value]];
-  }));
-  return {
-    ...described, name: device.name, hardware: { ...hardware, ...described.hardware },
-    variables: { ...described.variables, collection: { ...asRecord(collections), ...described.variables.collection }, device: { ...asRecord(device.variables), ...described.variables.device } },
-  };
-}
-
-function withMedia(device: DeviceDescription, variables: readonly { name: string; value: string }[]): DeviceDescription {
-  return { ...device, variables: { ...device.variables, media: { ...asRecord(variables), ...device.variables.media } } };
-}
-
-async function mediaOf(site: SiteClient, id: string) {
-  const { mediaId, manifest } = byPrefix(await site.call("GET", "/media", z.array(contract.mediaRecordSchema)), (media) => media.mediaId, id, "media");
-  return { ...manifest, mediaId };
-}
-
 /** What the steps that may run would fetch, what dynamic lists and variables name among it, with what applications depend on; what the site does not have, nobody fetches. */
 async function plansOf(site: SiteClient, mediaId: string, sequenceId: string | undefined, { steps }: Simulation, { objects }: LintKnowledge): Promise<contract.ContentPlan[]> {
   const used = new Set(steps.flatMap(({ content }) => content.map(({ objectId }) => objectId)).filter((objectId) => objects?.has(objectId)));
@@ -118,20 +87,12 @@ async function plansOf(site: SiteClient, mediaId: string, sequenceId: string | u
   return plansOfContent(site, mediaId, sequenceId, [...used]);
 }
 
-function builtIn(manifest: Pick<contract.MediaRecord["manifest"], "site">, name: string): Variable[] {
-  return [{ name: "_SMSTSMachineName", value: name, source: "system" }, { name: "_SMSTSSiteCode", value: manifest.site.code, source: "system" }];
-}
-
-function asRecord(variables: readonly { name: string; value: string }[]): Record<string, string> {
-  return Object.fromEntries(variables.map(({ name, value }) => [name, value]));
-}
-
 const marks: Record<SimulatedStep["action"], string> = { runs: "run", skipped: "skip", fails: "FAIL", depends: "?", group: "group", "group-ends": "" };
 const ends: Record<Simulation["outcome"], string> = {
   succeeded: "The sequence would have succeeded.", failed: "The sequence would have failed.", depends: "The sequence would have succeeded, unless one of the steps marked with ? runs and fails.",
 };
 
-function text({ steps, outcome, variables, notDescribed, notReached }: Simulation, states: ContentStates, all: boolean): string {
+function text({ steps, outcome, variables, notDescribed, notReached }: Simulation, states: ContentStates, all: boolean, unknown: boolean): string {
   const lines: string[] = [];
   for (const [i, one] of steps.entries()) {
     if (one.action === "group-ends") continue;
@@ -141,7 +102,7 @@ function text({ steps, outcome, variables, notDescribed, notReached }: Simulatio
   }
   if (all) lines.push("", "Variables at the end:", ...variables.filter(({ setBy }) => setBy === undefined).map((one) => `  ${one.name} ${explanationText(one)}`), ...openVariables(variables));
   if (notReached.length > 0) lines.push("", `Not come to: ${notReached.map(({ name }) => name).join(", ")}`);
-  if (notDescribed.length > 0) lines.push("", `Not described, so taken as not there: ${notDescribed.join(", ")}`);
+  if (notDescribed.length > 0) lines.push("", `${unknown ? "Not described, so known to the computer alone" : "Not described, so taken as not there"}: ${notDescribed.join(", ")}`);
   if (states.size > 0) lines.push("", contentLine([...states.values()]));
   return [...lines, "", ends[outcome]].join("\n");
 }
@@ -150,6 +111,7 @@ function detailsOf(one: SimulatedStep, states: ContentStates): string[] {
   return [
     ...(one.action === "depends" && one.wouldFail !== undefined ? [`would fail there: ${one.wouldFail}`] : []),
     ...one.variables.map((variable) => `%${variable.name}% ${explanationText(variable)}`),
+    ...one.secrets.map(({ name, source, of }) => `secret ${name}${source === undefined ? "" : ` (${source}${of === undefined ? "" : ` ${of}`})`}`),
     ...one.sets.map(({ name, value }) => `sets ${name} = ${JSON.stringify(value)}`),
     ...(one.setsWhenRun.length === 0 || one.action === "skipped" ? [] : [`sets when it runs: ${shortList(one.setsWhenRun)}`]),
     ...(one.windows?.commands ?? []).map((command) => `> ${windowsCommandLine(command)}`),
@@ -161,10 +123,15 @@ function detailsOf(one: SimulatedStep, states: ContentStates): string[] {
   ];
 }
 
-/** By the step that sets them. */
+/** By who sets them. */
 function openVariables(variables: Simulation["variables"]): string[] {
-  const setters = [...new Set(variables.flatMap(({ setBy }) => setBy ?? []))];
-  return setters.map((setter) => `  known only to a run, set by the step ${JSON.stringify(setter)}: ${shortList(variables.filter(({ setBy }) => setBy === setter).map(({ name }) => name))}`);
+  const found = new Map<string, string[]>();
+  for (const { name, setBy, by } of variables) {
+    if (setBy === undefined) continue;
+    const setter = by === undefined ? `the step ${JSON.stringify(setBy)}` : setBy;
+    found.set(setter, [...(found.get(setter) ?? []), name]);
+  }
+  return [...found].map(([setter, names]) => `  known only to a run, set by ${setter}: ${shortList(names)}`);
 }
 
 function shortList(names: readonly string[]): string {

@@ -31,6 +31,7 @@ const fixtures: Record<string, { fails: string; passes: string; knows?: LintKnow
   "reference-to-nothing": { fails: '  - { name: Apply, type: apply-os-image, with: { osImage: "ABC00009" } }\n  - { name: Set up, type: set-up-operating-system }\n', passes: system, knows: { objects }, knowsGood: { objects } },
   "secret-nobody-set": { fails: "  - { name: Folder, type: connect-network-folder, with: { path: //files.example.org/a, account: reader, password: { secret: READER } } }\n", passes: "  - { name: Folder, type: connect-network-folder, with: { path: //files.example.org/a, account: reader, password: { secret: READER } } }\n  - { name: Run, type: run-command-line, with: { command: 'true' }, secrets: [Reader] }\n", knows: { secrets: ["OTHER"] }, knowsGood: { secrets: ["reader"] } },
   "variable-nobody-sets": { fails: command("echo %Nobody%"), passes: `  - { name: Set, type: set-variable, with: { name: Role, value: kiosk } }\n${command("echo %role% %_SMSTSMediaType% %FromMedia%")}`, knowsGood: { media: { ...media, variables: ["FROMMEDIA"] } } },
+  "variable-set-unread": { fails: command('prestage-variable "$name" x') + command("echo %Branch% %Role%") + command("echo %Role%"), passes: command("prestage-variable Branch x") + command("echo %Branch%") + command('prestage-variable "$name" x') },
   "variable-read-only": { fails: "  - { name: Set, type: set-variable, with: { name: _SMSTSMediaType, value: x } }\n", passes: "  - { name: Set, type: set-variable, with: { name: Role, value: x } }\n" },
   "secret-in-plain-text": { fails: "  - { name: Set, type: set-variable, with: { name: JoinPassword, value: hunter2 } }\n", passes: '  - { name: Set, type: set-variable, with: { name: JoinPassword, value: "%FROM_SITE%" } }\n' },
   "command-restarts-by-itself": { fails: command("apt-get -y upgrade && systemctl reboot"), passes: command("echo reboots are done elsewhere") },
@@ -94,6 +95,20 @@ test("media is out of date when its last day has gone, and its management points
   assert.match(some[0] ?? "", /https:\/\/b\.example\.org is not the site's, which has https:\/\/a\.example\.org/);
 });
 
+test("behind a command whose text does not say what it sets, a name that nothing sets is told once, with the others, and not as one that nobody sets", () => {
+  const found = (steps: string, knows: LintKnowledge = {}) => lintSequence(read(steps), knows).filter(({ rule }) => rule.startsWith("variable-")).map(({ rule, step, message }) => [rule, step?.id, /sets? (%.*%)/.exec(message)?.[1] ?? /%\w+%/.exec(message)?.[0]]);
+  const uses = command("echo %Role% %Branch%") + command("echo %Place% %role%");
+  const unread = ["hostname | xargs prestage-variable Role", 'prestage-variable "$n" x', "echo Role=x >> $PRESTAGE_VARIABLES", "p=prestage-variable; $p Role x"];
+  for (const text of unread) assert.deepEqual(found(command(text) + uses), [["variable-set-unread", "command", "%Role%, %Branch%, %Place%"]], text);
+  assert.deepEqual(found(command("sh a.sh", ", package: ABC00005") + uses).map(([rule]) => rule), ["variable-set-unread"]);
+  assert.deepEqual(found(`  - { name: Script, type: run-script, with: { language: javascript, script: "execFileSync('prestage-variable', [name, '1'])" } }\n${uses}`).map(([rule, id]) => [rule, id]), [["variable-set-unread", "script"]]);
+  assert.deepEqual(found(uses + command('prestage-variable "$n" x')).map(([rule, , name]) => [rule, name]), [["variable-nobody-sets", "%Role%"], ["variable-nobody-sets", "%Branch%"], ["variable-nobody-sets", "%Place%"]], "what comes later sets nothing before");
+  assert.deepEqual(found(command('prestage-variable Role x; prestage-variable Branch "$(hostname)"; prestage-variable Place x') + uses), []);
+  const prestart = (prestartCommand: string): LintKnowledge => ({ media: { ...media, prestartCommand } });
+  assert.deepEqual(found(uses, prestart('prestage-variable Role x; prestage-variable "$n" x')), [["variable-set-unread", undefined, "%Branch%, %Place%"]]);
+  assert.deepEqual(found(uses, prestart("prestage-variable Role x")).map(([rule]) => rule), ["variable-nobody-sets", "variable-nobody-sets"]);
+});
+
 test("settings of set-up-operating-system that mean nothing on Windows are found before a computer is, and are good on Linux", () => {
   const found = (text: string, platform: "linux" | "windows") => lintSequence(read(`${system.replace("system }", `system, with: { ${text} } }`)}`), { platform }).filter((one) => one.rule === "step-without-meaning").map(({ message }) => message);
   for (const text of ["serialConsole: true", "users: [{ name: ann, sshKeys: [ssh-ed25519 AAAA] }]", "users: [{ name: ann, passwordHash: x }]"]) {
@@ -133,6 +148,10 @@ test("a disk that a variable may say is a warning and no certain failure; one th
   const sets = ["  - { name: Which, type: set-variable, with: { name: OSDDiskIndex, value: 1 } }\n", "  - { name: Which, type: run-script, with: { script: lsblk, outputVariable: OSDDiskIndex } }\n", "  - { name: Which, type: run-script, with: { language: javascript, script: \"execFileSync('prestage-variable', ['OSDDiskIndex', '1'])\" } }\n"];
   for (const before of sets) assert.deepEqual(found(before + partition), [["warning"], 0], before);
   assert.deepEqual(found(partition, { media: { ...media, variables: ["OSDDISKINDEX"] } }), [["warning"], 0]);
+  const given = (...values: (string | undefined)[]): LintKnowledge => ({ given: values.map((value) => ({ name: "osddiskindex", value })) });
+  for (const knows of [given("1"), given("0", "/dev/sdb"), given(undefined)]) assert.deepEqual(found(partition, knows), [["warning"], 0], JSON.stringify(knows));
+  for (const knows of [given("0"), given(""), { given: [{ name: "Other", value: "1" }] }]) assert.deepEqual(found(partition, knows), [["error"], 1], JSON.stringify(knows));
+  assert.deepEqual(found(partition.replace("disk }", 'disk, with: { disk: "0" } }'), given("1")), [["error"], 1], "a step that names its disk asks no variable");
   for (const steps of [partition, partition + (sets[0] ?? ""), (sets[0] ?? "") + partition.replace("disk }", 'disk, with: { disk: "0" } }')]) assert.deepEqual(found(steps), [["error"], 1], steps);
 });
 

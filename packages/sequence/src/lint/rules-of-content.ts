@@ -2,10 +2,11 @@ import { isLikeModel } from "../conditions.ts";
 import { referenceKeys } from "../content-references.ts";
 import { secretsInSettings } from "../schema.ts";
 import type { Step } from "../schema.ts";
-import { variablesNamedBy, variablesSetBy } from "../steps/variables-set.ts";
+import { variablesNamedBy } from "../steps/variables-set.ts";
 import { kindNames } from "./lint-rule.ts";
 import type { LintKnowledge, LintRule } from "./lint-rule.ts";
-import { textsIn, variablesIn } from "../text-in-settings.ts";
+import { namedAndNotSet } from "./named-and-not-set.ts";
+import { textsIn } from "../text-in-settings.ts";
 
 /** What a sequence refers to: content, variables, secrets. */
 export const rulesOfContent: readonly LintRule[] = [
@@ -59,18 +60,23 @@ export const rulesOfContent: readonly LintRule[] = [
   {
     id: "variable-nobody-sets", level: "note", title: "a variable that nothing in the sequence sets",
     why: "What names no variable stays in the text as it is: a computer was once called %OSDComputerName%.",
-    *check({ steps, media }) {
-      const set = new Set<string>((media?.variables ?? []).map((name) => name.toLowerCase()));
-      for (const at of steps) {
-        for (const { at: place, text } of textsIn(at.step.with)) {
-          for (const name of variablesIn(text)) {
-            if (name.startsWith("_") || set.has(name.toLowerCase())) continue;
-            set.add(name.toLowerCase());
-            yield { at, message: `${place} holds %${name}%, which no step before it sets.`, fix: "Let the device, a collection or the media set it, or set it in a step." };
-          }
-        }
-        for (const name of variablesSetBy(at.step)) set.add(name.toLowerCase());
+    *check(context) {
+      for (const { at, place, name, unread } of namedAndNotSet(context)) {
+        if (unread === undefined) yield { at, message: `${place} holds %${name}%, which no step before it sets.`, fix: "Let the device, a collection or the media set it, or set it in a step." };
       }
+    },
+  },
+  {
+    id: "variable-set-unread", level: "note", title: "variables that only a command may set whose text does not say their names",
+    why: "A call of prestage-variable by a name that only the run knows, or in a package's file, sets what nobody can check: a misspelt name stays in the text as it is.",
+    *check(context) {
+      const found = [...namedAndNotSet(context)].filter(({ unread }) => unread !== undefined);
+      const [first] = found;
+      if (first?.unread === undefined) return;
+      const names = found.map(({ name }) => `%${name}%`);
+      const held = `${names.slice(0, 10).join(", ")}${names.length > 10 ? ` and ${names.length - 10} more` : ""}`;
+      const message = `${first.unread === "prestart" ? "The media's prestart command" : "It"} may set variables whose names its text does not say; nothing else in the sequence sets ${held}, which ${names.length === 1 ? "a later step holds" : "later steps hold"}.`;
+      yield { ...(first.unread !== "prestart" && { at: first.unread }), message, fix: "Check that it does, write the name at the call (`prestage-variable NAME VALUE`), or let the device, a collection or the media set it." };
     },
   },
   {

@@ -16,10 +16,11 @@ export function isStagedDisk(disk: unknown, environments: ReadonlySet<RunEnviron
   return disk === undefined || (typeof disk === "string" && /^0+$/.test(disk) && (platform === "linux" || environments.has("environment")));
 }
 
-/** Whether a step that leaves the disk out may find it in its variable: a step before it, or the media, may set that. */
-export function mayFindItsDisk({ step }: PlacedStep, { steps, media }: LintContext): boolean {
+/** Whether a step that leaves the disk out may find another one than the staged in its variable: a step before it, or the media, may set that, or it is given. */
+export function mayFindItsDisk({ step, environments }: PlacedStep, { steps, media, given = [], platform }: LintContext): boolean {
   if (step.with?.["disk"] !== undefined) return false;
   const wanted = diskVariable.toLowerCase();
+  if (given.some(({ name, value }) => name.toLowerCase() === wanted && value !== "" && (value === undefined || !isStagedDisk(value, environments, platform)))) return true;
   const before = steps.slice(0, steps.findIndex((one) => one.step === step)).map((one) => one.step);
   const names = [...(media?.variables ?? []), ...before.flatMap(variablesSetBy)];
   return names.some((name) => name.toLowerCase() === wanted) || before.some((one) => maySetOthers(one) && [...textsIn(one.with)].some(({ text }) => text.toLowerCase().includes(wanted)));

@@ -22,6 +22,8 @@ export const deviceDescriptionSchema = z.strictObject({
   /** Values by key; the value without a name is "". */
   registry: z.record(z.string().max(512), z.record(z.string().max(512), value)).default({}),
   variables: z.partialRecord(z.enum(givenSources), named).default({}),
+  /** What a condition asks of the computer that is not said here: not there, as a rule; unknown, where only what is known is described, as by a device's record. */
+  notDescribed: z.enum(["not-there", "unknown"]).optional(),
   /** How steps end that are not to succeed, by id. */
   outcomes: z.record(z.string().max(128), z.enum(["succeeded", "failed"])).default({}),
 });
@@ -46,6 +48,11 @@ export function describedFact(device: DeviceDescription, { subject, name, proper
       return property === "" ? (key === undefined ? undefined : (key[""] ?? "")) : Object.entries(key ?? {}).find(([one]) => one.toLowerCase() === property.toLowerCase())?.[1];
     }
   }
+}
+
+/** Whether only the computer can answer it. */
+export function isUnanswered(device: DeviceDescription, query: FactQuery): boolean {
+  return device.notDescribed === "unknown" && describedFact(device, query) === undefined;
 }
 
 function newestThatFits(software: Readonly<Record<string, string>>, name: string): string | undefined {

@@ -7,18 +7,18 @@ import { deviceDescriptionSchema } from "./device-description.ts";
 import { simulate } from "./simulate.ts";
 import type { SimulatedStep, Simulation } from "./simulation.ts";
 
-type Shape = { kind: "set" | "run" | "fails" | "tool" | "restart" | "back" | "group"; name: string; value: string; when: Condition | undefined; continueOnError: boolean; inside: Shape[] };
+type Shape = { kind: "set" | "drive" | "run" | "fails" | "tool" | "restart" | "back" | "group"; name: string; value: string; when: Condition | undefined; continueOnError: boolean; inside: Shape[] };
 
 const variable = fc.constantFrom("X", "A", "B");
 const test_ = fc.record({ variable, equals: fc.constantFrom("1", "2", "%X%", "%A%") });
 const condition: fc.Arbitrary<Condition | undefined> = fc.option(
-  fc.oneof(test_, fc.record({ variable, exists: fc.constant(true as const) }), fc.record({ all: fc.array(test_, { minLength: 1, maxLength: 2 }) }), fc.record({ any: fc.array(test_, { minLength: 1, maxLength: 2 }) }), fc.record({ none: fc.array(test_, { minLength: 1, maxLength: 2 }) }), fc.constant<Condition>({ variable: "_SMSTSLastActionName", like: "*3*" }), fc.constant<Condition>({ variable: "_SMSTSInWinPE", equals: "true" })),
+  fc.oneof(test_, fc.record({ variable, exists: fc.constant(true as const) }), fc.record({ all: fc.array(test_, { minLength: 1, maxLength: 2 }) }), fc.record({ any: fc.array(test_, { minLength: 1, maxLength: 2 }) }), fc.record({ none: fc.array(test_, { minLength: 1, maxLength: 2 }) }), fc.constant<Condition>({ variable: "_SMSTSLastActionName", like: "*3*" }), fc.constant<Condition>({ variable: "_SMSTSInWinPE", equals: "true" }), fc.constant<Condition>({ variable: "_SMSTSClientCache", like: "/mnt/*" }), fc.constant<Condition>({ variable: "OSDTargetSystemDrive", equals: "/" })),
   { nil: undefined },
 );
 const { steps: shapes } = fc.letrec<{ steps: Shape[] }>((tie) => ({
   steps: fc.array(
     fc.record({
-      kind: fc.constantFrom("set", "set", "run", "fails", "tool", "restart", "back", "group", "group"), name: fc.constantFrom("A", "B"), value: fc.constantFrom("1", "2", "%X%", "%B%", ""), when: condition, continueOnError: fc.boolean(),
+      kind: fc.constantFrom("set", "set", "drive", "run", "fails", "tool", "restart", "back", "group", "group"), name: fc.constantFrom("A", "B"), value: fc.constantFrom("1", "2", "%X%", "%B%", ""), when: condition, continueOnError: fc.boolean(),
       inside: fc.oneof({ depthSize: "small", withCrossShrink: true }, fc.constant<Shape[]>([]), tie("steps")),
     }),
     { minLength: 1, maxLength: 5 },
@@ -35,6 +35,7 @@ function sequenceOf(inside: readonly Shape[], x: string | undefined) {
     if (shape.kind === "fails") outcomes[id] = "failed";
     if (shape.kind === "group" && shape.inside.length > 0) return { ...common, type: "group", steps: shape.inside.map(one) };
     if (shape.kind === "set") return { ...common, type: "set-variable", with: { name: shape.name, value: shape.value } };
+    if (shape.kind === "drive") return { ...common, type: "set-variable", with: { name: "OSDTargetSystemDrive", value: "/mnt/data" } };
     if (shape.kind === "tool") return { ...common, type: "install-package", with: { package: "ABC00005", program: "Run" } };
     if (shape.kind === "restart" || shape.kind === "back") return { ...common, type: "restart", with: { to: shape.kind === "restart" ? "installed" : "environment" } };
     return { ...common, type: "run-command-line", with: { command: "echo" } };
@@ -51,12 +52,12 @@ test("what is said before the run is so in every world: what runs, runs; what is
   fc.assert(
     fc.property(shapes, (inside) => {
       const before = sequenceOf(inside, undefined);
-      const said = simulate(before.sequence, before.device);
+      const said = simulate(before.sequence, before.device, [], { platform: "linux" });
       if (said.outcome === "depends") open++;
       const foreseen = leaves(said);
       for (const x of ["1", "2", "3", ""]) {
         const world = sequenceOf(inside, x);
-        const was = simulate(world.sequence, world.device);
+        const was = simulate(world.sequence, world.device, [], { platform: "linux" });
         const happened = leaves(was);
         assert.notEqual(was.outcome, "depends");
         if (said.outcome !== "depends") assert.equal(was.outcome, said.outcome, `X is ${x}`);

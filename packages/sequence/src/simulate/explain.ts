@@ -2,11 +2,17 @@ import type { Condition, Step } from "../schema.ts";
 import { textsIn, variablesIn } from "../text-in-settings.ts";
 import { variableSources, variableValue } from "../variables.ts";
 import type { Variable, Variables, VariableSourceName } from "../variables.ts";
-import { notKnownOf } from "./not-known.ts";
-import type { NotKnown } from "./not-known.ts";
+import { notKnownOf, setterText } from "./not-known.ts";
+import type { NotKnown, SettingStep } from "./not-known.ts";
 
-/** A variable as a step finds it: its value, where that comes from, and what it took the place of. `setBy`: the step that sets it when it runs, where no value is known before. */
-export interface ExplainedVariable { name: string; value: string | undefined; source?: VariableSourceName; setBy?: string; insteadOf: { value: string; source: VariableSourceName }[] }
+/** Where a value comes from; `of`: whose it is where the source has several, such as the collection. */
+interface Origin { value: string; source: VariableSourceName; of?: string }
+
+/**
+ * A variable as a step finds it: its value, where that comes from, and what it took the place of. `setBy`: the step that sets it when it runs, where no
+ * value is known before; `by`: that it is no step that does.
+ */
+export interface ExplainedVariable { name: string; value: string | undefined; source?: VariableSourceName; of?: string; setBy?: string; by?: NonNullable<SettingStep["by"]>; insteadOf: Origin[] }
 
 /** The variables that a step's settings and its condition name, each once. */
 export function explainStep(step: Step, variables: Variables, given: readonly Variable[], notKnown: NotKnown = new Map()): ExplainedVariable[] {
@@ -25,17 +31,22 @@ function* namesIn(condition: Condition): Iterable<string> {
 export function explainVariable(name: string, variables: Variables, given: readonly Variable[], notKnown: NotKnown = new Map()): ExplainedVariable {
   const key = name.toLowerCase();
   const open = notKnownOf([name], notKnown, variables);
-  if (open !== undefined) return { name: open.variable, value: undefined, setBy: open.name, insteadOf: [] };
+  if (open !== undefined) return { name: open.variable, value: undefined, setBy: open.name, ...(open.by && { by: open.by }), insteadOf: [] };
   const found = variables.get(key);
-  const others = given.filter((one) => one.name.toLowerCase() === key && one.source !== found?.source && one.value !== "");
-  const insteadOf = others.toSorted((a, b) => variableSources.indexOf(b.source) - variableSources.indexOf(a.source)).map(({ value, source }) => ({ value, source }));
-  return { name: found?.name ?? name, value: variableValue(variables, name), ...(found && { source: found.source }), insteadOf };
+  const others = given.filter((one) => one.name.toLowerCase() === key && (one.source !== found?.source || one.of !== found.of) && one.value !== "");
+  // Of one source the later wins.
+  const insteadOf = others.toReversed().toSorted((a, b) => variableSources.indexOf(b.source) - variableSources.indexOf(a.source)).map(({ value, source, of }) => ({ value, source, ...(of !== undefined && { of }) }));
+  return { name: found?.name ?? name, value: variableValue(variables, name), ...(found && { source: found.source, ...(found.of !== undefined && { of: found.of }) }), insteadOf };
 }
 
 /** In words, as simulation prints it and the agent logs it. */
-export function explanationText({ value, source, setBy, insteadOf }: ExplainedVariable): string {
-  if (setBy !== undefined) return `is not known before the run: the step ${JSON.stringify(setBy)} sets it`;
+export function explanationText({ value, source, of, setBy, by, insteadOf }: ExplainedVariable): string {
+  if (setBy !== undefined) return `is not known before the run: ${setterText({ name: setBy, ...(by && { by }) })} sets it`;
   if (value === undefined) return "is not set: where it is put in, the text stays as it is";
-  const over = insteadOf.map((other) => `${JSON.stringify(other.value)} of ${other.source}`);
-  return `= ${JSON.stringify(value)} (${source ?? "task-sequence"}${over.length === 0 ? "" : `, in place of ${over.join(", ")}`})`;
+  const over = insteadOf.map((other) => `${JSON.stringify(other.value)} of ${whose(other.source, other.of)}`);
+  return `= ${JSON.stringify(value)} (${whose(source ?? "task-sequence", of)}${over.length === 0 ? "" : `, in place of ${over.join(", ")}`})`;
+}
+
+function whose(source: VariableSourceName, of: string | undefined): string {
+  return of === undefined ? source : `${source} ${of}`;
 }

@@ -3,6 +3,7 @@ import { contentReferences, listedContent, listedValues } from "../content-refer
 import type { ContentReference } from "../content-references.ts";
 import type { RunEnvironment } from "../events.ts";
 import type { LintKnowledge } from "../lint/lint-rule.ts";
+import { secretsInSettings } from "../schema.ts";
 import type { Step } from "../schema.ts";
 import { stepTypeOf } from "../steps/index.ts";
 import type { Platform, StepDefinition } from "../steps/index.ts";
@@ -14,9 +15,11 @@ import { shownSurroundings } from "../windows/windows-plan.ts";
 import type { WindowsPlan } from "../windows/windows-plan.ts";
 import { dynamicVariables } from "./dynamic-variables.ts";
 import type { DeviceDescription } from "./device-description.ts";
+import type { Given } from "./given.ts";
 import { dependsOn, formOf, notKnownOf } from "./not-known.ts";
 import type { NotKnown } from "./not-known.ts";
-import { contentMissing, diskRefused, refusedVariable, settingsAsRead, settingsRefused, why } from "./would-fail.ts";
+import { contentMissing, diskRefused, refusedVariable, settingsAsRead, secretMissing, settingsRefused, why } from "./would-fail.ts";
+import type { SimulatedStep } from "./simulation.ts";
 
 /** Where a step is come to, and what is known there. */
 export interface Surroundings {
@@ -25,6 +28,7 @@ export interface Surroundings {
   notKnown: NotKnown;
   environment: RunEnvironment;
   knowledge: LintKnowledge;
+  given: Given;
   /** What lint says of steps, by their ids. */
   faults: ReadonlyMap<string, string>;
 }
@@ -33,6 +37,7 @@ export interface Surroundings {
 export interface ForeseenStep {
   settings: Record<string, unknown>;
   content: ContentReference[];
+  secrets: SimulatedStep["secrets"];
   windows?: WindowsPlan;
   /** What it sets, to values that are known. */
   sets: { name: string; value: string }[];
@@ -67,21 +72,26 @@ export function foreseeStep(step: Step, at: Surroundings): ForeseenStep {
   const refusable = sets.filter(({ name }) => namedBy.has(name));
   const setsWhenRun = [...new Set(variablesSetBy(asRead))].filter((name) => !known.has(name.toLowerCase()));
   const content = [...contentReferences({ name: "", steps: [expanded] }), ...listed(step, variables)];
+  const secrets = secretsOf(step, at.given);
   const place = placeOf(definition, step, at);
   // Of rules only those that fit set something; what else a step names it sets when it has done its work.
   const named = [...refusable, ...(step.type === "set-dynamic-variables" ? [] : setsWhenRun.filter((name) => namedBy.has(name) && !open(name)).map((name) => ({ name, value: "" })))];
   const fails =
-    place.wrong ?? at.faults.get(step.id) ?? contentMissing(expanded, content, at.knowledge.objects) ?? meaningless ?? diskRefused(step, read, at, platformOf(at)) ?? settingsRefused(step, read, variables, notKnown) ??
+    place.wrong ?? at.faults.get(step.id) ?? contentMissing(expanded, content, at.knowledge.objects) ?? secretMissing(secrets, at.given) ?? meaningless ?? diskRefused(step, read, at, platformOf(at)) ?? settingsRefused(step, read, variables, notKnown) ??
     (typeof onWindows === "string" ? `${step.type}: ${onWindows}` : undefined) ?? named.map(({ name, value }) => refusedVariable(name, value)).find((one) => one !== undefined) ??
     (device.outcomes[step.id] === "failed" ? "it is described to fail" : undefined);
   const restart = step.type === "restart" ? (settings["to"] === "environment" ? "environment" : "installed") : undefined;
   const setsOthers = maySetOthers(asRead);
   const mayAsk = setsWhenRun.some((name) => isLike(asksForRestart, open(name) ? formOf(name).toLowerCase() : name.toLowerCase())) || (setsOthers && [...textsIn(settings)].some(({ text }) => text.toLowerCase().includes(asksForRestart)));
   const mayRestartTo = mayAsk ? targetsIn(settings) : [];
-  return { settings, content, sets, setsWhenRun, setsOthers, mayRestartTo, ...(plan && { windows: plan }), ...(restart && { restart }), ...(fails !== undefined && { fails }), ...(place.open !== undefined && { placeOpen: place.open }) };
+  return { settings, content, secrets, sets, setsWhenRun, setsOthers, mayRestartTo, ...(plan && { windows: plan }), ...(restart && { restart }), ...(fails !== undefined && { fails }), ...(place.open !== undefined && { placeOpen: place.open }) };
 }
 
 const asksForRestart = "smstsrebootrequested";
+
+function secretsOf({ secrets = [], with: settings }: Step, { secrets: given = [] }: Given): SimulatedStep["secrets"] {
+  return [...secrets, ...secretsInSettings(settings)].map((name) => ({ ...given.find((one) => one.name.toLowerCase() === name.toLowerCase()), name }));
+}
 
 /** Where a value of SMSTSRebootRequested leads. */
 export function restartTarget(name: string, value: string): RunEnvironment[] {

@@ -35,7 +35,6 @@ test("each kind of step says what it finds out: output, folders, partitions, sto
     ["{ name: S, type: request-state-store, with: { action: capture, store: local } }", "OSDStateStorePath"],
     ["{ name: S, type: capture-system-settings }", "OSDComputerName"],
     ["{ name: S, type: check-readiness }", "_TS_CRMEMORY"],
-    ["{ name: S, type: apply-os-image, with: { osImage: ABC00003 } }", "OSDTargetSystemDrive"],
     ["{ name: S, type: run-command-line, with: { command: 'prestage-variable Role \"$(cat /etc/role)\"' } }", "Role"],
   ];
   for (const [step, name] of named) {

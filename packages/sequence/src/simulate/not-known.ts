@@ -1,13 +1,13 @@
 import { evaluateCondition, isLike } from "../conditions.ts";
-import { queryOf } from "../facts.ts";
+import { factKey, factText, queryOf } from "../facts.ts";
 import type { Facts } from "../facts.ts";
 import { variableOperators } from "../schema.ts";
 import type { Condition } from "../schema.ts";
 import { variablesIn } from "../text-in-settings.ts";
 import type { Variables } from "../variables.ts";
 
-/** Who sets a variable whose value only a run can tell. */
-export interface SettingStep { id: string; name: string }
+/** Who sets a variable whose value only a run can tell: a step, or `by` the agent itself or the media's prestart command. */
+export interface SettingStep { id: string; name: string; by?: "agent" | "prestart" }
 /**
  * Such variables, by their names in small letters. A name with `*` in it stands for every one of that form that is not set: a step may set it, and what
  * its name is only the run knows.
@@ -17,10 +17,10 @@ export type NotKnown = ReadonlyMap<string, SettingStep & { variable: string }>;
 /** Whether a condition holds, as far as that can be told before the run. */
 export interface Forecast { holds: boolean | undefined; why: string }
 
-/** The one evaluator's answers, and undefined where they would depend on a variable that only the run knows. */
-export function forecast(condition: Condition, variables: Variables, facts: Facts, notKnown: NotKnown): Forecast {
-  if (notKnown.size === 0) return evaluateCondition(condition, variables, facts);
-  const each = (conditions: Condition[]) => conditions.map((one) => forecast(one, variables, facts, notKnown));
+/** The one evaluator's answers, and undefined where they would depend on a variable that only the run knows, or on an answer of the computer (`unanswered`, by its key) that only it can give. */
+export function forecast(condition: Condition, variables: Variables, facts: Facts, notKnown: NotKnown, unanswered: ReadonlySet<string> = new Set()): Forecast {
+  if (notKnown.size === 0 && unanswered.size === 0) return evaluateCondition(condition, variables, facts);
+  const each = (conditions: Condition[]) => conditions.map((one) => forecast(one, variables, facts, notKnown, unanswered));
   const first = (results: Forecast[], wanted: boolean | undefined) => results.find(({ holds }) => holds === wanted);
   if ("all" in condition) {
     const results = each(condition.all);
@@ -37,8 +37,10 @@ export function forecast(condition: Condition, variables: Variables, facts: Fact
   }
   const operator = variableOperators.find((one) => condition[one] !== undefined);
   const compared = operator === undefined ? [] : variablesIn(String(condition[operator]));
-  const asked = "variable" in condition ? [condition.variable] : variablesIn(queryOf(condition, variables)?.name ?? "");
+  const query = queryOf(condition, variables);
+  const asked = "variable" in condition ? [condition.variable] : variablesIn(query?.name ?? "");
   const open = notKnownOf([...asked, ...compared], notKnown, variables);
+  if (open === undefined && query !== undefined && unanswered.has(factKey(query))) return { holds: undefined, why: `depends on ${factText(query)}, which only the computer can say` };
   return open === undefined ? evaluateCondition(condition, variables, facts) : { holds: undefined, why: dependsOn(open) };
 }
 
@@ -54,7 +56,7 @@ export function notKnownOf(names: readonly string[], notKnown: NotKnown, variabl
 function mayBeSet(variable: string, notKnown: NotKnown, variables: Variables): OpenVariable | undefined {
   const key = variable.toLowerCase();
   if (key.startsWith("_") || variables.has(key)) return undefined;
-  for (const [pattern, { id, name }] of notKnown) if (isForm(pattern) && isLike(key, pattern)) return { id, name, variable, may: true };
+  for (const [pattern, { id, name, by }] of notKnown) if (isForm(pattern) && isLike(key, pattern)) return { id, name, ...(by && { by }), variable, may: true };
   return undefined;
 }
 
@@ -68,7 +70,12 @@ export function formOf(name: string): string {
   return name.replace(/%[A-Za-z_][A-Za-z0-9_.-]{0,255}%/g, "*");
 }
 
-export function dependsOn({ variable, name, may }: Pick<OpenVariable, "variable" | "name" | "may">): string {
-  if (may === true) return `${variable} may be set by the step ${JSON.stringify(name)} at run time`;
-  return `depends on ${variable}, set by the step ${JSON.stringify(name)} at run time`;
+export function dependsOn({ variable, name, by, may }: Pick<OpenVariable, "variable" | "name" | "by" | "may">): string {
+  const setter = setterText({ name, ...(by && { by }) });
+  return may === true ? `${variable} may be set by ${setter} at run time` : `depends on ${variable}, set by ${setter} at run time`;
+}
+
+/** In words, who sets it. */
+export function setterText({ name, by }: Pick<SettingStep, "name" | "by">): string {
+  return by === undefined ? `the step ${JSON.stringify(name)}` : by === "agent" ? "the agent" : "the media's prestart command";
 }

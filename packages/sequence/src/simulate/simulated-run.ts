@@ -6,17 +6,21 @@ import { factKey, factText } from "../facts.ts";
 import type { Facts } from "../facts.ts";
 import type { LintKnowledge } from "../lint/lint-rule.ts";
 import type { Step, TaskSequence } from "../schema.ts";
+import type { Platform } from "../steps/index.ts";
 import { variablesIn } from "../text-in-settings.ts";
 import type { Variable } from "../variables.ts";
-import { describedFact } from "./device-description.ts";
+import { maySetOthers, variablesSetBy } from "../steps/variables-set.ts";
+import { describedFact, isUnanswered } from "./device-description.ts";
 import type { DeviceDescription } from "./device-description.ts";
 import { changedSince, Doubts } from "./doubts.ts";
 import type { Doubt, Moment } from "./doubts.ts";
 import { explainStep } from "./explain.ts";
 import { foreseeStep, restartTarget } from "./foresee-step.ts";
 import type { ForeseenStep } from "./foresee-step.ts";
+import type { Given } from "./given.ts";
 import { forecast, formOf, isForm, notKnownOf } from "./not-known.ts";
 import type { Forecast, NotKnown, SettingStep } from "./not-known.ts";
+import { deployedPlatform, placeVariables, systemDrive, targetDrive } from "./place-of-run.ts";
 import { faultsOfSteps } from "./would-fail.ts";
 import type { SimulatedOutcome, SimulatedStep } from "./simulation.ts";
 
@@ -24,6 +28,11 @@ type OnStep<K extends Action["kind"]> = Extract<Action, { kind: K }>;
 
 /** What the engine says of every step. */
 const saidOfSteps = ["_SMSTSLastActionName", "_SMSTSLastActionRetCode", "_SMSTSLastActionSucceeded"];
+
+/** What the agent says of the computer and of its site, where nobody has said it before the run. */
+const saidByAgent = ["_SMSTSTimezone", "_TSSecureBoot", "_SMSTSAdvertID", "_SMSTSPackageID", "_SMSTSMachineName", "_SMSTSSiteCode"];
+const agent: SettingStep = { id: "", name: "the agent", by: "agent" };
+const prestart: SettingStep = { id: "", name: "the prestart command", by: "prestart" };
 
 /** A run in thought: the engine asks, and what the description does not say stays in doubt. */
 export class SimulatedRun {
@@ -41,18 +50,32 @@ export class SimulatedRun {
   readonly #setters = new Map<string, SettingStep>();
   /** The state's records of steps, kept here: the reducer copies those it is given, which for each event of a long sequence would be all. */
   readonly #records = new Map<string, StepRecord>();
+  readonly #site: Given;
   #facts: Facts = new Map();
+  /** Of those, by their keys, what only the computer can answer. */
+  readonly #unanswered = new Set<string>();
   #environment: RunEnvironment = "environment";
   #boots = 0;
 
-  constructor(sequence: TaskSequence, device: DeviceDescription, given: readonly Variable[], knowledge: LintKnowledge) {
+  constructor(sequence: TaskSequence, device: DeviceDescription, given: readonly Variable[], knowledge: LintKnowledge, site: Given) {
     this.#sequence = sequence;
     this.#device = device;
     this.#given = given;
     this.#knowledge = knowledge;
     this.#faults = faultsOfSteps(sequence, knowledge);
     this.#doubts = new Doubts(sequence.steps);
+    this.#site = site;
     this.state = initialState(sequence, given);
+    this.#forget(saidByAgent.filter((name) => !this.state.variables.has(name.toLowerCase())), agent);
+    this.#beforeTheRun(site.prestart);
+  }
+
+  /** The prestart command runs in no sequence; of what it sets its text says the names, or not even those. */
+  #beforeTheRun(command: Given["prestart"]): void {
+    if (command === undefined) return;
+    const step = { type: "run-command-line", with: { command: command.command, ...(command.package !== undefined && { package: command.package }) } };
+    this.#forget(variablesSetBy(step).filter((name) => !name.startsWith("_")), prestart);
+    if (maySetOthers(step)) this.#doubtWhatIsNotSet(prestart);
   }
 
   /** The next thing; the outcome at the end. */
@@ -84,6 +107,7 @@ export class SimulatedRun {
       case "restart":
         this.#environment = action.to;
         this.#append({ kind: "restarted", environment: action.to, bootId: String(++this.#boots) });
+        this.#sayPlace();
         return undefined;
       case "finish":
         this.#forgetChanges(this.#doubts.of(""));
@@ -97,6 +121,7 @@ export class SimulatedRun {
   #gather({ queries }: OnStep<"gather">): void {
     for (const query of queries) {
       const value = describedFact(this.#device, query);
+      if (isUnanswered(this.#device, query)) this.#unanswered.add(factKey(query));
       if (value === undefined && notKnownOf(variablesIn(query.name), this.notKnown, this.state.variables) === undefined) this.notDescribed.add(factText(query));
       this.#facts = new Map([...this.#facts, [factKey(query), value]]);
     }
@@ -177,7 +202,7 @@ export class SimulatedRun {
 
   #asked(step: Step): Forecast {
     if (step.when === undefined) return { holds: true, why: "it has no condition" };
-    return forecast(step.when, this.state.variables, this.#facts, this.notKnown);
+    return forecast(step.when, this.state.variables, this.#facts, this.notKnown, this.#unanswered);
   }
 
   #inDoubt(step: Step, why: string): string {
@@ -186,24 +211,47 @@ export class SimulatedRun {
   }
 
   #foresee(step: Step): ForeseenStep {
-    return foreseeStep(step, { device: this.#device, variables: this.state.variables, notKnown: this.notKnown, environment: this.#environment, knowledge: this.#knowledge, faults: this.#faults });
+    return foreseeStep(step, { device: this.#device, variables: this.state.variables, notKnown: this.notKnown, environment: this.#environment, knowledge: this.#knowledge, given: this.#site, faults: this.#faults });
   }
 
   #tell({ step, path }: { step: Step; path: string[] }, action: SimulatedStep["action"], why: string, more: Partial<SimulatedStep> = {}): void {
-    this.steps.push({ id: step.id, name: step.name, type: step.type, path, environment: this.#environment, action, why, variables: explainStep(step, this.state.variables, this.#given, this.notKnown), content: [], sets: [], setsWhenRun: [], ...more });
+    this.steps.push({ id: step.id, name: step.name, type: step.type, path, environment: this.#environment, action, why, variables: explainStep(step, this.state.variables, this.#given, this.notKnown), content: [], secrets: [], sets: [], setsWhenRun: [], ...more });
   }
 
   get #moment(): Moment {
     return { variables: this.state.variables, notKnown: this.notKnown };
   }
 
-  /** A restart that may happen makes where the run is a matter of doubt, unless it leads to where it is. */
+  /** A restart that may happen makes where the run is a matter of doubt, and what the agent says of that, unless it leads to where it is. */
   #placeIfMoved(targets: readonly RunEnvironment[]): string[] {
-    return targets.some((to) => to !== this.#environment) ? ["_SMSTSInWinPE"] : [];
+    if (!targets.some((to) => to !== this.#environment)) return [];
+    return ["_SMSTSInWinPE", ...Object.keys(placeVariables(this.#environment, this.#platform)), ...(this.state.variables.has(targetDrive.toLowerCase()) ? [targetDrive] : [])];
+  }
+
+  get #platform(): Platform | undefined {
+    return deployedPlatform(this.#device, this.#knowledge);
+  }
+
+  /** What the agent does at a start of the computer: it says where the disk is now. */
+  #sayPlace(): void {
+    const drive = { [targetDrive]: systemDrive(this.#environment, this.#platform) };
+    const key = targetDrive.toLowerCase();
+    const hasDrive = this.state.variables.has(key) || this.notKnown.get(key)?.by === "agent";
+    const places = Object.entries({ ...placeVariables(this.#environment, this.#platform), ...(hasDrive && drive) });
+    const [variables, notKnown] = [new Map(this.state.variables), new Map(this.notKnown)];
+    const restarted = this.#setters.get("_smstslastactionname");
+    for (const [name, value] of places) {
+      if (restarted !== undefined) this.#setters.set(name.toLowerCase(), restarted);
+      notKnown.delete(name.toLowerCase());
+      if (value !== undefined) variables.set(name.toLowerCase(), { name, value, source: name === targetDrive ? "task-sequence" : "system" });
+    }
+    this.state = { ...this.state, variables };
+    this.notKnown = notKnown;
+    this.#forget(places.flatMap(([name, value]) => (value === undefined ? [name] : [])), agent);
   }
 
   /** Their values are known no more; what asks for a restart the engine clears by itself. */
-  #forget(names: readonly string[], { id, name }: SettingStep): void {
+  #forget(names: readonly string[], { id, name, by }: SettingStep): void {
     if (names.length === 0) return;
     const [variables, notKnown] = [new Map(this.state.variables), new Map(this.notKnown)];
     const forms = names.map(formOf).filter(isForm);
@@ -211,15 +259,15 @@ export class SimulatedRun {
     const meant = [...variables.values()].map((one) => one.name).filter((one) => !one.startsWith("_") && forms.some((form) => isLike(one.toLowerCase(), form.toLowerCase())));
     for (const variable of [...names.map(formOf), ...meant].filter((one) => !/^SMSTS(Reboot|Retry)Requested$/i.test(one))) {
       variables.delete(variable.toLowerCase());
-      notKnown.set(variable.toLowerCase(), { id, name, variable });
+      notKnown.set(variable.toLowerCase(), { id, name, ...(by && { by }), variable });
     }
     this.state = { ...this.state, variables };
     this.notKnown = notKnown;
   }
 
   /** It may set variables that it does not name. Of those that are set, this is not assumed: a sequence would be nothing but doubt behind it. */
-  #doubtWhatIsNotSet({ id, name }: SettingStep): void {
-    this.notKnown = new Map(this.notKnown).set("*", { id, name, variable: "*" });
+  #doubtWhatIsNotSet({ id, name, by }: SettingStep): void {
+    this.notKnown = new Map(this.notKnown).set("*", { id, name, ...(by && { by }), variable: "*" });
   }
 
   /** What was set in doubt has one of two values from here on. */
@@ -249,6 +297,6 @@ export class SimulatedRun {
   }
 }
 
-function shown({ settings, content, setsWhenRun, windows }: ForeseenStep): Partial<SimulatedStep> {
-  return { settings, content, setsWhenRun, ...(windows && { windows }) };
+function shown({ settings, content, secrets, setsWhenRun, windows }: ForeseenStep): Partial<SimulatedStep> {
+  return { settings, content, secrets, setsWhenRun, ...(windows && { windows }) };
 }

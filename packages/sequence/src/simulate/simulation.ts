@@ -2,6 +2,7 @@ import type { ContentReference } from "../content-references.ts";
 import type { RunEnvironment, StepOutcome } from "../events.ts";
 import type { WindowsPlan } from "../windows/windows-plan.ts";
 import type { ExplainedVariable } from "./explain.ts";
+import type { HiddenVariable } from "./given.ts";
 
 /** One thing that happens. */
 export interface SimulatedStep {
@@ -23,6 +24,8 @@ export interface SimulatedStep {
   /** Variables its settings name. */
   variables: ExplainedVariable[];
   content: ContentReference[];
+  /** Secrets it asks for; whose they are, where that is known. */
+  secrets: (Pick<HiddenVariable, "name"> & Partial<HiddenVariable>)[];
   /** What is set by it. */
   sets: { name: string; value: string }[];
   /** What it sets to values that only the run knows. */
@@ -39,7 +42,7 @@ export interface Simulation {
   outcome: SimulatedOutcome;
   /** At the end. */
   variables: ExplainedVariable[];
-  /** Asked of the computer and not described. */
+  /** Asked of the computer and not described: taken as not there, or known to nobody before the run, as the description says. */
   notDescribed: string[];
   /** Enabled steps that are not come to, since the sequence or their group has ended before. */
   notReached: { id: string; name: string }[];

@@ -12,8 +12,10 @@ import { stepTypeOf } from "../steps/index.ts";
 import type { Platform } from "../steps/index.ts";
 import { checkSettable, variableValue } from "../variables.ts";
 import type { Variables } from "../variables.ts";
+import type { Given } from "./given.ts";
 import { notKnownOf } from "./not-known.ts";
 import type { NotKnown } from "./not-known.ts";
+import type { SimulatedStep } from "./simulation.ts";
 
 /** Rules whose finding fails the step wherever it is come to, and that do not depend on what variables hold. */
 const rules: ReadonlySet<string> = new Set(["step-without-meaning", "operating-system-missing", "reference-to-nothing"]);
@@ -69,6 +71,15 @@ export function contentMissing(step: Step, content: readonly ContentReference[],
     if (found.kind !== kind && contentReferences({ name: "", steps: [step] }).some((one) => one.objectId === objectId)) return `it names ${objectId}, which is ${found.name}, of kind ${found.kind}, and not ${/^[ao]/.test(kindNames[kind]) ? "an" : "a"} ${kindNames[kind]}`;
   }
   return undefined;
+}
+
+/** A secret that the site would not give this computer. */
+export function secretMissing(secrets: SimulatedStep["secrets"], { allSecrets, secretsRefused }: Given): string | undefined {
+  const [first] = secrets;
+  if (first === undefined) return undefined;
+  if (secretsRefused !== undefined) return `it asks for the secret ${first.name}: ${secretsRefused}`;
+  const absent = allSecrets === true ? secrets.find(({ source }) => source === undefined) : undefined;
+  return absent && `it asks for the secret ${absent.name}; neither the device nor its deployment nor its collections have one`;
 }
 
 /** Why a run would not set it. */

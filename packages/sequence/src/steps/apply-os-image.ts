@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { integerSchema, referenceSchema } from "./settings.ts";
+import { dataVolume } from "./data-volume.ts";
 import { defineStepType } from "./step-definition.ts";
 
 /** Apply Operating System Image (features.md F221, F132-F134). */
@@ -13,6 +14,8 @@ export const applyOsImageStep = defineStepType({
   settings: z.strictObject({ osImage: referenceSchema.describe("The OS image"), index: integerSchema.default(1).describe("Which image of the .wim") }),
   variables: { index: "OSDImageIndex" },
   sets: { OSDTargetSystemDrive: "where that volume is: its folder in the boot environment; the agent has it be the system's own root, / or C:, once the sequence goes on there" },
+  // The boot environment mounts it there, and the step runs nowhere else.
+  setsTo: () => [{ name: "OSDTargetSystemDrive", value: dataVolume }],
   again: "An interrupted attempt is deleted and begun anew; /prestage is never touched.",
   errors: ["PRESTAGE_AGENT_CONTENT_UNKNOWN", "PRESTAGE_CONTENT_FETCH_FAILED"],
   example: `- name: Debian

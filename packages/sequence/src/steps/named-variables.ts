@@ -18,13 +18,16 @@ export function namesInCommand(settings: Settings, key: string): string[] {
 /** A call whose name stands there: what follows it is a value, or nothing where the variable is only printed. */
 const readable = /^[ \t]+(["']?)[A-Za-z_][A-Za-z0-9_.-]{0,255}\1([ \t]|[\r\n|;&<>)`]|$)/;
 
+/** Its value comes from elsewhere, or the file of variables is written to without the program. */
+const roundAbout = /\bxargs\b[^\n;&|]*\bprestage-variable\b|\bPRESTAGE_VARIABLES\b/;
+
 /**
- * Whether a step calls `prestage-variable` in a way of which the text does not say the name (a shell variable, an argument of JavaScript's execFileSync), or runs
- * files that are not in the sequence: those of a package beside the text.
+ * Whether a step calls `prestage-variable` in a way of which the text does not say the name (a shell variable, an argument of JavaScript's execFileSync), writes
+ * into the file behind it, or runs files that are not in the sequence: those of a package beside the text.
  */
 export function maySetUnread(settings: Settings): boolean {
   if (settings["package"] !== undefined) return true;
-  return [...textsIn(settings)].some(({ text }) => text.split("prestage-variable").slice(1).some((after) => !readable.test(after)));
+  return [...textsIn(settings)].some(({ text }) => roundAbout.test(text) || text.split("prestage-variable").slice(1).some((after) => !readable.test(after)));
 }
 
 /** A flag that a setting turns off; one that a variable says may be on. */

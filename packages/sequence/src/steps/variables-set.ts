@@ -12,6 +12,12 @@ export function maySetOthers({ type, with: settings = {} }: Pick<Step, "type" | 
   return stepTypeOf(type)?.setsOthers?.(settings) ?? false;
 }
 
+/** Whether a command line that is no step, such as a media's prestart command, may set a variable: it says so, or its text does not say what it sets. */
+export function mayCommandSet({ command, package: id }: { command: string; package?: string | undefined }, name: string): boolean {
+  const step = { type: "run-command-line", with: { command, ...(id !== undefined && { package: id }) } };
+  return maySetOthers(step) || variablesSetBy(step).some((one) => one.toLowerCase() === name.toLowerCase());
+}
+
 /** Those that its settings name: a run refuses the read-only ones of them. What a type sets by itself may be read-only. */
 export function variablesNamedBy({ type, with: settings = {} }: Pick<Step, "type" | "with">): string[] {
   return stepTypeOf(type)?.setsNamed?.(settings) ?? [];

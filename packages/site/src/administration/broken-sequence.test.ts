@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { registerMedia } from "../fixtures/test-device.ts";
 import { dataDirectory, startSite } from "../fixtures/test-site.ts";
 
 const folder = await dataDirectory();
@@ -78,6 +79,31 @@ test("a step that fails in every run refuses the deployment; one that may be ski
     const id = await add(`Try ${steps}`.replace(/[^A-Za-z ]/g, ""), steps);
     assert.equal((await deploy(id)).status, status, steps);
   }
+});
+
+test("a partition step without a disk is deployed where a variable of the computer, of its collections or of a media may name another one than the staged", async () => {
+  const id = await add("By variable", "  - { name: Disk, type: partition-disk }\n");
+  const device = async (name: string, variables: { name: string; value: string }[]) => String((await site.must("/devices", "POST", { name, serialNumber: name, variables }))["id"]);
+  const collection = async (name: string, members: string[], variables: { name: string; value: string }[] = []) => String((await site.must("/collections", "POST", { name, members, variables }))["id"]);
+  const disk = (value: string) => [{ name: "osdDiskIndex", value }];
+  const deployTo = async (target: object) => {
+    const made = await site.admin("/deployments", { method: "POST", body: { taskSequenceId: id, ...target, purpose: "available", makeAvailableTo: "MediaAndPxe" } });
+    return [made.status, made.json["id"]] as const;
+  };
+  const [plain, own, zero] = [await device("DISK-1", []), await device("DISK-2", disk("1")), await device("DISK-3", disk("0"))];
+  for (const [target, status] of [
+    [{ deviceId: plain }, 422], [{ deviceId: own }, 200], [{ deviceId: zero }, 422], [{ collectionId: unknownComputers }, 422],
+    [{ collectionId: await collection("Without", [plain, zero]) }, 422], [{ collectionId: await collection("Some", [plain, own]) }, 200],
+  ] as const) assert.equal((await deployTo(target))[0], status, JSON.stringify(target));
+  const all = await collection("All", [plain], disk("/dev/nvme1n1"));
+  for (const target of [{ collectionId: all }, { deviceId: plain }]) assert.equal((await deployTo(target))[0], 200, "of its collection");
+  const [, made] = await deployTo({ deviceId: own });
+  await site.must(`/deployments/${String(made)}`, "PATCH", { enabled: false });
+  await site.must(`/devices/${own}`, "PATCH", { variables: [] });
+  await db.deleteFrom("collection_member").where("device_id", "=", own).execute();
+  assert.equal((await site.admin(`/deployments/${String(made)}`, { method: "PATCH", body: { enabled: true } })).status, 422, "looked at again where it is enabled");
+  await registerMedia(site, "c".repeat(64), { prestart: { command: "prestage-variable OSDDiskIndex 1" } });
+  assert.equal((await deployTo({ deviceId: zero }))[0], 200);
 });
 
 test("a secret in clear is no revision, wherever its step stands, and is not repeated", async () => {

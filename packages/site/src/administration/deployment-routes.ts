@@ -30,8 +30,8 @@ export function deploymentRoutes(api: Routes, context: SiteContext): void {
     checkTimes(request.body, { availableFrom: null, expires: null, assignments: [] });
     if (deviceId !== undefined) await openDevice(db, deviceId);
     if (collectionId !== undefined && !(await db.selectFrom("collection").select("id").where("id", "=", collectionId).executeTakeFirst())) throw notFound("collection", collectionId);
-    await requireWhole(db, stored);
     const target = { collectionId: collectionId ?? null, deviceId: deviceId ?? null };
+    await requireWhole(db, stored, target);
     await guardDebug(db, { ...target, sequenceId: taskSequenceId, debug });
     const accepted = purpose === "required" ? await guardHighRisk(db, stored.sequence, target, request.body) : [];
     const id = await nextObjectId(db, context.configuration.siteCode);
@@ -49,7 +49,7 @@ export function deploymentRoutes(api: Routes, context: SiteContext): void {
     const madeRequired = purpose === "required" && before.purpose !== "required";
     const madeEnabled = enabled === true && !before.enabled;
     const stored = await openSequence(db, before.taskSequenceId);
-    if (madeRequired || madeEnabled) await requireWhole(db, stored);
+    if (madeRequired || madeEnabled) await requireWhole(db, stored, before);
     if (madeEnabled) await guardDebug(db, { ...before, sequenceId: before.taskSequenceId }, id);
     const accepted = madeRequired ? await guardHighRisk(db, stored.sequence, before, request.body) : [];
     const changes = deploymentColumns(request.body);

@@ -6,6 +6,7 @@ import type { Routes } from "../http/new-server.ts";
 import { decideApproval } from "../management-point/approve.ts";
 import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
+import { deviceGiven } from "../store/device-given.ts";
 import { listDevices, openDevice } from "../store/devices.ts";
 import { jsonText } from "../store/json-text.ts";
 
@@ -15,6 +16,7 @@ const guidParams = z.strictObject({ id: z.guid() });
 export function deviceRoutes(api: Routes, context: SiteContext): void {
   api.get("/devices", { schema: { response: { 200: z.array(contract.deviceSchema) } } }, () => listDevices(context.db));
   api.get("/devices/:id", { schema: { params: guidParams, response: { 200: contract.deviceSchema } } }, (request) => openDevice(context.db, request.params.id));
+  api.get("/devices/:id/given", { schema: { params: guidParams, querystring: contract.deviceGivenQuerySchema, response: { 200: contract.deviceGivenSchema } } }, (request) => deviceGiven(context, request.params.id, request.query));
   api.post("/devices", { schema: { body: contract.addDeviceRequestSchema, response: { 200: contract.deviceSchema } } }, async (request) => {
     const { name, smbiosUuid, serialNumber, macAddress, replaces, variables } = request.body;
     if (!smbiosUuid && !serialNumber && !macAddress) throw new SiteError("PRESTAGE_SITE_REQUEST_INVALID", "Expected a SMBIOS UUID, a serial number or a MAC address to know the computer by; found none.");

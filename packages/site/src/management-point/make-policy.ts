@@ -10,6 +10,7 @@ import { sql } from "kysely";
 import type { SiteContext } from "../site-context.ts";
 import { SiteError } from "../error.ts";
 import { chooseOffers, deploymentsReaching, nextOffer } from "../store/deployments.ts";
+import { deviceVariables } from "../store/device-variables.ts";
 import { listDistributionPoints } from "../store/distribution-points.ts";
 import { objectRevisions } from "../store/objects.ts";
 import { runsOf } from "../store/runs.ts";
@@ -67,7 +68,7 @@ async function runningDeployment(context: SiteContext, deviceId: string): Promis
 
 async function selectedPolicy(context: SiteContext, device: EnrolledDevice, offer: Policy["offers"][number]): Promise<{ policy: NonNullable<Policy["selected"]>; taskSequence: Buffer }> {
   const { record, payload, sequence } = await openSequence(context.db, offer.taskSequenceId);
-  const variables = await deviceVariables(context, device, offer.deploymentId);
+  const variables = (await deviceVariables(context.db, device.id, offer.deploymentId)).map(({ name, value, source }) => ({ name, value, source }));
   const content = await resolveContent(context, [...contentReferences(sequence).map((reference) => reference.objectId), ...(await listedContent(context, device, sequence, variables))], await contentOnMedia(context, device));
   const points = await distributionPointsFor(context, content);
   return {
@@ -146,18 +147,6 @@ async function descriptionSizes(context: SiteContext, contentId: string): Promis
   const folder = context.library.folderOf(contentId);
   const [index, storage] = await Promise.all(["index.json", "storage.json"].map((name) => stat(join(folder, name)).then((status) => status.size, () => 0)));
   return { ...(index && index >= 2 && { indexBytes: index }), ...(storage && storage >= 2 && { storageBytes: storage }) };
-}
-
-/** Collection variables, what the deployment says, then the device's own: later wins. */
-async function deviceVariables(context: SiteContext, device: EnrolledDevice, deploymentId: string): Promise<NonNullable<Policy["selected"]>["variables"]> {
-  const collections = await context.db.selectFrom("collection").innerJoin("collection_member", "collection_id", "id").select("variables").where("device_id", "=", device.id).orderBy("id").execute();
-  const own = await context.db.selectFrom("device").select("variables").where("id", "=", device.id).executeTakeFirstOrThrow();
-  const { debug } = await context.db.selectFrom("deployment").select("debug").where("id", "=", deploymentId).executeTakeFirstOrThrow();
-  return [
-    ...collections.flatMap((collection) => collection.variables.map((variable) => ({ ...variable, source: "collection" as const }))),
-    ...(debug ? [{ name: "TSDebugMode", value: "true", source: "deployment" as const }] : []),
-    ...own.variables.map((variable) => ({ ...variable, source: "device" as const })),
-  ];
 }
 
 /** With a deployment chosen, what the device may ask for from now on: its content, and the secrets its steps name. */

@@ -1,10 +1,12 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import type { SecretRecord, SecretScope } from "@prestage/contract";
+import type { DeviceGiven, SecretRecord, SecretScope } from "@prestage/contract";
 import type { Database } from "../database/open-database.ts";
 import { notFound, SiteError } from "../error.ts";
 
 /** Whose secret it is; it stands in the sealed bytes' associated data, so that a row moved to another owner in the database does not open. */
 interface Owner { scope: SecretScope; ownerId: string }
+/** Who would get it; without a deployment those of none. */
+interface Recipient { deviceId: string; deploymentId: string | undefined }
 
 const ivBytes = 12;
 const tagBytes = 16;
@@ -42,13 +44,27 @@ export async function isSecretName(db: Database, name: string): Promise<boolean>
 
 /** The value of a secret for a device: its own, else its deployment's, else of the first collection that has one. */
 export async function readSecret(db: Database, key: Buffer, where: { deviceId: string; deploymentId: string }, name: string): Promise<string | undefined> {
-  const collections = (await db.selectFrom("collection_member").select("collection_id").where("device_id", "=", where.deviceId).execute()).map((row) => row.collection_id);
-  const deployedTo = (await db.selectFrom("deployment").select("collection_id").where("id", "=", where.deploymentId).executeTakeFirst())?.collection_id;
-  const owners = [where.deviceId, where.deploymentId, ...collections, ...(deployedTo ? [deployedTo] : [])];
-  const rows = await db.selectFrom("secret").selectAll().where("name_key", "=", name.toLowerCase()).where("owner_id", "in", owners).orderBy("owner_id").execute();
-  const order: SecretScope[] = ["device", "deployment", "collection"];
-  const [best] = rows.toSorted((a, b) => order.indexOf(a.scope) - order.indexOf(b.scope));
+  const best = (await secretsFor(db, where)).find((row) => row.name_key === name.toLowerCase());
   return best === undefined ? undefined : open(key, { scope: best.scope, ownerId: best.owner_id }, best.name, best.sealed);
+}
+
+/** The names of the secrets that a device would get, each with whose it is. */
+export async function secretNamesFor(db: Database, where: Recipient): Promise<DeviceGiven["secrets"]> {
+  const found = new Map<string, DeviceGiven["secrets"][number]>();
+  for (const { name_key, name, scope, owner_id } of await secretsFor(db, where)) {
+    if (!found.has(name_key)) found.set(name_key, { name, source: scope, ...(scope !== "device" && { of: owner_id }) });
+  }
+  return [...found.values()];
+}
+
+/** Secrets of the device, of its deployment and of its collections, the nearest first. */
+async function secretsFor(db: Database, where: Recipient) {
+  const collections = (await db.selectFrom("collection_member").select("collection_id").where("device_id", "=", where.deviceId).execute()).map((row) => row.collection_id);
+  const deployedTo = where.deploymentId === undefined ? undefined : (await db.selectFrom("deployment").select("collection_id").where("id", "=", where.deploymentId).executeTakeFirst())?.collection_id;
+  const owners = [where.deviceId, ...(where.deploymentId === undefined ? [] : [where.deploymentId]), ...collections, ...(deployedTo ? [deployedTo] : [])];
+  const rows = await db.selectFrom("secret").selectAll().where("owner_id", "in", owners).orderBy("owner_id").orderBy("name_key").execute();
+  const order: SecretScope[] = ["device", "deployment", "collection"];
+  return rows.toSorted((a, b) => order.indexOf(a.scope) - order.indexOf(b.scope));
 }
 
 /** Gives one owner's secrets to another, sealed anew. */

@@ -1,29 +1,31 @@
 import { lintedObject } from "@prestage/contract";
-import { certainFailures, contentReferences, SequenceError } from "@prestage/sequence";
+import { certainFailures, contentReferences, diskVariable, SequenceError } from "@prestage/sequence";
 import type { LintKnowledge } from "@prestage/sequence";
 import type { Database } from "../database/open-database.ts";
 import { SiteError } from "../error.ts";
+import type { DeploymentTarget } from "./high-risk.ts";
 import { listObjects } from "./objects.ts";
 import type { ObjectRevision } from "./objects.ts";
 import { listSecrets } from "./secrets.ts";
 import { mergedNow } from "./sequences.ts";
 import type { StoredSequence } from "./sequences.ts";
+import { valuesGiven } from "./values-given.ts";
 
 const mostNamed = 10;
 
 /**
- * A sequence that names what is not there, or that fails in every run, is not deployed (features.md F137, F169).
+ * A sequence that names what is not there, or that fails in every run at every computer it is deployed to, is not deployed (features.md F137, F169).
  * @throws SiteError PRESTAGE_SITE_SEQUENCE_BROKEN, which names each
  */
-export async function requireWhole(db: Database, stored: StoredSequence): Promise<void> {
-  const faults = await sequenceFaults(db, stored);
+export async function requireWhole(db: Database, stored: StoredSequence, target: DeploymentTarget): Promise<void> {
+  const faults = await sequenceFaults(db, stored, target);
   if (faults.length === 0) return;
   const more = faults.length > mostNamed ? ` and ${faults.length - mostNamed} more` : "";
   throw new SiteError("PRESTAGE_SITE_SEQUENCE_BROKEN", `Expected a task sequence that can run to its end; ${stored.record.name} (${stored.record.id}) cannot: ${faults.slice(0, mostNamed).join("; ")}${more}. Correct or disable these steps; \`prestage sequence lint ${stored.record.id}\` says more.`);
 }
 
 /** Each in words; none: it may be deployed. */
-export async function sequenceFaults(db: Database, stored: StoredSequence): Promise<string[]> {
+export async function sequenceFaults(db: Database, stored: StoredSequence, target: DeploymentTarget): Promise<string[]> {
   const merged = await mergedNow(db, stored).catch((cause: unknown) => {
     if (cause instanceof SequenceError) return cause;
     throw cause;
@@ -33,7 +35,7 @@ export async function sequenceFaults(db: Database, stored: StoredSequence): Prom
   const references = contentReferences(merged).map(({ objectId }) => objectId);
   const platforms = new Set(references.flatMap((id) => platformOf(objects.get(id)) ?? []));
   const [platform] = platforms;
-  const knowledge: LintKnowledge = { objects: new Map([...objects].map(([id, object]) => [id, lintedObject(object)])), secrets: (await listSecrets(db)).map(({ name }) => name), ...(platforms.size === 1 && platform !== undefined && { platform }) };
+  const knowledge: LintKnowledge = { objects: new Map([...objects].map(([id, object]) => [id, lintedObject(object)])), secrets: (await listSecrets(db)).map(({ name }) => name), given: await valuesGiven(db, target, diskVariable), ...(platforms.size === 1 && platform !== undefined && { platform }) };
   const inSteps = certainFailures(merged, knowledge).map(({ step, message }) => (step === undefined ? message : `the step ${JSON.stringify(step.name)}: ${message.replace(/\.$/, "")}`));
   return [...inSteps, ...missingDependencies(references, objects)];
 }
