@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
-import { chmod, copyFile, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { runProgram } from "@prestage/disk";
+import { runOrKill } from "../fixtures/killed-run.ts";
+import type { CutInput, Enter, Hold } from "../fixtures/killed-run.ts";
 import { contentOf, makeRunFixture } from "../fixtures/run-fixture.ts";
 import type { RunFixture } from "../fixtures/run-fixture.ts";
 import { runSequence } from "../run/run-sequence.ts";
-import { securityUpdates } from "./updates/apt.ts";
+import { installedPackages, securityUpdates } from "./updates/apt.ts";
 import { dnfCommand, zypperCommands } from "./updates/rpm.ts";
 
 const machine = { restart: async () => undefined, cleanUp: async () => undefined };
@@ -18,8 +21,10 @@ async function write(root: string, files: Record<string, string>): Promise<void>
   }
 }
 
-async function makeDeb(work: string, target: string, name: string, version: string, depends = ""): Promise<void> {
+async function makeDeb(work: string, target: string, name: string, version: string, depends = "", scripts: Record<string, string> = {}): Promise<void> {
   const tree = join(work, `${name}_${version}`);
+  await write(tree, Object.fromEntries(Object.entries(scripts).map(([script, text]) => [`DEBIAN/${script}`, `#!/bin/sh\nset -e\n${text}\n`])));
+  for (const script of Object.keys(scripts)) await chmod(join(tree, "DEBIAN", script), 0o755);
   await write(tree, { "DEBIAN/control": `Package: ${name}\nVersion: ${version}\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\n${depends === "" ? "" : `Depends: ${depends}\n`}Description: of a test\n`, [`usr/share/${name}`]: `${version}\n` });
   await mkdir(target, { recursive: true });
   await runProgram("dpkg-deb", ["--root-owner-group", "-b", tree, join(target, `${name}_${version}_all.deb`)]);
@@ -33,7 +38,7 @@ async function makeSystem(fixture: RunFixture, archives: readonly string[]): Pro
   for (const path of ["var/lib/dpkg/info", "var/lib/dpkg/updates", "var/lib/dpkg/triggers", "var/lib", "var/cache", "var/log", "var/run"]) await mkdir(join(folder, path), { recursive: true });
 }
 
-async function makeRepository(fixture: RunFixture, archive: string, label: string): Promise<void> {
+async function makeRepository(fixture: Pick<RunFixture, "folder">, archive: string, label: string): Promise<void> {
   const folder = join(fixture.folder, "repositories", archive);
   await mkdir(folder, { recursive: true });
   const entries = (await readdir(folder)).map(async (file) => {
@@ -126,6 +131,11 @@ test("which updates are of security is told by the archive they come from", () =
   assert.deepEqual(securityUpdates(text), ["libc6", "curl"]);
 });
 
+test("what a cut has left half of is there and broken; what is removed, or wanted no more, is not there", () => {
+  const found = installedPackages("ii \ta\t1\niHR\tb\t1\niU \tc\t2\nhi \td\t1\nrc \te\t1\nun \tf\t\nin \tg\t\n");
+  assert.deepEqual([...found], [["a", { version: "1", broken: false }], ["b", { version: "1", broken: true }], ["c", { version: "2", broken: false }], ["d", { version: "1", broken: false }]]);
+});
+
 test("dnf and zypper are asked as their manuals say", () => {
   assert.equal(dnfCommand({ updates: "security", names: undefined }, undefined), "dnf -y upgrade --security");
   assert.equal(dnfCommand({ updates: "all", names: ["openssl"] }, undefined), "dnf -y upgrade 'openssl'");
@@ -156,4 +166,79 @@ test("a folder of many packages is read a few at a time", { timeout: 60_000 }, a
   const counts = (await readFile(`${running}.log`, "utf8")).trim().split("\n").map(Number);
   assert.equal(counts.length, 41);
   assert.ok(Math.max(...counts) <= 8, `${Math.max(...counts)} at once`);
+});
+
+/**
+ * A root of its own for the real apt-get and dpkg: this system's, with what is written kept in $1/upper (on $1's own file system, which is no part of it), and
+ * packages of its own. What it is started with ends with it. $2: this checkout, $3: the folder node lies in.
+ */
+const ownRoot = `set -e
+mkdir -p "$1/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+for place in /proc /dev "$1" "$2" "$3"; do mkdir -p "$1/root$place"; mount --rbind "$place" "$1/root$place"; done
+for place in var/lib/dpkg var/lib/apt var/cache/apt var/log etc/apt; do mkdir -p "$1/root/$place"; mount --bind "$1/system/$place" "$1/root/$place"; done
+root=$1; shift 3
+exec chroot "$root/root" "$@"`;
+
+test("killed in the middle of dpkg, at each script of the packages, and begun again: dpkg finishes what it had begun, and the system is as after one run that was not", { timeout: 300_000 }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), "prestage-updates-cut-"));
+  await runProgram("mount", ["-t", "tmpfs", "-o", "mode=755", "tmpfs", folder]);
+  try {
+    const checkout = join(import.meta.dirname, "../../../..");
+    const says = (name: string, script: string) => `echo "script ${script} of ${name}"; sleep 0.2`;
+    const scripts = (name: string) => ({ preinst: says(name, "preinst"), postinst: `${says(name, "postinst")}; echo set up >> /usr/share/${name}-log` });
+    for (const [name, depends] of [["a", "b (>= 2)"], ["b", ""]] as const) {
+      await makeDeb(join(folder, "debs"), join(folder, "first"), name, "1");
+      await makeDeb(join(folder, "debs"), join(folder, "newer"), name, "2", depends, scripts(name));
+    }
+    const make = async (name: string) => {
+      const place = join(folder, name);
+      const system = join(place, "system");
+      for (const path of ["../upper", "../work", "etc/apt/apt.conf.d", "etc/apt/preferences.d", "var/lib/apt", "var/cache/apt", "var/log", "../repositories", "var/lib/dpkg/info", "var/lib/dpkg/updates", "var/lib/dpkg/triggers"]) await mkdir(join(system, path), { recursive: true });
+      await write(system, { "var/lib/dpkg/status": "", "etc/apt/sources.list": `deb [trusted=yes] file:${place}/repositories/stable ./\n` });
+      return place;
+    };
+    const enter = (place: string): Enter => (command) => ["unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child", "sh", "-c", ownRoot, "sh", place, checkout, dirname(process.execPath), ...command];
+    const start = (place: string, from: object, hold?: Hold) => {
+      const input: CutInput = {
+        steps: [{ type: "run-command-line", with: { command: `dpkg --force-depends -i ${place}/first/*.deb` }, once: { file: "/usr/share/a", exists: true } }, { type: "install-updates", with: { ...from } }],
+        stepId: "s2", content: [contentOf("ABC00001", { kind: "package", programs: [] })], folders: { ABC00001: join(place, "newer") }, secrets: {}, journal: join(place, "journal"), ...(hold && { hold }),
+        change: { environment: "installed", dataRoot: "/", unattended: true },
+      };
+      return runOrKill(place, input, enter(place));
+    };
+    const begin = async (name: string, from: object, hold?: Hold) => {
+      const place = await make(name);
+      for (const debs of ["first", "newer"]) await runProgram("cp", ["-r", join(folder, debs), place]);
+      await runProgram("cp", ["-r", join(folder, "newer"), join(place, "repositories/stable")]);
+      await makeRepository({ folder: place }, "stable", "Debian");
+      return { place, ended: await start(place, from, hold) };
+    };
+    const state = async (place: string) => {
+      const { output } = await runProgram("dpkg-query", [`--admindir=${join(place, "system/var/lib/dpkg")}`, "-W", "-f", "${Package} ${Version} ${db:Status-Status}\n"]);
+      const files = (await readdir(join(place, "upper/usr/share"))).filter((name) => !name.endsWith("-log")).toSorted();
+      return [output, await readdir(join(place, "system/var/lib/dpkg/updates")), await Promise.all(files.map(async (name) => [name, await readFile(join(place, "upper/usr/share", name), "utf8")]))];
+    };
+    const [package_, repositories] = [{ package: "ABC00001" }, { updates: "all" }];
+    const whole = await begin("whole", package_);
+    assert.deepEqual([whole.ended?.result, whole.ended?.begun], ["succeeded", 1], whole.ended?.log.join("\n"));
+    const expected = await state(whole.place);
+    assert.deepEqual(expected, ["a 2 installed\nb 2 installed\n", [], [["a", "2\n"], ["b", "2\n"]]]);
+    let mended = 0;
+    const places: [string, object][] = [...["to update: ", "script preinst of b", "script postinst of b", "script preinst of a", "script postinst of a"].map((at): [string, object] => [at, package_]), ["script preinst of a", repositories], ["script postinst of b", repositories], ["script preinst of a", { names: ["a"] }]];
+    for (const [i, [at, from]] of places.entries()) {
+      const { place, ended } = await begin(`at-${i}`, from, { says: at });
+      assert.equal(ended, undefined, `held at ${at}: ${ended?.log.join("\n") ?? ""}`);
+      const before = await state(place);
+      assert.notDeepEqual(before, expected, at);
+      const again = await start(place, from);
+      assert.deepEqual([again?.result, again?.begun], ["succeeded", 2], `${at}\n${again?.log.join("\n") ?? ""}`);
+      assert.deepEqual(await state(place), expected, at);
+      if (/half|unpacked/.test(String(before[0]))) mended++;
+    }
+    assert.ok(mended >= 3, `${mended} cuts left packages half installed`);
+  } finally {
+    await runProgram("umount", [folder]);
+    await rm(folder, { recursive: true });
+  }
 });

@@ -81,11 +81,11 @@ async function fromFolder(run: StepRun, folder: string): Promise<Wanted> {
   for (let at = 0; at < paths.length; at += readAtOnce) debs.push(...(await Promise.all(paths.slice(at, at + readAtOnce).map((path) => readDeb(run, path)))));
   if (debs.length === 0) throw new AgentError("PRESTAGE_AGENT_STEP_INVALID", "Expected files .deb in the package of updates; found none.", "Import a package for this system.");
   const { output } = await runProgram("dpkg-query", [`--admindir=${join(run.context.dataRoot, "var/lib/dpkg")}`, "-W", "-f", "${db:Status-Abbrev}\t${Package}\t${Version}\n"], { accept: [0, 1], signal: run.context.signal });
-  const installed = new Map(output.split("\n").filter((line) => line.startsWith("ii")).map((line) => line.split("\t")).map(([, name = "", version = ""]) => [name, version]));
+  const installed = installedPackages(output);
   const chosen = new Map<string, Deb>();
   for (const deb of debs) {
-    const version = installed.get(deb.name);
-    if (version === undefined || !(await isNewer(deb.version, version))) continue;
+    const there = installed.get(deb.name);
+    if (there === undefined || !(there.broken ? !(await isNewer(there.version, deb.version)) : await isNewer(deb.version, there.version))) continue;
     const former = chosen.get(deb.name);
     if (former === undefined || (await isNewer(deb.version, former.version))) chosen.set(deb.name, deb);
   }
@@ -98,6 +98,15 @@ async function fromFolder(run: StepRun, folder: string): Promise<Wanted> {
   }
   run.output(chosen.size === 0 ? `none of ${debs.length} packages is newer than what is installed` : `to update: ${[...chosen.values()].map(({ name, version }) => `${name} ${version}`).join(", ")}`);
   return { arguments: chosen.size === 0 ? [] : ["-o", "Dir::Etc::SourceList=/dev/null", "-o", "Dir::Etc::SourceParts=/dev/null", "install", ...[...chosen.values()].map(({ path }) => path)] };
+}
+
+/** What dpkg says of a package that is there; `broken`: a cut has left half of it, which `dpkg --configure -a` does not mend and only its installation does. */
+interface Installed { version: string; broken: boolean }
+
+/** Of `STATUS\tNAME\tVERSION` lines (dpkg-query(1), db:Status-Abbrev; dpkg(1), package states and flags). */
+export function installedPackages(lines: string): Map<string, Installed> {
+  const packages = lines.split("\n").map((line) => line.split("\t")).filter(([status = ""]) => /^[ih][HUFWti]/.test(status));
+  return new Map(packages.map(([status = "", name = "", version = ""]) => [name, { version, broken: status[1] === "H" || status[2] === "R" }]));
 }
 
 async function readDeb({ context }: StepRun, path: string): Promise<Deb> {
