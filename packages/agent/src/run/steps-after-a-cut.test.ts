@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { release, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
@@ -12,6 +11,7 @@ import { deviceAliases } from "../facts/device-aliases.ts";
 import { cuts, runThroughCut } from "../fixtures/cut-run.ts";
 import { withLoopDisk } from "../fixtures/loop-disk.ts";
 import { contentOf, makeRunFixture } from "../fixtures/run-fixture.ts";
+import { listed } from "../fixtures/listed.ts";
 import { placeOfFolder } from "../steps/network-folders.ts";
 import type { RunContext } from "./run-context.ts";
 
@@ -34,11 +34,16 @@ interface Row {
   look?: (root: string, place: Place) => Promise<unknown>;
   /** A step behind it fails, so that the run does not clean up what it mounted. */
   failsAfter?: true;
-  /** Its own probe finds it done after a cut behind it: it is not begun again. */
-  probed?: true;
+  /**
+   * For what must not be done twice, how it is known to be done after a cut behind it. probe: the step's `once`, so it is not begun again; detection: the
+   * application's own rule, so it is begun, and nothing is installed. Left out: doing it twice is doing it once.
+   */
+  onceBy?: "probe" | "detection";
 }
 /** A kind that needs more than a folder and a disk: the test, by its file and what its name holds, that runs it a second time. */
 interface Elsewhere { file: string; test: string }
+/** The same, and those tests kill it in the middle, at several places, and compare what is there after the next run with one that was not killed. */
+interface CutElsewhere { cut: Elsewhere[] }
 /** A kind for Windows alone: no Windows is started in any test; what it would do there is checked by its text. */
 interface OnWindows { windows: string }
 
@@ -51,7 +56,7 @@ const debian = { "etc/os-release": "ID=debian\n", "etc/debian_version": "12.5\n"
 const people = { "etc/passwd": "root:x:0:0:root:/root:/bin/bash\nann:x:1000:1000::/home/ann:/bin/bash\n", "etc/group": "root:x:0:\nann:x:1000:\nsudo:x:27:ann\n", "etc/shadow": "root:*:19000::::::\n", "etc/login.defs": "UID_MIN 1000\nUID_MAX 60000\n", "home/ann/letter": "dear" };
 const localStore: Partial<Step> = { type: "request-state-store", with: { action: "capture", store: "local" } };
 
-const rows: Record<string, Row | Elsewhere | OnWindows | "merged at the site"> = {
+const rows: Record<string, Row | Elsewhere | CutElsewhere | OnWindows | "merged at the site"> = {
   "check-readiness": { steps: () => [{ type: "check-readiness", with: { memoryMiB: 1, processorMHz: 0 } }] },
   "set-dynamic-variables": { steps: () => [{ type: "set-dynamic-variables", with: { rules: [{ variable: { name: "_SMSTSPackageID", equals: "*" }, set: { Role: "desk" } }] } }] },
   "capture-network-settings": { steps: () => [{ type: "capture-network-settings" }] },
@@ -64,7 +69,10 @@ const rows: Record<string, Row | Elsewhere | OnWindows | "merged at the site"> =
   "download-package-content": { content: () => [package_("ABC00005")], steps: () => [{ type: "download-package-content", with: { packages: ["ABC00005"], variable: "Got" } }] },
   "apply-os-image": { environment: "boot", files: { "old/file": "of the system before" }, prepare: (root) => makeImage(`${root}-image`), change: (root) => imageOf(`${root}-image`), steps: () => [{ type: "apply-os-image", with: { osImage: "ABC00003" } }], look: (root) => thenRemove(`${root}-image`, listed(root)) },
   "apply-windows-settings": { environment: "boot", files: { "Windows/System32/x": "" }, steps: () => [{ type: "apply-windows-settings", with: { timeZone: "UTC", computerName: "BRANCH-07" } }] },
-  "set-up-operating-system": { file: "test/windows-shaped.test.ts", test: "set-up-operating-system makes of it a Windows that starts by itself and goes on: boot files, a store for this very disk, a name, a service; again it changes nothing" },
+  "set-up-operating-system": { cut: [
+    { file: "packages/agent/src/steps/set-up-operating-system.test.ts", test: "set-up-operating-system on Linux, killed wherever it flushes what it has written, and begun again" },
+    { file: "test/windows-shaped.test.ts", test: "set-up-operating-system of a Windows, killed wherever it flushes what it has written, and begun again" },
+  ] },
   "apply-linux-settings": { environment: "boot", files: debian, steps: () => [{ type: "apply-linux-settings", with: { timeZone: "Europe/Paris", locale: "fr_FR.UTF-8" } }] },
   "apply-network-settings": { environment: "boot", files: debian, steps: () => [{ type: "apply-network-settings", with: { adapters: [{ mac: "52:54:00:12:34:56", addresses: ["10.17.0.20/24"], gateways: ["10.17.0.1"] }] } }] },
   "apply-data-image": {
@@ -78,7 +86,10 @@ const rows: Record<string, Row | Elsewhere | OnWindows | "merged at the site"> =
     look: async (root, { partitions: [, , free = ""] }) => [await onExt4(free, `${root}/look`, listed), (await listed(join(root, "etc"))).map(([path]) => path)],
   },
   restart: { steps: () => [{ type: "restart", with: { to: "installed" } }, { type: "set-variable", with: { name: "After", value: "the restart" } }, { type: "restart", with: { to: "installed" } }] },
-  "join-directory": { file: "test/long/join-directory.test.ts", test: "a computer joins a real Active Directory in the place that is named, once; what the domain refuses is told" },
+  "join-directory": { cut: [
+    { file: "packages/agent/src/steps/join-directory.test.ts", test: "killed when the server has answered, or wherever it flushes what it has written, and begun again" },
+    { file: "test/long/join-directory.test.ts", test: "killed while it joins an Active Directory, and begun again" },
+  ] },
   "join-workgroup": { windows: "packages/sequence/src/windows/windows.test.ts" },
   "encrypt-disk": { file: "packages/agent/src/steps/encrypt-disk.test.ts", test: "the volume is made, opened, kept with what is in it when the step is run again, and never opened without a key" },
   "connect-network-folder": {
@@ -115,11 +126,11 @@ const rows: Record<string, Row | Elsewhere | OnWindows | "merged at the site"> =
     prepare: async (root) => writeFile(join(root, "content/ABC00011/modaliases"), `${(await deviceAliases()).filter((alias) => !/[*?[\]]/.test(alias))[0] ?? ""}\n`),
     steps: () => [{ type: "auto-apply-drivers", with: { driverPackages: ["ABC00011"] } }],
   },
-  "install-updates": { file: "packages/agent/src/steps/install-updates.test.ts", test: "from a package without a network: the newest of what is installed, with what it needs; a wanted restart has the code 3010 and is made" },
-  "install-application": { content: (root) => [contentOf("ABC00004", application(leavesALine, `${root}/work`))], steps: () => [{ type: "install-application", with: { application: "ABC00004" } }] },
-  "install-package": { content: () => [package_("ABC00005", [{ name: "Apply", command: leavesALine }])], probed: true, steps: () => [{ type: "install-package", with: { package: "ABC00005", program: "Apply" }, once }] },
-  "run-command-line": { probed: true, steps: () => [{ type: "run-command-line", with: { command: leavesALine }, once }] },
-  "run-script": { probed: true, steps: () => [{ type: "run-script", with: { script: leavesALine }, once }] },
+  "install-updates": { cut: [{ file: "packages/agent/src/steps/install-updates.test.ts", test: "killed in the middle of dpkg, at each script of the packages, and begun again" }] },
+  "install-application": { onceBy: "detection", content: (root) => [contentOf("ABC00004", application(leavesALine, `${root}/work`))], steps: () => [{ type: "install-application", with: { application: "ABC00004" } }] },
+  "install-package": { content: () => [package_("ABC00005", [{ name: "Apply", command: leavesALine }])], onceBy: "probe", steps: () => [{ type: "install-package", with: { package: "ABC00005", program: "Apply" }, once }] },
+  "run-command-line": { onceBy: "probe", steps: () => [{ type: "run-command-line", with: { command: leavesALine }, once }] },
+  "run-script": { onceBy: "probe", steps: () => [{ type: "run-script", with: { script: leavesALine }, once }] },
   "enable-bitlocker": { windows: "packages/sequence/src/windows/windows.test.ts" },
   "disable-bitlocker": { windows: "packages/sequence/src/windows/windows.test.ts" },
   "install-features": { windows: "packages/sequence/src/windows/windows.test.ts" },
@@ -148,6 +159,11 @@ test("every step type has its row, and what a row names is there", async () => {
       assert.ok(definition !== undefined);
       assert.deepEqual(definition.platforms, ["windows"], type);
       assert.ok(definition.windows !== undefined && (await textOf(row.windows)).includes("stepTypes.filter((one) => one.windows !== undefined)"), type);
+    } else if ("cut" in row) {
+      for (const { file, test: name } of row.cut) {
+        const text = await textOf(file);
+        assert.ok(text.includes(name) && text.includes(type) && text.includes("runOrKill("), `${type}: ${file}`);
+      }
     } else if ("file" in row) {
       const text = await textOf(row.file);
       assert.ok(text.includes(row.test) && text.includes(type), type);
@@ -163,9 +179,30 @@ for (const [type, row] of Object.entries(rows)) {
     const [whole, inIt, behind] = ends;
     assert.ok(whole !== undefined && inIt !== undefined && behind !== undefined);
     assert.deepEqual([whole.happened, whole.begun, whole.outcome], [false, 1, "succeeded"], whole.log);
-    assert.deepEqual([behind.happened, behind.begun], [true, row.probed === true ? 1 : 2]);
-    if (!inIt.happened) t.diagnostic("it says nothing while it runs: cut behind it alone");
+    assert.deepEqual([behind.happened, behind.begun], [true, row.onceBy === "probe" ? 1 : 2]);
+    // That it was started was on the disk before it did anything: the next start of the agent knows it from there.
+    if (inIt.happened) assert.equal(inIt.begun, 2);
+    else t.diagnostic("it says nothing while it runs: cut behind it alone");
     for (const end of [inIt, behind]) assert.deepEqual([end.outcome, end.variables, end.state], [whole.outcome, whole.variables, whole.state], end.log);
+  });
+}
+
+/** What others wrote, which nobody knows to be harmless when it is done twice. */
+const ofOthers = ["run-command-line", "run-script", "install-package", "install-application"];
+
+test("what runs programs of others is known to be done by a probe or a detection, and leaves one line", () => {
+  const known = Object.entries(rows).flatMap(([type, row]) => (typeof row === "object" && "steps" in row && row.onceBy !== undefined ? [type] : []));
+  assert.deepEqual(known.toSorted(), ofOthers.toSorted());
+});
+
+for (const [type, row] of Object.entries(rows)) {
+  if (typeof row === "string" || !("steps" in row) || row.onceBy === "probe") continue;
+  test(`${type}: cut behind it, a probe that says it was done keeps it from being begun again; one that does not, does not`, { timeout: 120_000 }, async () => {
+    const [done, not] = [await runRow(row, "behind it", { variable: "Place", exists: true }), await runRow(row, "behind it", { variable: "Place", notExists: true })];
+    assert.deepEqual([done.happened, done.begun, done.outcome], [true, 1, "succeeded"], done.log);
+    assert.match(done.log, /done before the interruption/);
+    assert.deepEqual([not.begun, not.outcome], [2, "succeeded"], not.log);
+    assert.deepEqual(done.state, not.state, done.log);
   });
 }
 
@@ -185,10 +222,11 @@ test("of the programs of a list, those that had ended before the cut are not run
   assert.equal(await readFile(join(fixture.folder, "work"), "utf8"), "First\nSecond\n");
 });
 
-async function runRow(row: Row, cut: (typeof cuts)[number]) {
+async function runRow(row: Row, cut: (typeof cuts)[number], probe?: Step["once"]) {
   const ends: (Awaited<ReturnType<typeof runThroughCut>> & { state: unknown; log: string })[] = [];
   await (row.within ?? ((use) => use(nowhere)))(async (place) => {
-    const steps = row.steps(place);
+    const given = row.steps(place);
+    const steps = given.map((step, i) => (probe === undefined || i < given.length - 1 ? step : { ...step, once: probe }));
     const content: PolicyContent[] = [];
     const fixture = await makeRunFixture([...steps, ...(row.failsAfter === true ? [{ type: "run-command-line", with: { command: "exit 1" } }] : [])], content);
     const root = fixture.folder;
@@ -207,17 +245,6 @@ async function runRow(row: Row, cut: (typeof cuts)[number]) {
   const [end] = ends;
   assert.ok(end !== undefined);
   return end;
-}
-
-/** Every file of a system but the run's own, with what is in it. */
-async function listed(root: string): Promise<[string, number, string][]> {
-  const names = (await readdir(root, { recursive: true })).filter((name) => !/^prestage(\/|$)|^lost\+found$/.test(name)).toSorted();
-  return Promise.all(names.map(async (name): Promise<[string, number, string]> => {
-    const path = join(root, name);
-    const status = await lstat(path);
-    const what = status.isSymbolicLink() ? await readlink(path) : status.isFile() ? createHash("sha256").update((await readFile(path, "latin1")).replaceAll(root, "ROOT")).digest("hex") : "";
-    return [name, status.mode, what];
-  }));
 }
 
 async function thenRemove<T>(path: string, found: Promise<T>): Promise<T> {

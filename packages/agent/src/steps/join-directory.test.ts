@@ -7,6 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { runProgram } from "@prestage/disk";
+import { runOrKill, spread } from "../fixtures/killed-run.ts";
+import type { CutInput, Hold } from "../fixtures/killed-run.ts";
+import { listed } from "../fixtures/listed.ts";
 import type { StepsInput, StepsOutput } from "../fixtures/run-steps.ts";
 
 const password = "reader's own: pass%word";
@@ -113,4 +116,33 @@ test("a directory is asked as sssd will ask it; the real sssd then knows its peo
   for (const [path, file] of Object.entries(files)) if (file !== null) await writeFile(join(folder, path), file.text, { mode: file.mode });
   const { output } = await runProgram("unshare", ["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", askSssd, "sh", folder]);
   assert.equal(output.trim(), "ann:*:70001:70001:Ann:/home/ann:/bin/sh");
+});
+
+test("killed when the server has answered, or wherever it flushes what it has written, and begun again: the files are as after one run that was not", { timeout: 240_000 }, async () => {
+  const place = await mkdtemp(join(tmpdir(), "prestage-join-cut-"));
+  try {
+    const settings = { mode: "ldap", domain: "example.org", server: `ldaps://127.0.0.1:${port}`, searchBase: "dc=example,dc=org", account: "cn=reader,dc=example,dc=org", password: { secret: "LDAP" }, caCertificate: await readFile(join(folder, "ca.pem"), "utf8") };
+    const start = async (name: string, hold?: Hold) => {
+      const input: CutInput = {
+        steps: [{ type: "join-directory", with: settings }], stepId: "s1", content: [], folders: {}, secrets: { LDAP: password }, journal: join(place, `${name}-journal`), ...(hold && { hold }),
+        change: { environment: "installed", dataRoot: join(place, name), unattended: true },
+      };
+      await mkdir(join(place, name), { recursive: true });
+      return runOrKill(place, input);
+    };
+    const whole = await start("whole");
+    assert.deepEqual([whole?.result, whole?.begun], ["succeeded", 1], whole?.log.join("\n"));
+    const expected = await listed(join(place, "whole"));
+    assert.deepEqual(expected.map(([path]) => path), ["etc", "etc/sssd", "etc/sssd/prestage-directory-ca.pem", "etc/sssd/sssd.conf"]);
+    const holds: Hold[] = [{ says: "answers to" }, ...spread(whole?.flushes ?? 0, 4).map((flush) => ({ flush }))];
+    assert.ok(holds.length > 4, `${holds.length} places`);
+    for (const [i, hold] of holds.entries()) {
+      assert.equal(await start(`cut-${i}`, hold), undefined, JSON.stringify(hold));
+      const again = await start(`cut-${i}`);
+      assert.deepEqual([again?.result, again?.begun], ["succeeded", 2], again?.log.join("\n"));
+      assert.deepEqual(await listed(join(place, `cut-${i}`)), expected, JSON.stringify(hold));
+    }
+  } finally {
+    await rm(place, { recursive: true });
+  }
 });
