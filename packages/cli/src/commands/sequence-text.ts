@@ -160,7 +160,7 @@ export async function knowledge(site: SiteClient, sequence: TaskSequence, media:
   if (media === undefined) return known;
   const { manifest, validTo } = await site.call("GET", `/media/${encodeURIComponent(media)}`, contract.mediaRecordSchema);
   const { managementPoints } = await site.call("GET", "/site", contract.siteSchema);
-  return { ...known, now: new Date(), managementPoints, media: { validTo: validTo ?? undefined, managementPoints: manifest.managementPoints.urls, unattended: manifest.unattended, variables: manifest.variables.map(({ name }) => name), prestartCommand: manifest.prestart?.command, architecture: manifest.architecture } };
+  return { ...known, now: new Date(), managementPoints, media: { validTo: validTo ?? undefined, managementPoints: manifest.managementPoints.urls, unattended: manifest.unattended, variables: manifest.variables.map(({ name }) => name), prestartCommand: manifest.prestart?.command, prestartPackage: manifest.prestart?.package, architecture: manifest.architecture } };
 }
 
 function text({ rule, level, step, message, fix }: LintFinding): string {

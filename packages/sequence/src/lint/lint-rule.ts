@@ -35,7 +35,7 @@ export interface LintKnowledge {
   secrets?: readonly string[];
   /** Task sequences of the site, for child sequences. */
   platform?: Platform;
-  media?: { unattended: boolean; variables: readonly string[]; prestartCommand?: string | undefined; architecture?: string | undefined; /** RFC 3339. */ validTo?: string | undefined; managementPoints?: readonly string[] | undefined };
+  media?: { unattended: boolean; variables: readonly string[]; prestartCommand?: string | undefined; /** Whose files it runs among. */ prestartPackage?: string | undefined; architecture?: string | undefined; /** RFC 3339. */ validTo?: string | undefined; managementPoints?: readonly string[] | undefined };
   /** Variables that the computers it is for may be given by the site and by media; a value left out: nobody knows it. */
   given?: readonly { name: string; value?: string | undefined }[];
   /** The site's own management points, by their addresses. */

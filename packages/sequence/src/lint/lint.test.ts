@@ -106,6 +106,7 @@ test("behind a command whose text does not say what it sets, a name that nothing
   assert.deepEqual(found(command('prestage-variable Role x; prestage-variable Branch "$(hostname)"; prestage-variable Place x') + uses), []);
   const prestart = (prestartCommand: string): LintKnowledge => ({ media: { ...media, prestartCommand } });
   assert.deepEqual(found(uses, prestart('prestage-variable Role x; prestage-variable "$n" x')), [["variable-set-unread", undefined, "%Branch%, %Place%"]]);
+  assert.deepEqual(found(uses, { media: { ...media, prestartCommand: "sh ask.sh", prestartPackage: "ABC00005" } }).map(([rule]) => rule), ["variable-set-unread"]);
   assert.deepEqual(found(uses, prestart("prestage-variable Role x")).map(([rule]) => rule), ["variable-nobody-sets", "variable-nobody-sets"]);
 });
 

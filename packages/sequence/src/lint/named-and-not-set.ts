@@ -13,7 +13,7 @@ export interface NamedAndNotSet {
 
 /** Each name once, where it stands first. */
 export function* namedAndNotSet({ steps, media }: Pick<LintContext, "steps" | "media">): Generator<NamedAndNotSet> {
-  const prestart = media?.prestartCommand === undefined ? undefined : { type: "run-command-line", with: { command: media.prestartCommand } };
+  const prestart = media?.prestartCommand === undefined ? undefined : { type: "run-command-line", with: { command: media.prestartCommand, ...(media.prestartPackage !== undefined && { package: media.prestartPackage }) } };
   const set = new Set([...(media?.variables ?? []), ...(prestart === undefined ? [] : variablesSetBy(prestart))].map((name) => name.toLowerCase()));
   let unread: NamedAndNotSet["unread"] = prestart !== undefined && maySetOthers(prestart) ? "prestart" : undefined;
   for (const at of steps) {
