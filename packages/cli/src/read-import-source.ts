@@ -1,8 +1,10 @@
-import { stat } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { decodeText, isExportFile, otherShareObjects, readExport, readShareObjects, readShareSequences, readSourceSequence, readXml, scriptsOfShare, shareKnowledge, translateRules } from "@prestage/sequence/import";
-import type { ImportLine, ShareObject, SourceSequence } from "@prestage/sequence/import";
+import type { ImportLine, ShareKnowledge, ShareObject, SourceSequence } from "@prestage/sequence/import";
 import { CliError } from "./error.ts";
+import { findExportContent } from "./export-content.ts";
+import type { ExportContent } from "./export-content.ts";
 import { readInputFile } from "./input-file.ts";
 import { readZipFiles } from "./read-zip-files.ts";
 import { ShareFolder } from "./share-folder.ts";
@@ -12,39 +14,47 @@ export interface ImportSource {
   origin: "configmgr" | "mdt";
   sequences: { id: string; sequence: SourceSequence; names: ReadonlyMap<string, string> }[];
   share?: { folder: ShareFolder; objects: ShareObject[]; knowledge: ReturnType<typeof shareKnowledge>; rules: ReturnType<typeof translateRules> };
-  /** The folder of content beside an export, NAME_files, and what it holds that can be imported. */
-  content?: { folder: ShareFolder; objects: ShareObject[] };
+  /** What an export's steps ask of its objects, and the content beside it, NAME_files, with what it holds that can be imported. */
+  exported?: { content: ExportContent; knowledge: ShareKnowledge };
   /** Of the source as a whole: rules, sequences that could not be read. */
   lines: ImportLine[];
 }
 
-/** A file, an export or a deployment share. @throws CliError, SequenceError */
-export async function readImportSource(path: string): Promise<ImportSource> {
+/** A file, an export or a deployment share. `contents`: content within an export's .zip is unpacked. @throws CliError, SequenceError */
+export async function readImportSource(path: string, contents: boolean): Promise<ImportSource> {
   const status = await stat(path).catch(() => undefined);
   if (status?.isDirectory() === true) return readShare(path);
+  if (await isZip(path)) return readExportWithContent(path, readExport(await readZipFiles(path, isExportFile)), contents);
   const bytes = await readInputFile(path, "a task sequence of Configuration Manager or MDT");
-  if (bytes.subarray(0, 2).toString("latin1") === "PK") {
-    return readExportWithContent(path, readExport(await readZipFiles(bytes, isExportFile)));
-  }
   const root = readXml(bytes);
-  if (root.name === "INSTANCE") return { origin: "configmgr", ...readExport(new Map([["SMS_TaskSequencePackage/object/object.xml", bytes]])) };
+  if (root.name === "INSTANCE") return { origin: "configmgr", sequences: readExport(new Map([["SMS_TaskSequencePackage/object/object.xml", bytes]])).sequences, lines: [] };
   const sequence = readSourceSequence(root);
   // MDT names its sequences in the text; its scripts are told by %SCRIPTROOT%, which the other has not.
   const origin = /%SCRIPTROOT%|BDD_|PSD\w+\.ps1/i.test(decodeText(bytes)) && !/smsswd\.exe|tsenv\.exe|osdapplyos/i.test(decodeText(bytes)) ? "mdt" : "configmgr";
   return { origin, sequences: [{ id: basename(path).replace(/\.xml$/i, ""), sequence, names: new Map() }], lines: [] };
 }
 
-/** The console leaves content in NAME_files beside NAME.zip, a folder for each object. What lies there is imported as a share's is, and then has its line from there. */
-async function readExportWithContent(path: string, { sequences, lines, objects }: ReturnType<typeof readExport>): Promise<ImportSource> {
-  const folder = new ShareFolder(resolve(path).replace(/\.zip$/i, "") + "_files");
-  const there: ShareObject[] = [];
-  for (const object of objects) {
-    const found = await folder.find(object.guid);
-    if (found !== undefined && (await stat(found)).isDirectory()) there.push(object);
+/** Whether a file begins as a .zip does; what cannot be read is told where it is read. */
+async function isZip(path: string): Promise<boolean> {
+  const file = await open(path).catch(() => undefined);
+  if (file === undefined) return false;
+  try {
+    return (await file.read(Buffer.alloc(2))).buffer.toString("latin1") === "PK";
+  } catch {
+    return false;
+  } finally {
+    await file.close();
   }
-  const ids = new Set(there.map((object) => object.guid));
-  return { origin: "configmgr", sequences, lines: lines.filter(({ path: [id = ""], type }) => !(ids.has(id) && /^SMS_DriverPackage$/i.test(type))), content: { folder, objects: there } };
 }
+
+/** An object whose content is there is imported as a share's is, and then has its line from there. */
+async function readExportWithContent(path: string, { sequences, lines, objects, programs }: ReturnType<typeof readExport>, contents: boolean): Promise<ImportSource> {
+  const content = await findExportContent(path, objects, contents);
+  const ids = new Set(content.objects.map((object) => object.guid));
+  return { origin: "configmgr", sequences, lines: lines.filter(({ path: [id = ""], type }) => !(ids.has(id) && importedClasses.test(type))), exported: { content, knowledge: { imageIndexes: new Map(), applications: new Map(), programs } } };
+}
+
+const importedClasses = /^SMS_(DriverPackage|Package|Application|ImagePackage|OperatingSystemInstallPackage)$/i;
 
 async function readShare(path: string): Promise<ImportSource> {
   const folder = new ShareFolder(resolve(path));

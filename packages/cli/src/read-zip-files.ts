@@ -10,25 +10,36 @@ const largestSum = 128 * 1024 * 1024;
  * The files of a .zip that `wanted` names, unpacked in memory. yauzl refuses names that are absolute or lead out, and checks sizes while it unpacks.
  * @throws SequenceError PRESTAGE_SEQUENCE_IMPORT_UNKNOWN
  */
-export async function readZipFiles(bytes: Buffer, wanted: (path: string) => boolean): Promise<Map<string, Buffer>> {
+export async function readZipFiles(path: string, wanted: (path: string) => boolean): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>();
   let sum = 0;
+  await forEachEntry(path, async (entry, zip) => {
+    const name = decodedPath(entry.fileName);
+    if (name.endsWith("/") || !wanted(name)) return;
+    if (entry.isEncrypted()) throw refusedZip("files without a password", `${name.slice(0, 200)} with one`);
+    if (entry.uncompressedSize > largestFile || (sum += entry.uncompressedSize) > largestSum) throw refusedZip(`at most ${largestFile} bytes in a file and ${largestSum} in all`, "more");
+    if (files.has(name)) throw refusedZip("each file once", `${name.slice(0, 200)} twice`);
+    files.set(name, await contentOf(zip, entry));
+  });
+  return files;
+}
+
+/**
+ * Goes through the entries of a .zip in their order; what is wrong with it is told as such.
+ * @throws SequenceError PRESTAGE_SEQUENCE_IMPORT_UNKNOWN
+ */
+export async function forEachEntry(path: string, visit: (entry: Entry, zip: ZipFile) => Promise<void>): Promise<void> {
+  let zip: ZipFile | undefined;
   try {
-    const zip = await yauzl.fromBufferPromise(bytes, { lazyEntries: true, validateEntrySizes: true, strictFileNames: false });
-    if (zip.entryCount > mostEntries) throw refused(`at most ${mostEntries} files`, `${zip.entryCount}`);
-    for (let entry = await next(zip); entry !== undefined; entry = await next(zip)) {
-      const path = decodedPath(entry.fileName);
-      if (path.endsWith("/") || !wanted(path)) continue;
-      if (entry.isEncrypted()) throw refused("files without a password", `${path.slice(0, 200)} with one`);
-      if (entry.uncompressedSize > largestFile || (sum += entry.uncompressedSize) > largestSum) throw refused(`at most ${largestFile} bytes in a file and ${largestSum} in all`, "more");
-      if (files.has(path)) throw refused("each file once", `${path.slice(0, 200)} twice`);
-      files.set(path, await contentOf(zip, entry));
-    }
+    zip = await yauzl.openPromise(path, { lazyEntries: true, autoClose: false, validateEntrySizes: true, strictFileNames: false });
+    if (zip.entryCount > mostEntries) throw refusedZip(`at most ${mostEntries} files`, `${zip.entryCount}`);
+    for (let entry = await next(zip); entry !== undefined; entry = await next(zip)) await visit(entry, zip);
   } catch (cause) {
     if (cause instanceof SequenceError) throw cause;
-    throw refused("a .zip as the Configuration Manager console writes it", cause instanceof Error ? cause.message : String(cause), cause);
+    throw refusedZip("a .zip as the Configuration Manager console writes it", cause instanceof Error ? cause.message : String(cause), cause);
+  } finally {
+    zip?.close();
   }
-  return files;
 }
 
 function next(zip: ZipFile): Promise<Entry | undefined> {
@@ -53,6 +64,6 @@ function decodedPath(path: string): string {
   }
 }
 
-function refused(expected: string, found: string, cause?: unknown): SequenceError {
+export function refusedZip(expected: string, found: string, cause?: unknown): SequenceError {
   return new SequenceError("PRESTAGE_SEQUENCE_IMPORT_UNKNOWN", `Expected ${expected}; found ${found}. Export the task sequence anew.`, { cause });
 }

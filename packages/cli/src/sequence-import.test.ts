@@ -4,10 +4,10 @@ import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { crc32, deflateRawSync } from "node:zlib";
 import { runWimlib } from "@prestage/content";
 import { cliSite } from "./fixtures/cli-site.ts";
 import { cli } from "./fixtures/run-cli.ts";
+import { zip } from "./fixtures/zip.ts";
 
 const { folder, at, tree } = await cliSite();
 interface Line { kind: string; name: string; status: string; to: string; notes: string[] }
@@ -144,34 +144,3 @@ test("driver packages whose content lies in NAME_files beside an export are impo
   const [found] = await at<{ name: string }[]>("driver-package", "show", id);
   assert.equal(found?.name, "Latitude PS100015");
 });
-
-/** A .zip with deflated entries (APPNOTE.TXT 4.3). */
-function zip(files: readonly (readonly [string, string])[]): Buffer {
-  const parts: Buffer[] = [];
-  const directory: Buffer[] = [];
-  let offset = 0;
-  for (const [name, content] of files) {
-    const [path, data] = [Buffer.from(name), Buffer.from(content)];
-    const packed = deflateRawSync(data);
-    const fields = Buffer.alloc(26);
-    fields.writeUInt16LE(20, 0);
-    fields.writeUInt16LE(8, 4);
-    fields.writeUInt32LE(crc32(data), 10);
-    fields.writeUInt32LE(packed.length, 14);
-    fields.writeUInt32LE(data.length, 18);
-    fields.writeUInt16LE(path.length, 22);
-    const local = Buffer.concat([Buffer.from("PK\x03\x04"), fields, path, packed]);
-    const rest = Buffer.alloc(14);
-    rest.writeUInt32LE(offset, 10);
-    directory.push(Buffer.concat([Buffer.from("PK\x01\x02\x14\x00", "latin1"), fields, rest, path]));
-    parts.push(local);
-    offset += local.length;
-  }
-  const central = Buffer.concat(directory);
-  const end = Buffer.alloc(18);
-  end.writeUInt16LE(files.length, 4);
-  end.writeUInt16LE(files.length, 6);
-  end.writeUInt32LE(central.length, 8);
-  end.writeUInt32LE(offset, 12);
-  return Buffer.concat([...parts, central, Buffer.from("PK\x05\x06"), end]);
-}

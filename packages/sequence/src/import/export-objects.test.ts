@@ -28,7 +28,8 @@ test("each object of an export beside its sequences has a line that says how its
   assert.match(notes("Latitude")[0] ?? "", /prestage driver-package import/);
   assert.match(notes("W11")[0] ?? "", /prestage os-image import/);
   assert.match(notes("Boot image (x64)")[0] ?? "", /^not needed: /);
-  assert.match(notes("Editor")[1] ?? "", /^it is installed by msiexec \/i e\.msi PASSWORD=/);
+  assert.match(notes("Editor")[1] ?? "", /^--import-content leaves it out: it is of the kind that it does not say/);
+  assert.match(notes("Editor")[2] ?? "", /^it is installed by msiexec \/i e\.msi PASSWORD=/);
   assert.ok(!JSON.stringify(lines).includes("Sw0rdfish"));
   assert.deepEqual(importSequence(found.sequence, { origin: "configmgr", names: found.names }).references.map((one) => one.name), ["Tools (configmgr PS100014)"]);
 });
@@ -43,7 +44,7 @@ test("an application whose text is no XML costs its own line a note; one too dee
   for (const text of ["<AppMgmtDigest><Arg Name=\"InstallCommandLine\">a & b</Arg></AppMgmtDigest>", "<AppMgmtDigest>", "<a></b>", "<"]) {
     const { sequences, lines } = readExport(exported(text));
     assert.equal(sequences.length, 1, text);
-    assert.match(lines.find((one) => one.name === "Editor")?.notes[1] ?? "", /^its deployment types could not be read/, text);
+    assert.match(lines.find((one) => one.name === "Editor")?.notes[1] ?? "", /^--import-content leaves it out: its deployment types could not be read/, text);
     assert.equal(lines.filter((one) => one.notes.some((note) => note.includes("could not be read"))).length, 1, text);
   }
   for (const text of ["<a>".repeat(70), `<a>${"<b/>".repeat(500_001)}</a>`, '<!DOCTYPE a><a>&b;']) assert.throws(() => readExport(exported(text)), { code: "PRESTAGE_SEQUENCE_IMPORT_XML" }, text.slice(0, 20));

@@ -1,18 +1,21 @@
 import { SequenceError } from "../error.ts";
 import { childrenOf, readXml, readXmlText } from "../read-xml.ts";
 import type { XmlElement } from "../read-xml.ts";
-import { driverPackagesOf, exportObjectPath, linesOfObjects, nameOfObject, propertiesOf } from "./export-objects.ts";
-import type { ExportObject } from "./export-objects.ts";
+import { propertiesOf } from "./cim.ts";
+import { exportObjectPath, importableObjects, linesOfObjects } from "./export-objects.ts";
+import { programKnowledge } from "./export-packages.ts";
+import { nameOfObject, withoutVersion } from "./exported-object.ts";
+import type { ExportedObject, ExportObject } from "./exported-object.ts";
 import type { ImportLine } from "./import-report.ts";
-import type { ShareObject } from "./read-share.ts";
 import { readSourceSequence } from "./source-sequence.ts";
 import type { SourceSequence } from "./source-sequence.ts";
+import type { ProgramKnowledge } from "./translation.ts";
 
 /** A task sequence of a Configuration Manager export, and what the objects it names are called. */
 export interface ExportedSequence { id: string; sequence: SourceSequence; names: ReadonlyMap<string, string> }
 
-/** What an export holds: task sequences, a line for each object beside them, and which of these can be imported from the content beside the export. */
-export interface ReadExport { sequences: ExportedSequence[]; lines: ImportLine[]; objects: ShareObject[] }
+/** What an export holds: task sequences, a line for each object beside them, which of these can be imported from the content beside the export, and what its steps ask of the packages. */
+export interface ReadExport { sequences: ExportedSequence[]; lines: ImportLine[]; objects: ExportedObject[]; programs: ProgramKnowledge }
 
 const objectFile = /^SMS_TaskSequencePackage\/([^/]{1,64})\/object\.xml$/i;
 
@@ -39,14 +42,16 @@ export function readExport(files: ReadonlyMap<string, Uint8Array>): ReadExport {
     found.push({ id, sequence: { ...sequence, name: properties.get("name") || sequence.name, description: properties.get("description") || sequence.description }, names });
   }
   if (found.length === 0) throw new SequenceError("PRESTAGE_SEQUENCE_IMPORT_UNKNOWN", "Expected an export of the Configuration Manager console with SMS_TaskSequencePackage/ID/object.xml; found none in it. Export a task sequence.");
-  return { sequences: found, lines: linesOfObjects(objects), objects: driverPackagesOf(objects) };
+  return { sequences: found, lines: linesOfObjects(objects), objects: importableObjects(objects, found.map(({ sequence }) => sequence)), programs: programKnowledge(objects) };
 }
 
 /** Those beside the task sequences. */
 function objectsIn(files: ReadonlyMap<string, Uint8Array>): ExportObject[] {
   return [...files].flatMap(([path, bytes]): ExportObject[] => {
     const [, className, id] = exportObjectPath.exec(path) ?? [];
-    return className === undefined || id === undefined || /^SMS_TaskSequencePackage$/i.test(className) ? [] : [{ className, id, properties: propertiesOf(readXml(bytes)) }];
+    if (className === undefined || id === undefined || /^SMS_TaskSequencePackage$/i.test(className)) return [];
+    const root = readXml(bytes);
+    return [{ className, id: withoutVersion(id), properties: propertiesOf(root), root }];
   });
 }
 
@@ -65,7 +70,7 @@ function namesIn(list: XmlElement): Map<string, string> {
     if (!one.text.trim().startsWith("<")) continue;
     const properties = propertiesOf(readXmlText(one.text.trim()));
     const [id, name] = [properties.get("referencepackageid"), properties.get("referencename")];
-    if (id !== undefined && id !== "" && name !== undefined && name !== "") names.set(id.toLowerCase(), `${name} (configmgr ${id})`);
+    if (id !== undefined && id !== "" && name !== undefined && name !== "") names.set(withoutVersion(id).toLowerCase(), `${name} (configmgr ${id})`);
   }
   return names;
 }

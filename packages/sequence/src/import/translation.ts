@@ -45,7 +45,10 @@ export interface TranslationContext {
 }
 
 /** What a deployment share says besides its sequences, by GUID in lower case. */
-export interface ShareKnowledge { /** GUIDs of the driver groups that hold drivers. */ driverGroups?: readonly string[]; imageIndexes: ReadonlyMap<string, number>; applications: ReadonlyMap<string, ShareApplication & { name: string; enabled: boolean }>; /** Scripts that ask MDT's own objects, by path below the share in lower case. */ askMdt?: ReadonlySet<string> }
+export interface ShareKnowledge { /** GUIDs of the driver groups that hold drivers. */ driverGroups?: readonly string[]; imageIndexes: ReadonlyMap<string, number>; applications: ReadonlyMap<string, ShareApplication & { name: string; enabled: boolean }>; /** Scripts that ask MDT's own objects, by path below the share in lower case. */ askMdt?: ReadonlySet<string>; /** Of an export of Configuration Manager. */ programs?: ProgramKnowledge }
+
+/** What steps of an export ask about the programs of its packages: by package and program, both in lower case. */
+export type ProgramKnowledge = ReadonlyMap<string, ReadonlyMap<string, { /** Configuration Manager restarts the computer after it. */ restart: boolean; /** Why it is not among the package's programs here. */ left?: string }>>;
 
 export type Translator = (context: TranslationContext) => Translation;
 

@@ -1,4 +1,5 @@
 import { checkSettable } from "../variables.ts";
+import { withoutVersion } from "./exported-object.ts";
 import { hiveUse, loadedHives } from "./offline-hives.ts";
 import { isInWindowsPe } from "./translators-mdt.ts";
 import { noticeOf } from "./restart-notice.ts";
@@ -55,13 +56,17 @@ export const checkReadiness: Translator = (context) => {
 
 /** Apply Operating System Image. */
 export const applyOperatingSystem: Translator = (context) => {
-  const image = context.take("ImagePackageID");
-  if (image === "") return { disabled: context.take("InstallPackageID") === "" ? "no image is named" : "it installs from setup files; Prestage applies images" };
+  const [wim, setup] = [context.take("ImagePackageID"), context.take("InstallPackageID")];
+  const image = wim || setup;
+  if (image === "") return { disabled: "no image is named" };
   if (context.take("ConfigFileName") !== "" || context.take("ConfigFilePackage") !== "") return { disabled: `its answer file ${context.take("ConfigFileName")} cannot be put in yet` };
   context.ignore(/^RunFromNet$/i, /^Destination/i);
-  const index = context.take("ImageIndex");
+  const index = context.take(wim === "" ? "InstallEditionIndex" : "ImageIndex");
+  if (wim === "" && !/^[1-9]\d{0,3}$/.test(index)) return { disabled: "it installs from setup files and does not say which edition; Prestage applies images: name one and its index" };
+  if (wim === "") context.ignore(/^ImageIndex$/i);
+  else context.ignore(/^InstallEditionIndex$/i);
   if (!/^[1-9]\d{0,3}$/.test(index || "1")) return { disabled: `its image index ${index.slice(0, 40)} is no number` };
-  return one("apply-os-image", { osImage: context.reference("os-image", image), index: Number(index || "1") }, "it goes onto the staged disk's data volume, whatever the destination over there");
+  return one("apply-os-image", { osImage: context.reference("os-image", image), index: Number(index || "1") }, "it goes onto the staged disk's data volume, whatever the destination over there", wim === "" ? "the edition is applied from the install.wim of its setup files; nothing of the setup itself is run" : undefined);
 };
 
 export const applyDriverPackage: Translator = (context) => {
@@ -87,7 +92,7 @@ export const installApplication: Translator = (context) => {
     context.ignore(/^(ApplicationName|AppInfo.*|NumApps|ClearCache)$/i);
     return { steps: [{ type: "install-application", with: { baseVariable: base, ...common } }], notes: [`the variables ${base}01 and so on are to hold ids of applications, such as ABC00004, in place of names`], windowsCommand: true };
   }
-  const ids = (/\/app:(\S+)/i.exec(context.node.action)?.[1] ?? context.take("ApplicationName")).split(",").map((id) => id.trim()).filter((id) => id !== "");
+  const ids = (/\/app:(\S+)/i.exec(context.node.action)?.[1] ?? context.take("ApplicationName")).split(",").map((id) => withoutVersion(id.trim())).filter((id) => id !== "");
   if (ids.length === 0) return { disabled: "no application is named" };
   context.ignore(/^(ApplicationName|AppInfo.*|NumApps|ClearCache)$/i);
   return { steps: [{ type: "install-application", with: { applications: ids.map((id) => context.reference("application", id)), ...common } }], notes: [], windowsCommand: true };
@@ -108,7 +113,10 @@ export const installPackage: Translator = (context) => {
   const [id, program] = [context.take("PackageID"), context.take("ProgramName")];
   context.ignore(/^PackageName$/i);
   if (id === "" || program === "") return { disabled: "no package or no program is named" };
-  return { steps: [{ type: "install-package", with: { package: context.reference("package", id), program } }], notes: [], windowsCommand: true };
+  const known = context.share.programs?.get(id.toLowerCase())?.get(program.toLowerCase());
+  if (known?.left !== undefined) return { disabled: `the program ${redact(program).text} is not imported: ${known.left}` };
+  const restarts = known?.restart === true;
+  return { steps: [{ type: "install-package", with: { package: context.reference("package", id), program, ...(restarts && { restartCodes: [0, 3010] }) } }], notes: restarts ? ["it restarts the computer, for the program asks for that"] : [], windowsCommand: true };
 };
 
 /** Run Command Line. */
