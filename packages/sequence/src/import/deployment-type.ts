@@ -35,8 +35,11 @@ export function translateDeploymentType({ element, installer, technology }: Depl
   const codes = exitCodesOf(install, custom, notes);
   const requirements = requirementsOf(element);
   const narrow = isTrue(argumentOf(install, "RunAs32Bit"));
+  if (narrow && [command, remove].some((line) => /"[^"]*[&|<>^][^"]*"/.test(line))) return { refused: "its command runs as a 32-bit program, with signs between quotation marks that a shell within a shell would read" };
   if (narrow) notes.push("its commands run as 32-bit programs, as there");
   const at = (line: string, place: string) => as32Bit(inFolder(line, place, notes), narrow);
+  const installCommand = at(command, argumentOf(install, "WorkingDirectory") || textOf(custom, "InstallFolder"));
+  const uninstallCommand = remove === "" ? undefined : at(remove, argumentOf(childOf(installer, "UninstallAction"), "WorkingDirectory") || textOf(custom, "UninstallFolder"));
   const relations = relationsOf(element, notes);
   const content = contentsOf(installer, install);
   if (content.length > 1) notes.push("its other content is left out: an application has one folder here");
@@ -48,7 +51,7 @@ export function translateDeploymentType({ element, installer, technology }: Depl
   return {
     content: content.slice(0, 1), notes: [...notes, ...requirements.notes], only32Bit: requirements.only32Bit,
     application: {
-      installCommand: at(command, argumentOf(install, "WorkingDirectory") || textOf(custom, "InstallFolder")), ...(remove !== "" && { uninstallCommand: at(remove, argumentOf(childOf(installer, "UninstallAction"), "WorkingDirectory") || textOf(custom, "UninstallFolder")) }),
+      installCommand, ...(uninstallCommand !== undefined && { uninstallCommand }),
       detection: detection.rules, ...codes, ...(requirements.condition !== undefined && { requirement: requirements.condition }), ...relations,
     },
   };

@@ -1,4 +1,4 @@
-import { applicationsOf, notesOfApplication } from "./export-applications.ts";
+import { applicationsOf, notesOfApplication, readApplication } from "./export-applications.ts";
 import { imagesOf } from "./export-images.ts";
 import { hasPackage, packagesOf } from "./export-packages.ts";
 import { nameOfObject, versionOfObject } from "./exported-object.ts";
@@ -30,6 +30,12 @@ function driverPackagesOf(objects: readonly ExportObject[]): ExportedObject[] {
   return objects.filter(({ className }) => className.toLowerCase() === "sms_driverpackage").map((object) => ({ kind: "driver-package", guid: object.id, name: nameOfObject(object), version: versionOfObject(object), sources: [], places: [object.id], enabled: true, notes: [] }));
 }
 
+/** An application's content has an id of its own. */
+function contentFolderOf(object: ExportObject): string {
+  const read = /^SMS_Application$/i.test(object.className) ? readApplication(object) : undefined;
+  return (read !== undefined && "object" in read ? read.object.places[0] : undefined) ?? object.id.split("/").at(-1) ?? object.id;
+}
+
 function notesOfPackage(object: ExportObject, objects: readonly ExportObject[]): string[] {
   const [read] = packagesOf(objects.filter((one) => one === object || /^SMS_Program$/i.test(one.className)));
   return [...(read?.programs ?? []).slice(0, 20).map(({ name, command }) => `its program ${name} runs ${command.slice(0, 500)}`), ...(read?.notes ?? [])];
@@ -45,7 +51,7 @@ export function linesOfObjects(objects: readonly ExportObject[]): ImportLine[] {
     if (className.toLowerCase() === "sms_program") return { ...common, name: redact(properties.get("programname") || id).text.slice(0, 256), status: "disabled", to: "", notes: [`not translated: its package ${redact(properties.get("packageid") ?? "").text.slice(0, 64)} is not in the export`] };
     if (known === undefined) return { ...common, status: "disabled", to: "", notes: ["not translated: there is nothing of its kind here"] };
     const source = properties.get("pkgsourcepath") ?? "";
-    const folder = id.split("/").at(-1) ?? id;
+    const folder = contentFolderOf(object);
     const notes = [`not translated: import the content of this ${known.kind} (the export's folder NAME_files/${folder}${source === "" ? "" : `, or ${redact(source).text.slice(0, 300)}`}) by ${known.how}, and name its id in import-map.json`];
     return { ...common, status: "disabled", to: "", notes: [...notes, ...(className.toLowerCase() === "sms_application" ? notesOfApplication(object) : []), ...(className.toLowerCase() === "sms_package" ? notesOfPackage(object, objects) : [])] };
   });
