@@ -23,7 +23,7 @@ ${uninstall === undefined ? "" : `<UninstallAction><Args>${argumentsOf(uninstall
 
 function application(types: readonly string[], { id = "ScopeId_A/Application_B", order = [], name = "Editor" }: { id?: string; order?: readonly string[]; name?: string } = {}): ExportObject {
   const digest = `<?xml version="1.0" encoding="utf-16"?><AppMgmtDigest xmlns="http://schemas.microsoft.com/SystemCenterConfigurationManager/2009/AppMgmtDigest"><Application LogicalName="Application_B"><DeploymentTypes>${order.map((one) => `<DeploymentType LogicalName="DeploymentType_${one}"/>`).join("")}</DeploymentTypes><SoftwareVersion>24.1</SoftwareVersion></Application>${types.join("")}</AppMgmtDigest>`;
-  const root = readXmlText(`<INSTANCE CLASSNAME="SMS_Application"><PROPERTY NAME="LocalizedDisplayName"><VALUE>${name}</VALUE></PROPERTY><PROPERTY NAME="SDMPackageXML"><VALUE>${escape(digest)}</VALUE></PROPERTY></INSTANCE>`);
+  const root = readXmlText(`<INSTANCE CLASSNAME="SMS_Application"><PROPERTY NAME="LocalizedDisplayName"><VALUE>${name}</VALUE></PROPERTY><PROPERTY NAME="PackageID"><VALUE>PS10001A</VALUE></PROPERTY><PROPERTY NAME="SDMPackageXML"><VALUE>${escape(digest)}</VALUE></PROPERTY></INSTANCE>`);
   return { className: "SMS_Application", id, properties: propertiesOf(root), root };
 }
 
@@ -70,7 +70,7 @@ test("an application with its commands, exit codes, version and the folder of it
     technology: "MSI", install: { InstallCommandLine: 'msiexec /i "e.msi" /qn', WorkingDirectory: "x64", RunAs32Bit: "false", MaxExecuteTime: "120" }, uninstall: { InstallCommandLine: `msiexec /x ${product} /qn` },
     custom: `${msi}<ExitCodes><ExitCode Code="0" Class="Success"/><ExitCode Code="1707" Class="Success"/><ExitCode Code="3010" Class="SoftReboot"/><ExitCode Code="1641" Class="HardReboot"/><ExitCode Code="1618" Class="FastRetry"/></ExitCodes>`,
   }));
-  assert.deepEqual([object.kind, object.name, object.version, object.places], ["application", "Editor", "24.1", ["Content_1", "Application_B/Content_1"]]);
+  assert.deepEqual([object.kind, object.name, object.version, object.places], ["application", "Editor", "24.1", ["Content_1", "Application_B/Content_1", "PS10001A/Content_1", "Application_B", "PS10001A"]]);
   const path = `"HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall\\${product}"`;
   assert.deepEqual(exported, { installCommand: 'cd /d "x64" && msiexec /i "e.msi" /qn', uninstallCommand: `msiexec /x ${product} /qn`, detection: [{ type: "command", command: `reg query ${path} /reg:64 || reg query ${path} /reg:32` }], successCodes: [0, 1707], restartCodes: [3010, 1641], dependencies: [], supersedes: [] });
   assert.deepEqual(object.notes, ["found by its MSI's product code, among 64-bit and 32-bit programs"]);

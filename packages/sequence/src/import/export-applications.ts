@@ -26,9 +26,14 @@ export function readApplication(object: ExportObject): ReadApplicationOfExport {
   if (result.content.length === 0) return { refused: "it has no content of its own: import a folder with what it needs, its commands and its detection" };
   const left = translated.filter(({ one }) => one !== chosen.one);
   const notes = [...result.notes, ...(left.length === 0 ? [] : [`of its deployment types ${titleOf(chosen.one)} is imported; left out: ${left.map(({ one, result: why }) => `${titleOf(one)}${"refused" in why ? ` (${why.refused})` : ""}`).join(", ").slice(0, 1000)}`])];
-  const own = object.id.split("/").at(-1) ?? object.id;
   const version = versionOfObject(object) || redact(textOf(childOf(digest.root, "Application"), "SoftwareVersion")).text.slice(0, 64);
-  return { object: { kind: "application", guid: object.id, name: nameOfObject(object), version, sources: [], places: result.content.flatMap((id) => [id, `${own}/${id}`]), enabled: true, notes, exported: result.application } };
+  return { object: { kind: "application", guid: object.id, name: nameOfObject(object), version, sources: [], places: placesOf(result.content, object), enabled: true, notes, exported: result.application } };
+}
+
+/** Under the id of its content; and, as packages lie, under its own, alone or with that of the content below it. */
+function placesOf(content: readonly string[], { id, properties }: ExportObject): string[] {
+  const own = [id.split("/").at(-1) ?? id, properties.get("packageid") ?? ""].filter((name) => /^[A-Za-z0-9_-]{1,100}$/.test(name));
+  return [...content, ...own.flatMap((name) => content.map((one) => `${name}/${one}`)), ...own];
 }
 
 /** Each after those it depends on and those it removes; a circle stays as it stands, and costs the one that closes it its import. */

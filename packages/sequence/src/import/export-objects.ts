@@ -1,6 +1,6 @@
 import { applicationsOf, notesOfApplication, readApplication } from "./export-applications.ts";
 import { imagesOf } from "./export-images.ts";
-import { hasPackage, packagesOf } from "./export-packages.ts";
+import { packagesOf } from "./export-packages.ts";
 import { nameOfObject, versionOfObject } from "./exported-object.ts";
 import type { ExportedObject, ExportObject } from "./exported-object.ts";
 import { nothing } from "./import-report.ts";
@@ -36,14 +36,14 @@ function contentFolderOf(object: ExportObject): string {
   return (read !== undefined && "object" in read ? read.object.places[0] : undefined) ?? object.id.split("/").at(-1) ?? object.id;
 }
 
-function notesOfPackage(object: ExportObject, objects: readonly ExportObject[]): string[] {
-  const [read] = packagesOf(objects.filter((one) => one === object || /^SMS_Program$/i.test(one.className)));
+function notesOfPackage(object: ExportObject): string[] {
+  const [read] = packagesOf([object]);
   return [...(read?.programs ?? []).slice(0, 20).map(({ name, command }) => `its program ${name} runs ${command.slice(0, 500)}`), ...(read?.notes ?? [])];
 }
 
-/** A line for each object of an export that is no task sequence, as it stands where its content is not found: how to bring it here. Programs stand in their package's. */
+/** A line for each object of an export that is no task sequence, as it stands where its content is not found: how to bring it here. Programs stand in their package's line. */
 export function linesOfObjects(objects: readonly ExportObject[]): ImportLine[] {
-  return objects.filter((object) => !/^SMS_Program$/i.test(object.className) || !hasPackage(object, objects)).map((object): ImportLine => {
+  return objects.map((object): ImportLine => {
     const { className, id, properties } = object;
     const common = { kind: "object" as const, name: nameOfObject(object), path: [id], type: className, enabled: true };
     if (className.toLowerCase() === "sms_bootimagepackage") return { ...common, status: "withNote", to: nothing, notes: ["not needed: the boot environment is built here (prestage boot-image build)"] };
@@ -53,6 +53,6 @@ export function linesOfObjects(objects: readonly ExportObject[]): ImportLine[] {
     const source = properties.get("pkgsourcepath") ?? "";
     const folder = contentFolderOf(object);
     const notes = [`not translated: import the content of this ${known.kind} (the export's folder NAME_files/${folder}${source === "" ? "" : `, or ${redact(source).text.slice(0, 300)}`}) by ${known.how}, and name its id in import-map.json`];
-    return { ...common, status: "disabled", to: "", notes: [...notes, ...(className.toLowerCase() === "sms_application" ? notesOfApplication(object) : []), ...(className.toLowerCase() === "sms_package" ? notesOfPackage(object, objects) : [])] };
+    return { ...common, status: "disabled", to: "", notes: [...notes, ...(className.toLowerCase() === "sms_application" ? notesOfApplication(object) : []), ...(className.toLowerCase() === "sms_package" ? notesOfPackage(object) : [])] };
   });
 }

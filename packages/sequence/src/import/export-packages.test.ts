@@ -14,17 +14,17 @@ function exported(more: string, files: Readonly<Record<string, string>> = {}, st
   return readExport(new Map(Object.entries(text).map(([path, content]) => [path, Buffer.from(content)])));
 }
 
-test("programs are found as instances within their package, as text in its values and in files of their own, each once", () => {
+test("programs are found as instances within their package, as text in its values, in a list beside it and in files of their own, each once", () => {
   const within = `<PROPERTY.OBJECTARRAY NAME="Programs"><VALUE.ARRAY><VALUE.OBJECT>${program("A")}</VALUE.OBJECT></VALUE.ARRAY></PROPERTY.OBJECTARRAY>`;
   const asText = `<PROPERTY.ARRAY NAME="Programs" TYPE="string"><VALUE.ARRAY><VALUE>${program("B").replaceAll("<", "&lt;").replaceAll(">", "&gt;")}</VALUE><VALUE>${program("a").replaceAll("<", "&lt;").replaceAll(">", "&gt;")}</VALUE></VALUE.ARRAY></PROPERTY.ARRAY>`;
-  const { objects, lines } = exported(within + asText, { "SMS_Program/PS100014;C/object.xml": program("C"), "SMS_Package/PS100014/SMS_Program/D/object.xml": program("D"), "SMS_Program/PS100099;E/object.xml": program("E", { PackageID: "PS100099" }) });
+  const { objects, lines } = exported(within + asText, { "SMS_Program/PS100014;C/object.xml": program("C"), "SMS_Package/PS100014/SMS_Program/D/object.xml": program("D"), "SMS_Package/PS100014/Programs.xml": `<ArrayOfString><string>${program("F").replaceAll("<", "&lt;").replaceAll(">", "&gt;")}</string></ArrayOfString>`, "SMS_Program/PS100099;E/object.xml": program("E", { PackageID: "PS100099" }) });
   const [tools] = objects;
   assert.deepEqual([tools?.kind, tools?.guid, tools?.version, tools?.places], ["package", "PS100014", "2", ["PS100014"]]);
-  assert.deepEqual(tools?.programs?.map((one) => one.name), ["a", "B", "C", "D"]);
+  assert.deepEqual(tools?.programs?.map((one) => one.name), ["a", "B", "C", "D", "F"]);
   assert.deepEqual(tools?.programs?.[0], { name: "a", command: "setup.exe /S", successCodes: [0] });
   // The program of a package that is not there has a line of its own; the others stand in their package's.
   assert.deepEqual(lines.map((one) => [one.name, one.type, one.notes[0]?.slice(0, 24)]), [["Tools", "SMS_Package", "not translated: import t"], ["E", "SMS_Program", "not translated: its pack"]]);
-  assert.deepEqual(lines[0]?.notes.slice(1), ["a", "B", "C", "D"].map((name) => `its program ${name} runs setup.exe /S`));
+  assert.deepEqual(lines[0]?.notes.slice(1), ["a", "B", "C", "D", "F"].map((name) => `its program ${name} runs setup.exe /S`));
 });
 
 test("what a program asks for is carried over, said, or keeps it out; a password is never written out", () => {

@@ -13,22 +13,12 @@ const flags = { disabled: 0x1000, userContext: 0x4000, everyUser: 0x1_0000, rest
 interface ReadProgram { name: string; program?: PackageProgram; left?: string; restart: boolean; notes: string[] }
 
 /**
- * Programs lie in an export as instances of SMS_Program: within their package's text, in any of the ways CIM has for that, or each in a file of its own.
- * The same program twice counts once.
+ * Programs lie in an export as instances of SMS_Program: within their package's text, in any of the ways CIM has for that, in a list beside it, as the console writes
+ * what a task sequence refers to, or each in a file of its own. The same program twice counts once.
  */
-function programsOf(pack: ExportObject, objects: readonly ExportObject[]): XmlElement[] {
-  const apart = objects.filter((one) => /^SMS_Program$/i.test(one.className) && packageOf(one) === pack.id.toLowerCase()).map(({ root }) => root);
-  const all = [...instancesOf(pack.root, "SMS_Program"), ...apart];
+function programsOf(pack: ExportObject): XmlElement[] {
+  const all = [pack.root, ...(pack.beside ?? [])].flatMap((one) => instancesOf(one, "SMS_Program"));
   return [...new Map(all.map((one) => [propertiesOf(one).get("programname")?.toLowerCase() ?? "", one])).values()];
-}
-
-function packageOf(program: ExportObject): string {
-  return program.properties.get("packageid")?.toLowerCase() ?? "";
-}
-
-/** Whether a package of the export has the program, so that its line is the package's. */
-export function hasPackage(program: ExportObject, objects: readonly ExportObject[]): boolean {
-  return objects.some((one) => /^SMS_Package$/i.test(one.className) && one.id.toLowerCase() === packageOf(program));
 }
 
 /** Packages with their programs, as what is imported from the content beside the export. */
@@ -45,7 +35,7 @@ export function programKnowledge(objects: readonly ExportObject[]): ProgramKnowl
 }
 
 function packagesIn(objects: readonly ExportObject[]): { object: ExportObject; programs: ReadProgram[] }[] {
-  return objects.filter(({ className }) => /^SMS_Package$/i.test(className)).map((object) => ({ object, programs: programsOf(object, objects).slice(0, 64).map((one) => readProgram(object, one)) }));
+  return objects.filter(({ className }) => /^SMS_Package$/i.test(className)).map((object) => ({ object, programs: programsOf(object).slice(0, 64).map((one) => readProgram(object, one)) }));
 }
 
 function readProgram(pack: ExportObject, program: XmlElement): ReadProgram {

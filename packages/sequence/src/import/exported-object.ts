@@ -4,7 +4,7 @@ import type { ShareObject } from "./read-share.ts";
 import { redact } from "./redact.ts";
 
 /** An object of a Configuration Manager export beside its task sequences: its class, its CIM properties by name in lower case, and all that its text holds. */
-export interface ExportObject { className: string; id: string; properties: ReadonlyMap<string, string>; root: XmlElement }
+export interface ExportObject { className: string; id: string; properties: ReadonlyMap<string, string>; root: XmlElement; /** Of a package: its programs that lie in files of their own, and lists of the console's beside its text. */ beside?: readonly XmlElement[] }
 
 /** A detection rule of an application; its form is the contract's. */
 export type SourceDetection = { type: "file"; path: string } | { type: "registry"; key: string; value?: string; equals?: string } | { type: "command"; command: string };

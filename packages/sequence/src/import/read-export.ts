@@ -19,9 +19,12 @@ export interface ReadExport { sequences: ExportedSequence[]; lines: ImportLine[]
 
 const objectFile = /^SMS_TaskSequencePackage\/([^/]{1,64})\/object\.xml$/i;
 
+/** Lists beside a package's text. */
+const packageList = /^SMS_Package\/([^/]{1,100})\/(?!object\.xml$)[^/]{1,100}\.xml$/i;
+
 /** The files of an export that are read at all. */
 export function isExportFile(path: string): boolean {
-  return exportObjectPath.test(path) || /^SMS_TaskSequencePackage\/[^/]{1,64}\/ReferencesInfo\.xml$/i.test(path);
+  return exportObjectPath.test(path) || packageList.test(path) || /^SMS_TaskSequencePackage\/[^/]{1,64}\/ReferencesInfo\.xml$/i.test(path);
 }
 
 /**
@@ -45,14 +48,27 @@ export function readExport(files: ReadonlyMap<string, Uint8Array>): ReadExport {
   return { sequences: found, lines: linesOfObjects(objects), objects: importableObjects(objects, found.map(({ sequence }) => sequence)), programs: programKnowledge(objects) };
 }
 
-/** Those beside the task sequences. */
+/** Those beside the task sequences; programs and lists that lie apart from their package belong to it. */
 function objectsIn(files: ReadonlyMap<string, Uint8Array>): ExportObject[] {
-  return [...files].flatMap(([path, bytes]): ExportObject[] => {
+  const objects: ExportObject[] = [];
+  const apart: { pack: string; root: XmlElement; object?: ExportObject }[] = [];
+  for (const [path, bytes] of files) {
     const [, className, id] = exportObjectPath.exec(path) ?? [];
-    if (className === undefined || id === undefined || /^SMS_TaskSequencePackage$/i.test(className)) return [];
+    const pack = packageList.exec(path)?.[1];
+    if (pack !== undefined) apart.push({ pack: pack.toLowerCase(), root: readXml(bytes) });
+    if (className === undefined || id === undefined || /^SMS_TaskSequencePackage$/i.test(className)) continue;
     const root = readXml(bytes);
-    return [{ className, id: withoutVersion(id), properties: propertiesOf(root), root }];
-  });
+    const object = { className, id: withoutVersion(id), properties: propertiesOf(root), root };
+    if (/^SMS_Program$/i.test(className)) apart.push({ pack: object.properties.get("packageid")?.toLowerCase() ?? "", root, object });
+    else objects.push(object);
+  }
+  const isPackage = ({ className }: ExportObject) => /^SMS_Package$/i.test(className);
+  const packages = new Set(objects.filter(isPackage).map((one) => one.id.toLowerCase()));
+  const beside = Map.groupBy(apart, (one) => one.pack);
+  return [
+    ...objects.map((object) => (isPackage(object) ? { ...object, beside: (beside.get(object.id.toLowerCase()) ?? []).map(({ root }) => root) } : object)),
+    ...apart.flatMap(({ pack, object }) => (object === undefined || packages.has(pack) ? [] : [object])),
+  ];
 }
 
 /** The sequence is text within the object: XML, or, encrypted, figures. */
