@@ -1,4 +1,5 @@
 import { gzipSync } from "node:zlib";
+import { powerShellText } from "../windows/powershell.ts";
 
 /** Longer ones an application's definition does not take. */
 const longestCommand = 4000;
@@ -53,9 +54,4 @@ function asFile(text: string, ending: string): Buffer {
 export function exactText(text: string): string {
   const parts = text.split("%").map(powerShellText);
   return parts.length === 1 ? powerShellText(text) : `(${parts.join("+[char]37+")})`;
-}
-
-/** Text between the quotation marks that PowerShell takes as it is. */
-export function powerShellText(text: string): string {
-  return `'${text.replaceAll(/['\u2018\u2019\u201a\u201b]/g, "$&$&")}'`;
 }

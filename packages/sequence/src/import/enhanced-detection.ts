@@ -1,7 +1,8 @@
 import { attributeOf, childOf, childrenOf, textOf } from "../read-xml.ts";
 import type { XmlElement } from "../read-xml.ts";
+import { powerShellText } from "../windows/powershell.ts";
 import { within } from "./application-digest.ts";
-import { exactText, powerShellCommand, powerShellText } from "./detection-script.ts";
+import { exactText, powerShellCommand } from "./detection-script.ts";
 import type { SourceDetection } from "./exported-object.ts";
 import { helpers } from "./powershell-helpers.ts";
 
@@ -127,9 +128,9 @@ function msiSubject(setting: XmlElement): Subject {
   if (isTrueAttribute(setting, "IsPerUser", false)) throw new Unsayable("it asks for an MSI of the user, and steps run as the system");
   const key = `LocalMachine '${uninstall}\\${code}'`;
   return {
-    there: `(Key ${key} Registry64,Registry32)`,
+    there: `(Key ${key} 'Registry64','Registry32')`,
     rule: { type: "command", command: queryUninstall(code) },
-    value: (property) => (/^(ProductVersion|)$/i.test(property) ? `(Value ${key} 'DisplayVersion' Registry64,Registry32)` : undefined),
+    value: (property) => (/^(ProductVersion|)$/i.test(property) ? `(Value ${key} 'DisplayVersion' 'Registry64','Registry32')` : undefined),
   };
 }
 
@@ -142,7 +143,7 @@ function registrySubject(source: XmlElement, asSystem: boolean): Subject {
   if (hive === undefined || key === "" || /["\r\n\0]/.test(`${key}${name}`) || key.length > 500) throw new Unsayable("it asks for a key of the registry that is none");
   if (hive[1] === "HKCU" && !asSystem) throw new Unsayable("it asks for the registry of the user, and steps run as the system");
   const wide = isTrueAttribute(source, "Is64Bit", true);
-  const views = wide ? "Registry64" : "Registry32,Registry64";
+  const views = wide ? "'Registry64'" : "'Registry32','Registry64'";
   const at = `${hive[0]} ${exactText(key)}`;
   const value = `(Value ${at} ${exactText(name)} ${views})`;
   const isKey = childOf(source, "ValueName") === undefined;
