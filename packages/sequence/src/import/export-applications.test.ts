@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
+import fc from "fast-check";
 import { readXmlText } from "../read-xml.ts";
 import { propertiesOf } from "./cim.ts";
 import { applicationsOf, readApplication } from "./export-applications.ts";
@@ -116,6 +117,36 @@ test("what is compared is asked by one command of PowerShell, beside the rules o
   // More than an application has rules for are asked together.
   const many = detection(Array.from({ length: 20 }, (_, i) => registry(`r${i}`, `SOFTWARE\\Maker${i}`)).join(""), group("And", ...Array.from({ length: 20 }, (_, i) => exists(`r${i}`))));
   assert.deepEqual(many.map((rule) => rule.type), ["command"]);
+});
+
+test("whatever names, values and trees a detection has, it becomes rules that are none but its own, or is refused", () => {
+  // What cmd.exe, PowerShell or XML would read as more than text.
+  const sign = fc.oneof({ weight: 40, arbitrary: fc.constantFrom("a", "Z", "1", ".", " ", "%", "'", "\u2019", "&", "^", "(", ")", "{", "}", ";", "$", "`", "!", "é") }, { weight: 1, arbitrary: fc.constantFrom('"', "\n", "|", "<", "*", "\\") });
+  const text = fc.string({ unit: sign, maxLength: 12 });
+  const leaf = fc.oneof(
+    fc.constantFrom("f", "v", "k", "m").map(exists),
+    fc.tuple(fc.constantFrom("Equals", "NotEquals", "GreaterThan", "Contains", "OneOf"), text).map(([operator, value]) => asks(operator, "v", [value])),
+    fc.tuple(fc.constantFrom("Between", "OneOf", "NoneOf"), text, text).map(([operator, one, two]) => asks(operator, "v", [one, two])),
+    fc.tuple(fc.constantFrom("f", "v", "m"), fc.constantFrom("Version", "Size", "ProductVersion", ""), fc.constantFrom("Version", "Int64", "Boolean"), fc.oneof(text, fc.constant("1.2"), fc.constant("12"))).map(([setting, property, dataType, value]) => asks("LessEquals", setting, [value], { type: dataType, property })),
+  );
+  const { tree } = fc.letrec<{ tree: string }>((tie) => ({ tree: fc.oneof({ depthSize: "small" }, leaf, fc.tuple(fc.constantFrom("And", "Or"), fc.array(tie("tree"), { minLength: 1, maxLength: 3 })).map(([operator, all]) => group(operator, ...all))) }));
+  let said = 0;
+  fc.assert(fc.property(fc.array(text, { minLength: 6, maxLength: 6 }), fc.boolean(), tree, ([path = "", name = "", key = "", value = "", key2 = "", code = ""], wide, expression) => {
+    const found = readApplication(application([type({ custom: enhanced(file("f", `C:\\${path}`, name, wide) + registry("v", `A${key}`, value, { wide }) + registry("k", `B${key2}`) + `<MSI LogicalName="m"><ProductCode>${code.length < 9 ? product : escape(code)}</ProductCode></MSI>`, expression) })]));
+    if ("refused" in found) return;
+    said++;
+    for (const rule of found.object.exported?.detection ?? []) {
+      if (rule.type !== "command") continue;
+      assert.ok(rule.command.length <= 4000 && !/[\r\n]/.test(rule.command), rule.command);
+      const between = /^powershell [A-Za-z -]*-Command "([^"]*)"$/.exec(rule.command)?.[1];
+      // Out of quotation marks there is nothing of what was given: each shell reads but the words that stand here. What is packed runs from a file, which PowerShell alone reads.
+      const packed = between === undefined ? undefined : /FromBase64String\('([^']*)'\)/.exec(between)?.[1];
+      const statements = packed === undefined ? between : gunzipSync(Buffer.from(packed, "base64")).toString("utf8");
+      if (statements !== undefined) assert.match(statements.replaceAll(/'(?:[^'\u2018\u2019\u201a\u201b]|''|\u2019\u2019)*'/g, ""), /^\ufeff?[A-Za-z0-9 $=.,;:()[\]{}|_+*<>@-]*$/, rule.command);
+      else assert.match(rule.command.replaceAll(/"[^"]*"/g, '""'), /^(reg query ""( \/v "")? \/reg:(64|32) \|\| reg query ""( \/v "")? \/reg:(64|32)|if exist "" \(exit 0\) else (exit 1|\(if exist "" \(exit 0\) else exit 1\)))$/, rule.command);
+    }
+  }), { numRuns: 300 });
+  assert.ok(said > 30, `${said} were said`);
 });
 
 test("detection that cannot be said refuses its deployment type, with the reason", () => {

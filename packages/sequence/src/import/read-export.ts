@@ -33,7 +33,8 @@ export function isExportFile(path: string): boolean {
  */
 export function readExport(files: ReadonlyMap<string, Uint8Array>): ReadExport {
   const objects = objectsIn(files);
-  const called = new Map(objects.map((object) => [(object.properties.get("packageid") || object.id).toLowerCase(), `${nameOfObject(object)} (configmgr ${object.id})`]));
+  // An application is named by its own id, though its content has one of a package as well.
+  const called = new Map(objects.flatMap((object) => [object.properties.get("packageid") || object.id, object.id].map((id) => [id.toLowerCase(), `${nameOfObject(object)} (configmgr ${object.id})`] as const)));
   const found: ExportedSequence[] = [];
   for (const [path, bytes] of files) {
     const [, id] = objectFile.exec(path) ?? [];
