@@ -16,7 +16,7 @@ test("a machine starts its firmware, gives a screenshot and ends when it is told
     await machine.screenshot(join(folder, "screen.png"));
     assert.equal((await readFile(join(folder, "screen.png"))).subarray(1, 4).toString(), "PNG");
     await machine.setLink(false);
-    assert.deepEqual(await machine.cut(), { unflushed: 0, kept: 0 });
+    assert.deepEqual(await machine.cut(), { unflushed: 0, kept: 0, writes: 0 });
     assert.deepEqual(await machine.waitForExit(), { reason: "killed" });
     await assert.rejects(machine.serial.waitFor("never"), { code: "PRESTAGE_LAB_MACHINE_ENDED" });
     assert.ok((await readFile(join(folder, "serial.log"))).length > 0);
