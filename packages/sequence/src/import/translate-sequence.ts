@@ -7,14 +7,14 @@ import type { SourceNode, SourceSequence } from "./source-sequence.ts";
 import { nothing, reportOf } from "./import-report.ts";
 import type { ImportLine, ImportReport } from "./import-report.ts";
 import { moveBehindImage } from "./behind-image.ts";
-import { setByMdt } from "./set-by-mdt.ts";
+import { setByMdt } from "./share/set-by-mdt.ts";
 import { appendFirstStart, inInstalledSystem, needsASystem } from "./where-it-starts.ts";
 import { moveToInstalled } from "./move-to-installed.ts";
-import { placeOfPhase } from "./translators-mdt.ts";
-import { translatorOf } from "./step-translators.ts";
+import { placeOfPhase } from "./steps/translators-mdt.ts";
+import { translatorOf } from "./steps/step-translators.ts";
 import { described, nameOf, why } from "./describe-node.ts";
 import { variablesUsed } from "./variables-used.ts";
-import { translateCondition } from "./translate-condition.ts";
+import { translateCondition } from "./conditions/translate-condition.ts";
 import type { ShareKnowledge, SourceReference, TranslatedStep, Translation, TranslationContext } from "./translation.ts";
 import { writeSequenceYaml } from "./write-sequence-yaml.ts";
 

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { ReferencedKind } from "../content-references.ts";
 import type { Condition } from "../schema.ts";
-import type { ShareApplication } from "./share-applications.ts";
+import type { ShareApplication } from "./share/share-applications.ts";
 import type { SourceNode, SourceSequence } from "./source-sequence.ts";
 
 export type JsonSettings = Record<string, z.core.util.JSONType>;

@@ -2,9 +2,9 @@ import { conditionsOf } from "../lint/rules-of-steps.ts";
 import { placeSteps } from "../lint/place-steps.ts";
 import type { StepInput } from "../schema.ts";
 import { stepTypeOf } from "../steps/index.ts";
-import { loadedHives } from "./offline-hives.ts";
+import { loadedHives } from "./steps/offline-hives.ts";
 import type { SourceNode } from "./source-sequence.ts";
-import { isInWindowsPe } from "./translators-mdt.ts";
+import { isInWindowsPe } from "./steps/translators-mdt.ts";
 
 /** What lays a system onto a disk: applied from an image, or from setup files. */
 const lays = /^SMS_TaskSequence_(ApplyOperatingSystem|UpgradeOperatingSystem|ApplyDataImage|PartitionDisk)Action$|^BDD_(InstallOS|UpgradeOS)$/i;
