@@ -126,12 +126,12 @@ export async function writesOfDeployment(t: TestContext, { fixture, staged }: De
 }
 
 /**
- * One deployment whose power is cut three times, at instants drawn from the seed over all of its `writes`: before enrolment or in it, in any step, between two,
- * while it cleans up, or when all is done. Four starts.
+ * One deployment whose power is cut three times, at instants drawn from the seed over all of it: before enrolment or in it, in any step, between two, while it
+ * cleans up, or when all is done. As most of its `writes` are the image's, the beginning or a step is drawn first, and then how many writes later. Four starts.
  */
 export async function deployThroughCutsAnywhere(t: TestContext, { fixture, staged }: DebianFixture, seed: number, writes: number): Promise<void> {
   const random = randomFrom(seed);
-  const instants = [1, 2, 3].map(() => Math.floor(random() * writes)).sort((a, b) => a - b);
+  const moments = [1, 2, 3].map(() => Math.floor(random() * (stepIds.length + 1))).sort((a, b) => a - b);
   const disk = await fixture.copy(staged, `anywhere-${seed}`);
   /** The computer that the site let in last: a cut may take the key of one that was approved before. */
   let deviceId: string | undefined;
@@ -147,12 +147,16 @@ export async function deployThroughCutsAnywhere(t: TestContext, { fixture, stage
       }
     });
   };
-  for (const [i, instant] of instants.entries()) {
+  for (const [i, moment] of moments.entries()) {
     await start(String(i + 1), async (machine, ended) => {
-      // What is cut ends sooner than the next start gets through again: the instant may come earlier in the deployment than it was drawn.
-      const cut = await machine.cutAfterWrites(1 + instant - (instants[i - 1] ?? 0), turnOffWhenCleanedUp(machine, ended, t.signal));
+      const end = turnOffWhenCleanedUp(machine, ended, t.signal);
+      end.catch(() => undefined); // the cut ends it
+      // The step drawn, or a later one: what was done before the cut before this is not done again.
+      const steps = stepIds.slice(moment - 1).join("|");
+      if (moment > 0) await Promise.race([machine.serial.waitFor(new RegExp(`@@prestage step \\{[^\\n]*"id":"(${steps})"`), { timeoutMs: silenceMs, signal: t.signal }), end]);
+      const cut = await machine.cutAfterWrites(1 + Math.floor(random() * (writes / 8)), end);
       const [, last = "before its first step"] = /.*@@prestage step \{[^\n]*"id":"([^"]+)"/s.exec(machine.serial.text()) ?? [];
-      t.diagnostic(`seed ${seed}: cut ${i + 1} at write ${cut.writes}, last step ${last}; ${cut.unflushed} unflushed sectors, ${cut.kept} kept`);
+      t.diagnostic(`seed ${seed}: cut ${i + 1} at write ${cut.writes} of its start, last step ${last}; ${cut.unflushed} unflushed sectors, ${cut.kept} kept`);
     });
   }
   await start("finish", (machine, ended) => turnOffWhenCleanedUp(machine, ended, t.signal));
