@@ -33,6 +33,7 @@ export { diffSequences } from "./diff-sequences.ts";
 export type { SequenceDifference, StepDifference } from "./diff-sequences.ts";
 export { childReferences, mergeChildren } from "./merge-children.ts";
 export { deploysOperatingSystem } from "./operating-system.ts";
+export { appliedPlatform } from "./applied-platform.ts";
 export { contentReferences, listBases, listedContent, listedReference, listedValues } from "./content-references.ts";
 export type { ContentReference, ReferencedKind } from "./content-references.ts";
 export * from "./variables.ts";

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import * as contract from "@prestage/contract";
-import { contentReferences, diffSequences, lintSequence, mergeChildren, parseTaskSequenceYaml, taskSequenceJsonSchema } from "@prestage/sequence";
+import { appliedPlatform, contentReferences, diffSequences, lintSequence, mergeChildren, parseTaskSequenceYaml, taskSequenceJsonSchema } from "@prestage/sequence";
 import type { LintFinding, LintKnowledge, TaskSequence } from "@prestage/sequence";
 import { z } from "zod";
 import { command, flag, jsonFlag, one, optionalText, siteFlags } from "../command.ts";
@@ -148,15 +148,16 @@ export async function withChildren(site: SiteClient | undefined, sequence: TaskS
 /** What a site knows that the text does not, and a sequence is checked with. */
 export async function knowledge(site: SiteClient, sequence: TaskSequence, media: string | undefined): Promise<LintKnowledge> {
   const objects = await site.call("GET", "/objects", contract.objectListSchema);
-  const images = contentReferences(sequence).filter(({ kind }) => kind === "os-image").map(({ objectId }) => objects.find((object) => object.id === objectId)?.definition);
-  const platforms = new Set(images.map((definition) => (definition?.kind === "os-image" ? definition.platform : undefined)));
-  const [platform] = platforms;
+  const platform = appliedPlatform(sequence, (id) => {
+    const definition = objects.find((object) => object.id === id)?.definition;
+    return definition?.kind === "os-image" ? definition.platform : undefined;
+  });
   const secrets = (await site.call("GET", "/secrets", z.array(contract.secretRecordSchema))).map(({ name }) => name);
   const devices = await site.call("GET", "/devices", z.array(contract.deviceSchema));
   const computerModels = devices.map(({ attributes }) => attributes["model"]).filter((model) => typeof model === "string" && model !== "") as string[];
   const collections = await site.call("GET", "/collections", z.array(contract.collectionSchema));
   const given = [...devices, ...collections].flatMap(({ variables }) => variables);
-  const known: LintKnowledge = { secrets, computerModels, given, objects: new Map(objects.map((object) => [object.id, contract.lintedObject(object)])), ...(platforms.size === 1 && platform !== undefined && { platform }) };
+  const known: LintKnowledge = { secrets, computerModels, given, objects: new Map(objects.map((object) => [object.id, contract.lintedObject(object)])), ...(platform !== undefined && { platform }) };
   if (media === undefined) return known;
   const { manifest, validTo } = await site.call("GET", `/media/${encodeURIComponent(media)}`, contract.mediaRecordSchema);
   const { managementPoints } = await site.call("GET", "/site", contract.siteSchema);

@@ -22,6 +22,7 @@ const fixtures: Record<string, { fails: string; passes: string; knows?: LintKnow
   "step-settings-invalid": { fails: "  - { name: Restart, type: restart, with: { too: installed } }\n", passes: '  - { name: Apply, type: apply-os-image, with: { osImage: "%IMAGE%", index: "%INDEX%" } }\n  - { name: Set up, type: set-up-operating-system }\n' },
   "step-in-wrong-environment": { fails: "  - { name: Tool, type: install-application, with: { application: ABC00002 } }\n", passes: `${system}${restart}  - { name: Tool, type: install-application, with: { application: ABC00002 } }\n` },
   "step-without-meaning": { fails: system.replace("system }", "system, with: { users: [{ name: ann }] } }"), passes: system, knows: { platform: "windows" }, knowsGood: { platform: "windows" } },
+  "platform-not-known": { fails: `${restart}  - { name: S, type: enable-bitlocker }\n`, passes: `${restart}  - { name: S, type: enable-bitlocker }\n`, knowsGood: { platform: "windows" } },
   "partition-step-unguarded": { fails: "  - { name: Partition, type: partition-disk }\n", passes: "  - name: Group\n    type: group\n    when: { all: [{ variable: _smstsMediaType, notEquals: oemmedia }] }\n    steps: [{ name: Partition, type: partition-disk }]\n  - { name: Other, type: partition-disk, with: { disk: /dev/sdb } }\n" },
   "partition-disk-by-variable": { fails: "  - { name: Which, type: set-variable, with: { name: osdDiskIndex, value: 1 } }\n  - { name: Partition, type: partition-disk }\n", passes: "  - { name: Partition, type: partition-disk }\n" },
   "operating-system-not-set-up": { fails: "  - { name: Apply, type: apply-os-image, with: { osImage: ABC00001 } }\n", passes: system },
@@ -117,6 +118,14 @@ test("settings of set-up-operating-system that mean nothing on Windows are found
     assert.deepEqual(found(text, "linux"), []);
   }
   assert.deepEqual(found("computerName: OFFICE-1", "windows"), []);
+});
+
+test("that steps were not judged by platform is said once, where one of them is for one platform alone", () => {
+  const found = (steps: string) => lintSequence(read(steps)).filter(({ rule }) => rule === "platform-not-known").map(({ message }) => message.replace(/^.*use for /, ""));
+  const one = (name: string, type: string, more = "") => `  - { name: ${name}, type: ${type}${more} }\n`;
+  assert.deepEqual(found(system + restart), []);
+  assert.deepEqual(found(restart + one("Lock", "enable-bitlocker") + one("Here", "apply-linux-settings") + one("Off", "enable-bitlocker", ", disabled: true")), ['"Lock", "Here".']);
+  assert.deepEqual(found(one("Asks", "restart", ", when: { registry: HKLM\\Software\\A, exists: true }")), ['"Asks".']);
 });
 
 test("a program its package does not have is a reference to nothing; one that a variable names, or of a package nothing is known of, is not", () => {

@@ -1,7 +1,7 @@
 import { stepTypeOf, stepTypes } from "../steps/index.ts";
 import type { RunEnvironment } from "../events.ts";
 import type { Condition, Step } from "../schema.ts";
-import type { StepDefinition } from "../steps/index.ts";
+import type { Platform, StepDefinition } from "../steps/index.ts";
 import { shownSurroundings } from "../windows/windows-plan.ts";
 import type { LintContext, LintRule, PlacedStep } from "./lint-rule.ts";
 import { diskVariable, isStagedDisk, mayFindItsDisk, partitionsStagedDisk } from "./staged-disk.ts";
@@ -74,6 +74,16 @@ export const rulesOfSteps: readonly LintRule[] = [
     },
   },
   {
+    id: "platform-not-known", level: "note", title: "steps of one platform, and nothing says which the system is",
+    why: "Only where every apply-os-image names an image, all of one platform, are steps judged by it: else a step for another fails at the computer.",
+    *check({ steps, platform }) {
+      if (platform !== undefined) return;
+      const ofOne = steps.filter(({ step }) => onePlatform(step) !== undefined);
+      const named = [...new Set(ofOne.map(({ step }) => JSON.stringify(step.name)))];
+      if (named.length > 0) yield { message: `Steps were not judged by platform: whether the system is Linux or Windows is not known, and of the two only one has a use for ${named.slice(0, 10).join(", ")}${named.length > 10 ? ` and ${named.length - 10} more` : ""}.`, fix: "Check at the site that has the image, with images of one platform named by apply-os-image, or see yourself that these steps fit." };
+    },
+  },
+  {
     id: "partition-step-unguarded", level: "error", title: "a partition step that would destroy the staged media",
     why: "The default sequence of 2010 lacked the condition: the staged files were destroyed (features.md F127 to F129).",
     *check(context) {
@@ -130,6 +140,13 @@ export const rulesOfSteps: readonly LintRule[] = [
     },
   },
 ];
+
+/** The only platform on which a step means anything, by its type or by a condition on the registry. */
+function onePlatform(step: Step): Platform | undefined {
+  const [first, second] = stepTypeOf(step.type)?.platforms ?? [];
+  if (first !== undefined && second === undefined) return first;
+  return conditionsOf(step).some((one) => "registry" in one) ? "windows" : undefined;
+}
 
 /** What a step of both systems cannot do on Windows: run there at all, or with these settings. */
 function* onWindows(at: PlacedStep, definition: StepDefinition): Iterable<{ at: PlacedStep; message: string; fix: string }> {

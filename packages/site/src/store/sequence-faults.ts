@@ -1,5 +1,5 @@
 import { lintedObject } from "@prestage/contract";
-import { certainFailures, contentReferences, diskVariable, SequenceError } from "@prestage/sequence";
+import { appliedPlatform, certainFailures, contentReferences, diskVariable, SequenceError } from "@prestage/sequence";
 import type { LintKnowledge } from "@prestage/sequence";
 import type { Database } from "../database/open-database.ts";
 import { SiteError } from "../error.ts";
@@ -33,9 +33,8 @@ export async function sequenceFaults(db: Database, stored: StoredSequence, targe
   if (merged instanceof SequenceError) return [merged.message];
   const objects = new Map((await listObjects(db)).map((object) => [object.id, object]));
   const references = contentReferences(merged).map(({ objectId }) => objectId);
-  const platforms = new Set(references.flatMap((id) => platformOf(objects.get(id)) ?? []));
-  const [platform] = platforms;
-  const knowledge: LintKnowledge = { objects: new Map([...objects].map(([id, object]) => [id, lintedObject(object)])), secrets: (await listSecrets(db)).map(({ name }) => name), given: await valuesGiven(db, target, diskVariable), ...(platforms.size === 1 && platform !== undefined && { platform }) };
+  const platform = appliedPlatform(merged, (id) => platformOf(objects.get(id)));
+  const knowledge: LintKnowledge = { objects: new Map([...objects].map(([id, object]) => [id, lintedObject(object)])), secrets: (await listSecrets(db)).map(({ name }) => name), given: await valuesGiven(db, target, diskVariable), ...(platform !== undefined && { platform }) };
   const inSteps = certainFailures(merged, knowledge).map(({ step, message }) => (step === undefined ? message : `the step ${JSON.stringify(step.name)}: ${message.replace(/\.$/, "")}`));
   return [...inSteps, ...missingDependencies(references, objects)];
 }
