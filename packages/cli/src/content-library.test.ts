@@ -39,8 +39,16 @@ test("the library is validated; a damaged version is named and mended by importi
   assert.match(bad.stdout, new RegExp(`${tool.contentId.slice(0, 16)} +content\\.wim +expected SHA-256`));
   assert.match(bad.stdout, /chunks\.bin/);
   assert.match(bad.stderr, /PRESTAGE_CLI_LIBRARY_DAMAGED/);
+  const sequence = join(folder, "validated.yaml");
+  await writeFile(sequence, `name: T\nsteps:\n  - { name: Restart, type: restart }\n  - { name: Tool, type: install-application, with: { application: ${tool.id} } }\n`);
+  const linted = async () => (await at<{ findings: { rule: string; message: string; step?: { name: string } }[] }>("sequence", "lint", sequence)).findings;
+  const [finding, ...more] = await linted();
+  assert.deepEqual([finding?.rule, finding?.step?.name, more], ["content-not-whole", "Tool", []]);
+  assert.match(finding?.message ?? "", /\(validated\) was damaged in the library when it was validated \(20\S+Z\): (content\.wim|chunks\.bin): /);
   assert.equal((await importTool("validated", "1")).contentId, tool.contentId);
+  assert.deepEqual(await linted(), [], "imported again, it is as it should be");
   assert.deepEqual((await at<{ faults: unknown[] }>("content", "validate")).faults, []);
+  assert.deepEqual(await linted(), []);
 });
 
 test("what something refers to is not removed, and what nothing needs any more is collected", async () => {

@@ -36,3 +36,6 @@ export const distributionStatusSchema = z.strictObject({
   faults: z.array(z.string()), full: z.boolean(), checked: z.iso.datetime(),
 });
 export type DistributionStatus = z.infer<typeof distributionStatusSchema>;
+/** Of an object's newest version. `damaged`: in the library itself; `nowhere`: whole at no distribution point. As validation found it, `checked` then. */
+export const contentFaultSchema = z.strictObject({ objectId: z.string(), contentId: sha256Schema, kind: z.enum(["damaged", "nowhere"]), fault: z.string(), checked: z.iso.datetime() });
+export type ContentFault = z.infer<typeof contentFaultSchema>;

@@ -153,11 +153,12 @@ export async function knowledge(site: SiteClient, sequence: TaskSequence, media:
     return definition?.kind === "os-image" ? definition.platform : undefined;
   });
   const secrets = (await site.call("GET", "/secrets", z.array(contract.secretRecordSchema))).map(({ name }) => name);
+  const contentFaults = new Map((await site.call("GET", "/content/faults", z.array(contract.contentFaultSchema))).map((fault) => [fault.objectId, fault]));
   const devices = await site.call("GET", "/devices", z.array(contract.deviceSchema));
   const computerModels = devices.map(({ attributes }) => attributes["model"]).filter((model) => typeof model === "string" && model !== "") as string[];
   const collections = await site.call("GET", "/collections", z.array(contract.collectionSchema));
   const given = [...devices, ...collections].flatMap(({ variables }) => variables);
-  const known: LintKnowledge = { secrets, computerModels, given, objects: new Map(objects.map((object) => [object.id, contract.lintedObject(object)])), ...(platform !== undefined && { platform }) };
+  const known: LintKnowledge = { secrets, contentFaults, computerModels, given, objects: new Map(objects.map((object) => [object.id, contract.lintedObject(object)])), ...(platform !== undefined && { platform }) };
   if (media === undefined) return known;
   const { manifest, validTo } = await site.call("GET", `/media/${encodeURIComponent(media)}`, contract.mediaRecordSchema);
   const { managementPoints } = await site.call("GET", "/site", contract.siteSchema);

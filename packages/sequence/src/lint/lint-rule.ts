@@ -31,6 +31,8 @@ export interface PlacedStep {
 export interface LintKnowledge {
   /** The site's objects by id. */
   objects?: ReadonlyMap<string, { kind: string; name: string; architecture?: string | undefined; /** A package's, by their names. */ programs?: readonly string[] | undefined; /** A driver package's; none: it is for any. */ models?: readonly string[] | undefined }>;
+  /** By object: what validation found wrong with its newest version. `nowhere`: it is whole at no distribution point. */
+  contentFaults?: ReadonlyMap<string, { kind: "damaged" | "nowhere"; fault: string; /** RFC 3339. */ checked: string }>;
   /** The names of the secrets the site keeps, whoever's they are. */
   secrets?: readonly string[];
   /** Task sequences of the site, for child sequences. */

@@ -1,5 +1,5 @@
 import { isLikeModel } from "../conditions.ts";
-import { referenceKeys } from "../content-references.ts";
+import { contentReferences, referenceKeys } from "../content-references.ts";
 import { secretsInSettings } from "../schema.ts";
 import type { Step } from "../schema.ts";
 import { variablesNamedBy } from "../steps/variables-set.ts";
@@ -27,6 +27,25 @@ export const rulesOfContent: readonly LintRule[] = [
             if (found === undefined) yield { at, message: `${key} names ${id}; the site has no such object.`, fix: `Import the ${kindNames[kind]}, or correct the id.` };
             else if (found.kind !== kind) yield { at, message: `${key} names ${id}, which is ${found.name}, of kind ${found.kind}.`, fix: `Name an object of kind ${kind}.` };
           }
+        }
+      }
+    },
+  },
+  {
+    id: "content-not-whole", level: "warning", title: "content that is damaged at the site, or that no distribution point has whole",
+    why: "The object is there, so nothing refuses the deployment; the computer finds out when it fetches the content, hours into it (features.md I10). As validation found it last: what was never validated is not judged.",
+    *check({ steps, objects, contentFaults }) {
+      if (contentFaults === undefined) return;
+      for (const at of steps) {
+        // A group has no settings; what is in it is a step of its own.
+        const { steps: _within, ...alone } = at.step;
+        for (const { objectId } of contentReferences({ name: "", steps: [alone] })) {
+          const found = contentFaults.get(objectId);
+          if (found === undefined) continue;
+          const named = `${objectId}${objects?.get(objectId) === undefined ? "" : ` (${objects.get(objectId)?.name})`}`;
+          const when = `when it was validated (${found.checked.slice(0, 16)}Z)`;
+          if (found.kind === "damaged") yield { at, message: `The content of ${named} was damaged in the library ${when}: ${found.fault}.`, fix: "Import it again from its source: a version that is the same takes its place. Then `prestage content validate`." };
+          else yield { at, message: `The content of ${named} was whole at no distribution point ${when}: ${found.fault}.`, fix: "Publish it (`prestage distribution-point redistribute URL`; at the site's own: import it again), then `prestage distribution-point validate`." };
         }
       }
     },

@@ -16,6 +16,7 @@ import { settingsRoutes } from "./settings-routes.ts";
 import { audit } from "../site-context.ts";
 import type { SiteContext } from "../site-context.ts";
 import { signContentUrls } from "../distribution-point/sign-content-urls.ts";
+import { contentFaults } from "../store/content-faults.ts";
 import { listDistributionPoints } from "../store/distribution-points.ts";
 import { openDevice } from "../store/devices.ts";
 import { nextObjectId } from "../store/object-ids.ts";
@@ -73,6 +74,7 @@ function objectRoutes(api: Routes, context: SiteContext): void {
   });
   api.post("/patches", { schema: { response: { 202: contract.jobAnswerSchema } } }, async (_request, reply) => reply.status(202).send({ jobId: await context.jobs.add("patches", {}) }));
   api.get("/versions", { schema: { response: { 200: z.array(contract.storedVersionSchema) } } }, () => storedVersions(context.db));
+  api.get("/content/faults", { schema: { response: { 200: z.array(contract.contentFaultSchema) } } }, () => contentFaults(context));
   api.post("/content/export", { schema: { body: contract.exportContentRequestSchema, response: { 202: contract.jobAnswerSchema } } }, async (request, reply) => reply.status(202).send({ jobId: await context.jobs.add("content-export", request.body) }));
   api.post("/content/import", { schema: { body: contract.importContentRequestSchema, response: { 202: contract.jobAnswerSchema } } }, async (request, reply) => reply.status(202).send({ jobId: await context.jobs.add("content-import", request.body) }));
   for (const kind of ["validate", "collect", "share"] as const) {
