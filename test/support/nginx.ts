@@ -9,8 +9,8 @@ import { request } from "undici";
 import { freePort } from "../../demo/site-process.ts";
 
 export interface NginxOptions { /** More directives of the server. */ directives?: string }
-/** One request as nginx logged it; `bytes`: of the body. */
-export interface NginxRequest { path: string; status: number; bytes: number; range: string }
+/** One request as nginx logged it; `bytes`: of the body; `sent`: with the headers of the answer. */
+export interface NginxRequest { path: string; status: number; bytes: number; range: string; sent: number }
 
 const nobody = 65_534;
 
@@ -62,8 +62,8 @@ export class Nginx {
     await ended;
     const text = await readFile(join(this.#folder, "access.log"), "utf8");
     return text.split("\n").flatMap((line) => {
-      const [path, status, bytes, range] = line.split("|");
-      return path?.startsWith("/content/") === true ? [{ path, status: Number(status), bytes: Number(bytes), range: range ?? "" }] : [];
+      const [path, status, bytes, range, sent] = line.split("|");
+      return path?.startsWith("/content/") === true ? [{ path, status: Number(status), bytes: Number(bytes), range: range ?? "", sent: Number(sent) }] : [];
     });
   }
 }
@@ -77,7 +77,7 @@ error_log ${folder}/error.log;
 events { worker_connections 256; }
 http {
 ${temporary}
-  log_format ranges '$uri|$status|$body_bytes_sent|$http_range';
+  log_format ranges '$uri|$status|$body_bytes_sent|$http_range|$bytes_sent';
   access_log ${folder}/access.log ranges;
   default_type application/octet-stream;
   sendfile on;
