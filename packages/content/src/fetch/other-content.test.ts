@@ -39,6 +39,17 @@ async function fetched(held: readonly StoredVersion[], wanted: StoredVersion, re
   return bytes;
 }
 
+/** Told by the site that it is related, the computer finds parts of `wanted` in `held`, as the plan on paper foretells; untold it asks for nothing. */
+async function comesByChunks(held: StoredVersion, wanted: StoredVersion): Promise<void> {
+  const told = await fetched([held], wanted, [held.contentId]);
+  const untold = await fetched([held], wanted, []);
+  const plan = await planOnPaper(library, wanted.contentId, [], [], 1, [held.contentId]);
+  assert.equal(told, plan.bytes + plan.described);
+  assert.deepEqual(plan.ways.map(({ way }) => way), ["chunks"]);
+  assert.ok(told < untold / 2, `${told} of ${untold}`);
+  assert.ok(untold <= plan.full);
+}
+
 test("a file that lies on the disk with other content is not fetched, whatever its name; a damaged one is", async () => {
   const runtime = noise(700_000, 1);
   const [held, wanted] = [await version({ "bin/runtime.dll": runtime, "a.txt": "one" }), await version({ "lib/renamed.dll": runtime, "b.txt": "two" })];
@@ -60,13 +71,7 @@ test("parts of a file that other content has are found again where the site says
   const program = halfNoise(2_000_000, 2);
   const [held, wanted] = [await version({ "suite/program.bin": program, more: "x" }), await version({ "program.bin": Buffer.concat([program.subarray(0, 1_200_000), halfNoise(300_000, 3)]) })];
   assert.equal(await isRelated(wanted, held), true);
-  const told = await fetched([held], wanted, [held.contentId]);
-  const untold = await fetched([held], wanted, []);
-  const plan = await planOnPaper(library, wanted.contentId, [], [], 1, [held.contentId]);
-  assert.equal(told, plan.bytes + plan.described);
-  assert.deepEqual(plan.ways.map(({ way }) => way), ["chunks"]);
-  assert.ok(told < untold / 2, `${told} of ${untold}`);
-  assert.ok(untold <= plan.full);
+  await comesByChunks(held, wanted);
 });
 
 test("other content of the same names and of nothing in common is not said to be related: nothing is asked about it", async () => {
@@ -105,10 +110,5 @@ test("parts of a file that lie inside an OS image are found again where the site
   const wanted = await version({ "program.bin": Buffer.concat([program.subarray(0, 1_200_000), halfNoise(300_000, 9)]) });
   assert.equal(await isRelated(wanted, held), true);
   assert.equal(await isRelated(wanted, await image({ "program.bin": halfNoise(2_000_000, 10) })), false);
-  const told = await fetched([held], wanted, [held.contentId]);
-  const untold = await fetched([held], wanted, []);
-  const plan = await planOnPaper(library, wanted.contentId, [], [], 1, [held.contentId]);
-  assert.equal(told, plan.bytes + plan.described);
-  assert.deepEqual(plan.ways.map(({ way }) => way), ["chunks"]);
-  assert.ok(told < untold / 2, `${told} of ${untold}`);
+  await comesByChunks(held, wanted);
 });
